@@ -1,0 +1,59 @@
+"""Batches in an order that depends on the seed and the epoch alone."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_dlnotes.checks import argument_error, integer
+
+
+class ShuffledBatches(keras.utils.PyDataset):
+    """Batches of arrays, shuffled anew each epoch by nothing but the seed and the epoch.
+
+    So a run that goes on after an interruption sees the very batches that it would have seen.
+
+    Args:
+        arrays: (inputs, targets) or (inputs, targets, sample weights); each an array with an
+            example a row, or a list or dict of such arrays.
+        batch_size: examples a batch, ≥ 1; the last batch of an epoch may be smaller.
+        seed: int ≥ 0.
+
+    Attributes:
+        epoch: number of the epoch, from 0, whose batches are handed out. Set it when an epoch
+            begins.
+
+    Example:
+
+    >>> batches = ShuffledBatches((np.arange(6), np.arange(6)), batch_size=4, seed=0)
+    >>> [len(targets) for inputs, targets in (batches[0], batches[1])]
+    [4, 2]
+    """
+
+    def __init__(self, arrays: tuple[Any, ...], batch_size: int, seed: int):
+        super().__init__()
+        lengths = {len(array) for array in keras.tree.flatten(arrays)}
+        if len(lengths) != 1:
+            raise argument_error("arrays", "arrays of one length", sorted(lengths))
+        self.arrays = tuple(arrays)
+        self.example_count = lengths.pop()
+        self.batch_size = integer("batch_size", batch_size, minimum=1)
+        self.seed = integer("seed", seed)
+        self.epoch = 0
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._order = np.random.default_rng((self.seed, epoch)).permutation(self.example_count)
+
+    def __len__(self) -> int:
+        return math.ceil(self.example_count / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        return keras.tree.map_structure(lambda array: array[rows], self.arrays)

@@ -1,0 +1,66 @@
+"""Keras's callbacks, able to go on where an earlier process stopped."""
+
+import time
+from typing import Any
+
+import keras
+
+from keras_dlnotes.training.checkpoints import Checkpoints, RunState
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """`keras.callbacks.EarlyStopping` whose state can be saved and given back."""
+
+    _resumed: tuple[dict[str, Any], list[Any]] | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Returns all that the callback remembers but the best weights, as JSON values."""
+        best = None if self.best is None else float(self.best)
+        return {"best": best, "best_epoch": self.best_epoch, "wait": self.wait}
+
+    def resume_from(self, state: dict[str, Any], best_weights: list[Any]) -> None:
+        """Makes the next `fit` go on from this state and these best weights."""
+        self._resumed = state, best_weights
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        if self._resumed is not None:
+            state, self.best_weights = self._resumed
+            self.best, self.best_epoch, self.wait = (
+                state[name] for name in ("best", "best_epoch", "wait")
+            )
+
+
+class HistoryFile(keras.callbacks.CSVLogger):
+    """`keras.callbacks.CSVLogger` that first writes the rows of the epochs run earlier."""
+
+    def __init__(self, filename, history: list[dict[str, float]]):
+        super().__init__(filename)
+        self._history = list(history)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        for epoch, row in enumerate(self._history):
+            self.on_epoch_end(epoch, row)
+
+
+class SaveState(keras.callbacks.Callback):
+    """Saves the run's state at the end of each epoch; the last callback to see it."""
+
+    def __init__(self, checkpoints: Checkpoints, state: RunState, early_stopping: EarlyStopping):
+        super().__init__()
+        self._checkpoints = checkpoints
+        self._state = state
+        self._early_stopping = early_stopping
+
+    def on_train_begin(self, logs=None):
+        self._started = time.perf_counter() - self._state.seconds
+
+    def on_epoch_end(self, epoch, logs=None):
+        state = self._state
+        state.epoch = epoch + 1
+        state.history.append({name: float(value) for name, value in logs.items()})
+        state.seconds = time.perf_counter() - self._started
+        state.stopped = self.model.stop_training
+        state.early_stopping = self._early_stopping.state()
+        self._checkpoints.save(self.model, state)

@@ -1,0 +1,92 @@
+"""`fit` that writes a run folder and survives any interruption."""
+
+from typing import Any
+
+import keras
+
+from keras_dlnotes.checks import integer
+from keras_dlnotes.training.batches import ShuffledBatches
+from keras_dlnotes.training.callbacks import EarlyStopping, HistoryFile, SaveState
+from keras_dlnotes.training.checkpoints import Checkpoints, RunState
+from keras_dlnotes.training.run_folder import CHECKPOINTS, HISTORY, LOGS, RunFolder, RunFolderError
+
+
+def run_state(folder: RunFolder) -> RunState:
+    """Returns how far the run in the folder has come."""
+    return Checkpoints(folder.path / CHECKPOINTS).read()
+
+
+def fit_resumable(
+    model: keras.Model,
+    training: tuple[Any, ...],
+    validation: tuple[Any, ...],
+    folder: RunFolder,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    patience: int,
+    monitor: str = "val_loss",
+    verbose: str | int = "auto",
+) -> RunState:
+    """Trains a compiled model in a run folder, from its last finished epoch where there is one.
+
+    Training stops early when `monitor` has not improved for `patience` epochs, and the model ends
+    with the weights of its best epoch. A run killed at any moment and gone on with ends with the
+    same history and weights as one left alone, provided that the model is built the same way and
+    that the backend's arithmetic is reproducible, as it is on a CPU: the order of the examples
+    depends on seed and epoch alone, and each epoch leaves a checkpoint of the weights, the
+    optimizer, the model's random seeds and the early stopping.
+
+    Args:
+        model: compiled and built.
+        training: (inputs, targets) arrays, or (inputs, targets, sample weights).
+        validation: the same for the data that decides on early stopping.
+        folder: an entered `RunFolder`; `history.csv` and TensorBoard `logs` go there.
+        epochs: most epochs, those of earlier processes included, ≥ 1.
+        batch_size: examples a step, ≥ 1.
+        seed: of the order of the examples.
+        patience: epochs without improvement after which training stops.
+        monitor: the logged value that should improve.
+        verbose: as in `keras.Model.fit`.
+
+    Returns:
+        The final `RunState`.
+
+    Raises:
+        RunFolderError: where the checkpoint is corrupt or already further than `epochs`.
+        RuntimeError: where the loss becomes NaN or infinite.
+    """
+    integer("epochs", epochs, minimum=1)
+    checkpoints = Checkpoints(folder.path / CHECKPOINTS)
+    state = checkpoints.read()
+    if epochs < state.epoch:
+        raise RunFolderError(
+            f"The run in {folder.path} has finished {state.epoch} epochs, more than epochs={epochs}."
+        )
+    batches = ShuffledBatches(training, batch_size, seed)
+    early_stopping = EarlyStopping(monitor, patience=patience, restore_best_weights=True)
+    if state.epoch:
+        early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))
+    folder.begin()
+    folder.remove_results()
+    model.fit(
+        batches,
+        shuffle=False,  # of the batches themselves, by a state that nobody saves
+        validation_data=validation,
+        validation_batch_size=batch_size,
+        initial_epoch=state.epoch,
+        epochs=state.epoch if state.stopped else epochs,
+        verbose=verbose,
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
+            ),
+            keras.callbacks.TerminateOnNaN(raise_error=True),
+            early_stopping,
+            HistoryFile(folder.path / HISTORY, state.history),
+            keras.callbacks.TensorBoard(folder.path / LOGS),
+            SaveState(checkpoints, state, early_stopping),
+        ],
+    )
+    return state

@@ -1,0 +1,179 @@
+"""The folder that a run writes to: who may use it, and what it was started with."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from keras_dlnotes.training.files import PARTIAL, remove_partial, write_json
+
+FORMAT = "keras_dlnotes run 1"
+SETTINGS = "run.json"
+LOCK = ".lock"
+CHECKPOINTS = "checkpoints"
+LOGS = "logs"
+HISTORY = "history.csv"
+MODEL = "model.keras"
+METRICS = "metrics.json"
+REPORT = "report.html"
+RESULTS = (MODEL, METRICS, REPORT)
+
+
+class RunFolderError(RuntimeError):
+    """A run folder can't be used as asked: occupied, in use, not writable, changed or corrupt."""
+
+
+class RunFolder:
+    """A folder for one run, held by one process at a time.
+
+    Use it in a `with` block. Entering it locks the folder (the operating system frees the lock when
+    the process ends, however it ends) and settles the settings; the folder becomes a run folder
+    with `begin`.
+
+    Args:
+        path: the folder; made where it is missing.
+        settings: what a run depends on, name → JSON value. Where None, a resumed run keeps its own
+            value and a new one takes that of `defaults`.
+        defaults: a value for each setting that may be None.
+        resume: go on with the run in the folder; starts one where there is none.
+        overwrite: remove the run in the folder first. Files that no run writes stay.
+
+    Attributes:
+        path: the folder.
+        settings: the settings of the run, none of them None.
+        resumed: whether the folder held a run that goes on.
+
+    Raises:
+        RunFolderError: on entering, where the folder can't be used; the message says why.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as parent:
+    ...     with RunFolder(f"{parent}/run", {"seed": None}, {"seed": 0}) as folder:
+    ...         folder.begin()
+    ...     with RunFolder(f"{parent}/run", {"seed": 1}, resume=True):
+    ...         pass
+    Traceback (most recent call last):
+    ...
+    keras_dlnotes.training.run_folder.RunFolderError: The run in .../run has seed=0, not seed=1. ...
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        settings: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+    ):
+        if resume and overwrite:
+            raise ValueError("Arguments `resume` and `overwrite` exclude each other.")
+        self.path = Path(path)
+        self.settings = dict(settings)
+        self.resumed = False
+        self._defaults = dict(defaults or {})
+        self._resume = resume
+        self._overwrite = overwrite
+        self._lock = filelock.FileLock(self.path / LOCK, timeout=0)
+
+    def __enter__(self) -> "RunFolder":
+        try:
+            self._check_contents()
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+            try:
+                self._settle()
+            except BaseException:
+                self._lock.release()
+                raise
+        except filelock.Timeout:
+            raise RunFolderError(f"Another process is at work in {self.path}.") from None
+        except OSError as error:
+            raise RunFolderError(
+                f"Folder {self.path} can't be used: {error.strerror or error}."
+            ) from error
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._lock.release()
+
+    def begin(self) -> None:
+        """Makes this a run folder: from here on it is occupied and can be resumed."""
+        write_json(self.path / SETTINGS, {"format": FORMAT, "settings": self.settings})
+
+    def has_results(self) -> bool:
+        """Tells whether all that a finished run leaves is there."""
+        return all((self.path / name).is_file() for name in RESULTS)
+
+    def remove_results(self) -> None:
+        """Removes what a finished run has left, since it is about to go on."""
+        for name in RESULTS:
+            (self.path / name).unlink(missing_ok=True)
+
+    def _check_contents(self) -> None:
+        if (self.path / SETTINGS).exists() or not self.path.exists():
+            return
+        foreign = {entry.name for entry in self.path.iterdir()} - {LOCK, PARTIAL + SETTINGS}
+        if foreign:
+            raise RunFolderError(
+                f"Folder {self.path} isn't empty and holds no run. Choose another one."
+            )
+
+    def _settle(self) -> None:
+        if (self.path / SETTINGS).exists():
+            earlier = self._read_settings()
+            remove_partial(self.path)
+            if self._overwrite:
+                self._remove_run()
+            elif self._resume:
+                self._continue(earlier)
+                return
+            else:
+                raise RunFolderError(
+                    f"Folder {self.path} already holds a run. Go on with it (--resume, "
+                    "resume=True) or replace it (--overwrite, overwrite=True)."
+                )
+        for name, value in self._defaults.items():
+            if self.settings.get(name) is None:
+                self.settings[name] = value
+
+    def _continue(self, earlier: dict[str, Any]) -> None:
+        for name, value in self.settings.items():
+            if name != "epochs" and value is not None and value != earlier.get(name):
+                raise RunFolderError(
+                    f"The run in {self.path} has {name}={earlier.get(name)}, not {name}={value}. "
+                    "A resumed run keeps its settings; only the number of epochs may change."
+                )
+        epochs = self.settings.get("epochs")
+        self.settings = earlier
+        if epochs is not None:
+            self.settings["epochs"] = epochs
+        self.resumed = True
+
+    def _read_settings(self) -> dict[str, Any]:
+        path = self.path / SETTINGS
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] == FORMAT:
+                return dict(content["settings"])
+        except (ValueError, TypeError, KeyError):
+            pass
+        raise RunFolderError(
+            f"Settings file {path} is corrupt or not of a run. Choose another folder."
+        )
+
+    def _remove_run(self) -> None:
+        """Removes what a run writes, by name; the settings stay until new ones take their place."""
+        self.remove_results()
+        (self.path / HISTORY).unlink(missing_ok=True)
+        for name in (LOGS, CHECKPOINTS):
+            entry = self.path / name
+            if entry.is_symlink():
+                entry.unlink()
+            elif entry.exists():
+                shutil.rmtree(entry)
