@@ -1,0 +1,154 @@
+"""Pooling layers: Keras's own, with explicit padding and the gradients of `ops.pool`."""
+
+import keras
+
+from keras_dlnotes import ops
+from keras_dlnotes.layers.signature import KeepsSignature
+from keras_dlnotes.ops.pool import pool_window
+from keras_dlnotes.ops.windows import output_shape
+
+
+class _Pooling(KeepsSignature):
+    """What the ranks and both kinds share: the geometry."""
+
+    rank: int
+
+    def __init__(self, *args, **kwargs):
+        arguments = self.bind(args, kwargs)
+        window = pool_window(
+            *(arguments[name] for name in ("pool_size", "strides", "padding", "data_format")),
+            rank=self.rank,
+        )
+        super().__init__(**arguments)
+        if not isinstance(self.padding, int):
+            self.padding = window.padding
+        self._window = window
+
+    def compute_output_shape(self, input_shape):
+        return output_shape(input_shape, self._window, "pool_size")
+
+    def _geometry(self) -> dict:
+        return {
+            "pool_size": self.pool_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+        }
+
+
+class _MaxPooling(_Pooling):
+    def call(self, inputs, training=None):
+        return ops.max_pool(inputs, **self._geometry(), training=training is not False)
+
+
+class _AveragePooling(_Pooling):
+    def __init__(self, *args, count_include_pad=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.count_include_pad = bool(count_include_pad)
+
+    def call(self, inputs, training=None):
+        return ops.average_pool(
+            inputs,
+            **self._geometry(),
+            count_include_pad=self.count_include_pad,
+            training=training is not False,
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "count_include_pad": self.count_include_pad}
+
+
+_MAXIMUM = """{rank}-D max pooling with explicit padding.
+
+    y(i) = max_u x(i·s + u − p),  0 ≤ u < k along each axis; m_f = ⌊(m + 2p − k)/s⌋ + 1.
+    ∂E/∂x is the upstream gradient where x was the window's maximum, 0 elsewhere: on ties the first
+    in row-major order takes it, and windows that overlap add up.
+
+    The layer is `keras.layers.MaxPooling{rank}D` with the same arguments and config; beyond it,
+    `padding` may be explicit, as in PyTorch. The padding is −∞ and never wins; NaN gives NaN.
+"""
+_AVERAGE = """{rank}-D average pooling with explicit padding.
+
+    y(i) = (1/n) Σ_u x(i·s + u − p),  0 ≤ u < k along each axis; m_f = ⌊(m + 2p − k)/s⌋ + 1.
+    n counts the positions of the window that are no padding or, with `count_include_pad`, all.
+
+    The layer is `keras.layers.AveragePooling{rank}D` with the same arguments and config; beyond it,
+    `padding` may be explicit, as in PyTorch.
+"""
+_REST = """
+    Args:
+        pool_size: int k ≥ 1, or {rank} of them.
+        strides: int s ≥ 1, or {rank} of them; None takes `pool_size`.
+        padding: "valid", "same" (Keras's words), int p ≥ 0 on every side, or for each axis an int
+            or a (before, after) pair; less than `pool_size`.
+        data_format: "channels_last", "channels_first" or None, Keras's default.{argument}
+
+    Input shape:
+        (batch, {lengths}, channels), or (batch, channels, {lengths}).
+
+    Output shape:
+        The same layout with each spatial length m replaced by m_f.
+
+    Raises:
+        ValueError: for an argument out of range, at construction; for a window longer than the
+            padded input, when the layer is called.
+
+    Reference:
+        Lecture notes, "Pooling", "Backpropagation through Max Pooling".
+
+    Example:
+
+    >>> layer = {kind}Pooling{rank}D(3, strides=2, padding=1)
+    >>> layer(keras.ops.ones(({shape}))).shape == ({halved})
+    True
+    """
+
+
+def _documentation(kind: str, rank: int) -> str:
+    argument = ""
+    if kind == "Average":
+        argument = "\n        count_include_pad: whether the padding's zeros count as positions."
+    return ((_MAXIMUM if kind == "Max" else _AVERAGE) + _REST).format(
+        kind=kind,
+        rank=rank,
+        argument=argument,
+        lengths=("length", "height, width", "depth, height, width")[rank - 1],
+        shape=", ".join(["2", *["8"] * rank, "3"]),
+        halved=", ".join(["2", *["4"] * rank, "3"]),
+    )
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class MaxPooling1D(_MaxPooling, keras.layers.MaxPooling1D):
+    __doc__ = _documentation("Max", 1)
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class MaxPooling2D(_MaxPooling, keras.layers.MaxPooling2D):
+    __doc__ = _documentation("Max", 2)
+    rank = 2
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class MaxPooling3D(_MaxPooling, keras.layers.MaxPooling3D):
+    __doc__ = _documentation("Max", 3)
+    rank = 3
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class AveragePooling1D(_AveragePooling, keras.layers.AveragePooling1D):
+    __doc__ = _documentation("Average", 1)
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class AveragePooling2D(_AveragePooling, keras.layers.AveragePooling2D):
+    __doc__ = _documentation("Average", 2)
+    rank = 2
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class AveragePooling3D(_AveragePooling, keras.layers.AveragePooling3D):
+    __doc__ = _documentation("Average", 3)
+    rank = 3

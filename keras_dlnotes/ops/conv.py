@@ -1,0 +1,118 @@
+"""Convolution, which in a neural network is cross-correlation: the kernel is never turned round.
+
+    S(i, j) = Σ_m Σ_n I(i·s + m·d − p, j·s + n·d − p) K(m, n),  summed over the input channels
+
+It is linear in the image and in the kernel, so each gradient is the adjoint map of the other's:
+with the upstream gradient D = ∂E/∂S,
+
+    ∂E/∂I(a, b) = Σ over all i·s + m·d − p = a, j·s + n·d − p = b of  D(i, j) K(m, n)ᵀ
+    ∂E/∂K(m, n) = Σ_i Σ_j  I(i·s + m·d − p, j·s + n·d − p)ᵀ D(i, j)
+"""
+
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, integers
+from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
+from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.windows import Window
+
+
+def conv(
+    inputs,
+    kernel,
+    bias=None,
+    strides=1,
+    padding="valid",
+    data_format=None,
+    dilation_rate=1,
+):
+    """Returns the cross-correlation of the inputs with the kernel, plus bias.
+
+    S(i, j) = Σ_m Σ_n I(i·s + m·d − p, j·s + n·d − p) K(m, n) + b
+
+    Args:
+        inputs: tensor (batch, lengths…, channels) of 1 to 3 spatial axes, or channels first.
+        kernel: tensor (k, …, channels in / groups, channels out); the groups follow from its shape.
+        bias: None or a tensor (channels out,).
+        strides: int s ≥ 1, or one for each axis.
+        padding: "valid", "same", "causal" (1-D), int p ≥ 0, (p, …) or ((before, after), …).
+        data_format: "channels_last", "channels_first" or None, Keras's default.
+        dilation_rate: spacing d ≥ 1 of the kernel's taps, or one for each axis.
+
+    Returns:
+        Tensor of the inputs' layout, ⌊(m + 2p − k)/s⌋ + 1 long along each axis.
+
+    Raises:
+        ValueError: for an argument out of range, a kernel longer than the padded input, or
+            channels that the kernel's do not divide.
+
+    Reference:
+        Lecture notes, "The New Type of NN: Cross-correlation", "Stride", "Padding".
+
+    Example:
+
+    >>> import numpy as np
+    >>> sobel = np.array([[-1., 0, 1], [-2, 0, 2], [-1, 0, 1]]).reshape(3, 3, 1, 1)
+    >>> step = np.repeat([[0., 0, 1, 1]], 4, axis=0).reshape(1, 4, 4, 1)
+    >>> ops.convert_to_numpy(conv(step, sobel))[0, :, :, 0].tolist()
+    [[4.0, 4.0], [4.0, 4.0]]
+    """
+    inputs, kernel = ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel)
+    rank = len(kernel.shape) - 2
+    data_format = windows.standardize_data_format(data_format)
+    window = conv_window(tuple(kernel.shape[:-2]), strides, padding, dilation_rate, rank)
+    _check_channels(inputs, kernel, data_format)
+    if data_format == "channels_first":
+        inputs = ops.moveaxis(inputs, 1, -1)
+    windows.output_shape(inputs.shape, window)  # raises where the kernel does not fit
+    outputs = _conv(inputs, kernel, window=window)
+    if bias is not None:
+        outputs = outputs + ops.reshape(bias, (1,) * (rank + 1) + (-1,))
+    return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
+
+
+def conv_window(kernel_size, strides, padding, dilation_rate, rank: int) -> Window:
+    """Returns the window of a convolution on channels-last tensors, its arguments checked."""
+    return Window(
+        integers("kernel_size", kernel_size, rank, minimum=1),
+        integers("strides", strides, rank, minimum=1),
+        windows.standardize_padding(padding, rank, conv_words(rank)),
+        integers("dilation_rate", dilation_rate, rank, minimum=1),
+        windows.spatial_axes(rank, "channels_last"),
+    )
+
+
+def conv_words(rank: int) -> tuple[str, ...]:
+    """Returns the words that a convolution takes as padding, Keras's own."""
+    return ("valid", "same", "causal") if rank == 1 else ("valid", "same")
+
+
+def _check_channels(inputs, kernel, data_format):
+    if len(inputs.shape) != len(kernel.shape):
+        raise argument_error("inputs", f"of rank {len(kernel.shape)}, as the kernel", inputs.shape)
+    channels = inputs.shape[-1 if data_format == "channels_last" else 1]
+    narrow, out = kernel.shape[-2:]
+    if channels % narrow or out % (channels // narrow):
+        raise argument_error(
+            "kernel",
+            f"(…, channels in / groups, channels out) for {channels} channels in",
+            tuple(kernel.shape),
+        )
+
+
+def conv_forward(inputs, kernel, *, window: Window):
+    """S = K ∗ I."""
+    return correlate(inputs, kernel, window), ()
+
+
+def conv_backward(upstream, inputs, residuals, *, window: Window):
+    """∂E/∂I and ∂E/∂K: the two adjoints of the correlation, applied to D."""
+    image, kernel = inputs
+    return (
+        adjoint_in_inputs(upstream, kernel, window, ops.shape(image)),
+        adjoint_in_kernel(image, upstream, window, kernel.shape),
+    )
+
+
+_conv = with_vjp(conv_forward, conv_backward, compiled=False)

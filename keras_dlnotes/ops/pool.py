@@ -1,0 +1,198 @@
+"""Pooling: the maximum or the mean of a sliding window, with the gradients of the notes.
+
+Max pooling hands the upstream gradient D of each window to the one position that held its maximum,
+
+    ∂E/∂x_i = Σ over the windows w that contain i of  D_w · [x_i won w],
+
+and average pooling hands an equal share of it to every position of the window.
+"""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, integers
+from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.taps import spread, tap_count, tap_dtype, taps
+from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.windows import Window
+
+# A window of more taps than this slides along one axis after the other: Σk slices, not Πk.
+_MOST_TAPS_AT_ONCE = 25
+
+
+def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None, training=True):
+    """Returns the maximum of each window.
+
+    y(i) = max_u x(i·s + u − p),  0 ≤ u < k;  ∂E/∂x goes to the maximum, on ties to the first in
+    row-major order; windows that overlap add up. Padding is −∞ and never wins; NaN gives NaN.
+
+    Args:
+        inputs: tensor (batch, lengths…, channels) of 1 to 3 spatial axes, or channels first.
+        pool_size: int k ≥ 1, or one for each axis.
+        strides: int s ≥ 1, or one for each axis; None takes `pool_size`.
+        padding: "valid", "same", int p ≥ 0, (p, …) or ((before, after), …); less than `pool_size`.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
+        training: whether a gradient will be asked for; False saves the forward pass that note.
+
+    Returns:
+        Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis.
+
+    Raises:
+        ValueError: for an argument out of range or a window longer than the padded input.
+
+    Reference:
+        Lecture notes, "Pooling" and "Backpropagation through Max Pooling".
+
+    Example:
+
+    >>> import numpy as np
+    >>> x = np.array([[12., 37, 11, 72], [9, 83, 92, 11], [5, 17, 11, 13], [21, 16, 15, 4]])
+    >>> y = max_pool(x.reshape(1, 4, 4, 1), 2, strides=1)
+    >>> ops.convert_to_numpy(y)[0, :, :, 0].tolist()
+    [[83.0, 92.0, 92.0], [83.0, 92.0, 92.0], [21.0, 17.0, 15.0]]
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    for window in _passes(inputs, pool_size, strides, padding, data_format):
+        inputs = _max_pool(inputs, window=window, training=training)
+    return inputs
+
+
+def average_pool(
+    inputs,
+    pool_size,
+    strides=None,
+    padding="valid",
+    data_format=None,
+    count_include_pad=False,
+    training=True,
+):
+    """Returns the mean of each window.
+
+    y(i) = (1/n) Σ_u x(i·s + u − p);  ∂E/∂x = Σ over the windows that contain x of D/n. Here n
+    counts the positions that are no padding or, with `count_include_pad`, all k of them.
+
+    Args:
+        inputs: tensor (batch, lengths…, channels) of 1 to 3 spatial axes, or channels first.
+        pool_size: int k ≥ 1, or one for each axis.
+        strides: int s ≥ 1, or one for each axis; None takes `pool_size`.
+        padding: "valid", "same", int p ≥ 0, (p, …) or ((before, after), …); less than `pool_size`.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
+        count_include_pad: whether the padding's zeros count; PyTorch's default is True.
+        training: whether a gradient will be asked for.
+
+    Returns:
+        Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis.
+
+    Raises:
+        ValueError: for an argument out of range or a window longer than the padded input.
+
+    Reference:
+        Lecture notes, "Pooling".
+
+    Example:
+
+    >>> import numpy as np
+    >>> y = average_pool(np.array([[[1.], [3.], [5.], [9.]]]), 2)
+    >>> ops.convert_to_numpy(y)[0, :, 0].tolist()
+    [2.0, 7.0]
+    """
+    inputs = ops.convert_to_tensor(inputs)
+    for window in _passes(inputs, pool_size, strides, padding, data_format):
+        inputs = _average_pool(
+            inputs, window=window, count_include_pad=bool(count_include_pad), training=training
+        )
+    return inputs
+
+
+def pool_window(pool_size, strides, padding, data_format, rank: int) -> Window:
+    """Returns the window of a pooling layer, its arguments checked."""
+    size = integers("pool_size", pool_size, rank, minimum=1)
+    steps = size if strides is None else integers("strides", strides, rank, minimum=1)
+    pads = windows.standardize_padding(padding, rank)
+    if not isinstance(pads, str) and any(
+        max(pair) >= k for pair, k in zip(pads, size, strict=True)
+    ):
+        raise argument_error(
+            "padding", f"less than pool_size={size}, or a window would see padding alone", padding
+        )
+    return Window(size, steps, pads, (1,) * rank, windows.spatial_axes(rank, data_format))
+
+
+def _passes(inputs, pool_size, strides, padding, data_format) -> list[Window]:
+    """The windows to slide one after the other; the last axis first keeps the order of ties."""
+    window = pool_window(pool_size, strides, padding, data_format, len(inputs.shape) - 2)
+    windows.output_shape(inputs.shape, window, "pool_size")  # raises where it does not fit
+    if tap_count(window) <= _MOST_TAPS_AT_ONCE:
+        return [window]
+    return windows.one_axis_each(window)[::-1]
+
+
+def max_pool_forward(inputs, *, window: Window):
+    """y = the window's maximum; the winner's tap number is all that the backward pass needs."""
+    first, *others = taps(inputs, window, fill=_lowest(inputs.dtype))
+    maximum = first
+    winner = ops.zeros_like(first, dtype=tap_dtype(window))
+    for number, tap in enumerate(others, start=1):
+        wins = ops.logical_or(tap > maximum, tap != tap)  # the first of equals stays; NaN wins
+        maximum = ops.where(wins, tap, maximum)
+        winner = ops.where(wins, ops.cast(number, winner.dtype), winner)
+    return maximum, (winner,)
+
+
+def max_pool_backward(upstream, inputs, residuals, *, window: Window):
+    """∂E/∂x = D where x won, 0 elsewhere, summed over the windows that overlap."""
+
+    def share(tap, winner, upstream):
+        return ops.where(winner == tap, upstream, ops.zeros_like(upstream))
+
+    (winner,) = residuals
+    return (spread(share, (winner, upstream), window, ops.shape(inputs[0])),)
+
+
+def average_pool_forward(inputs, *, window: Window, count_include_pad: bool):
+    """y = (the sum over the window) / n."""
+    return sum(taps(inputs, window)) / _counts(inputs, window, count_include_pad), ()
+
+
+def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_include_pad: bool):
+    """∂E/∂x = Σ over the windows that contain x of D/n."""
+
+    def share(tap, part):
+        return ops.where(tap < tap_count(window), part, ops.zeros_like(part))
+
+    part = upstream / _counts(inputs[0], window, count_include_pad)
+    return (spread(share, (part,), window, ops.shape(inputs[0])),)
+
+
+_max_pool = with_vjp(max_pool_forward, max_pool_backward)
+_average_pool = with_vjp(average_pool_forward, average_pool_backward)
+
+
+def _lowest(dtype):
+    """What padding holds so that it never wins: −∞, or the least integer."""
+    dtype = keras.backend.standardize_dtype(dtype)
+    return np.iinfo(dtype).min if "int" in dtype else -math.inf
+
+
+def _counts(inputs, window: Window, count_include_pad: bool):
+    """The n that each window divides by: Πk, or the positions of it that are no padding."""
+    shape = ops.shape(inputs)
+    window = window.resolved(shape)
+    if count_include_pad or all(pair == (0, 0) for pair in window.padding):
+        return tap_count(window)
+    total = 1
+    for axis, n, (before, _), k, s in zip(
+        window.axes,
+        windows.places(shape, window),
+        window.padding,
+        window.size,
+        window.strides,
+        strict=True,
+    ):
+        start = ops.arange(n) * s - before
+        inside = ops.minimum(start + k, shape[axis]) - ops.maximum(start, 0)
+        total = total * ops.reshape(inside, [-1 if a == axis else 1 for a in range(len(shape))])
+    return ops.cast(total, inputs.dtype)

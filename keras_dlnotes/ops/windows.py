@@ -1,0 +1,272 @@
+"""Window arithmetic: padding and output lengths of a sliding window.
+
+A window of kernel length k, stride s and dilation d slides over an axis of length m, padded by
+(before, after):
+
+    output i, tap u  ↔  input position i·s + u·d − before
+    number of outputs  m_f = ⌊(m + before + after − (d(k−1)+1)) / s⌋ + 1
+
+Lengths may be unknown until the call; then they are tensors.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, choice, integer, integers, is_integer
+
+Pads = tuple[tuple[int, int], ...]
+
+
+class Window(NamedTuple):
+    """The geometry of a sliding window: one entry an axis; hashable, so that it can be a setting.
+
+    Args:
+        size: kernel or pool lengths k.
+        strides: steps s.
+        padding: (before, after) pairs, or one of the words "valid", "same", "causal".
+        dilation: spacings d of the taps.
+        axes: the axes of the tensor that the window slides along.
+    """
+
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: Pads | str
+    dilation: tuple[int, ...]
+    axes: tuple[int, ...]
+
+    def resolved(self, shape: Sequence[Any]) -> "Window":
+        """The same window with (before, after) pairs in place of a word, for this input shape."""
+        lengths = [shape[axis] for axis in self.axes]
+        pads = resolve_padding(self.padding, lengths, self.size, self.strides, self.dilation)
+        return self._replace(padding=pads)
+
+
+def standardize_data_format(data_format: str | None) -> str:
+    """Returns the layout, Keras's default one for None."""
+    if data_format is None:
+        return keras.config.image_data_format()
+    return choice("data_format", data_format, ("channels_last", "channels_first"))
+
+
+def spatial_axes(rank: int, data_format: str | None) -> tuple[int, ...]:
+    """Returns the axes between batch and channels, or behind both for "channels_first"."""
+    first = 1 if standardize_data_format(data_format) == "channels_last" else 2
+    return tuple(range(first, first + rank))
+
+
+def one_axis_each(window: Window) -> list[Window]:
+    """Returns the windows of one axis that, one after the other, see what this window sees."""
+    paddings = window.padding
+    if isinstance(paddings, str):
+        paddings = (paddings,) * len(window.size)
+    else:
+        paddings = tuple((pair,) for pair in paddings)
+    return [
+        Window((k,), (s,), padding, (d,), (axis,))
+        for k, s, padding, d, axis in zip(
+            window.size, window.strides, paddings, window.dilation, window.axes, strict=True
+        )
+    ]
+
+
+def standardize_padding(
+    padding: Any, rank: int, words: Sequence[str] = ("valid", "same")
+) -> Pads | str:
+    """Returns the padding as a word or as one (before, after) pair for each axis.
+
+    Args:
+        padding: a word; an int ≥ 0 for all sides; or for each of `rank` axes an int or a
+            (before, after) pair.
+        rank: number of axes.
+        words: the words that are allowed.
+
+    Raises:
+        ValueError: where it is none of these.
+
+    Example:
+
+    >>> standardize_padding(1, rank=2)
+    ((1, 1), (1, 1))
+    >>> standardize_padding((1, (0, 2)), rank=2)
+    ((1, 1), (0, 2))
+    """
+    if isinstance(padding, str) and padding.lower() in words:
+        return padding.lower()
+    entries = (padding,) * rank if is_integer(padding) else padding
+    if isinstance(entries, Sequence) and not isinstance(entries, str) and len(entries) == rank:
+        pairs = [(entry, entry) if is_integer(entry) else entry for entry in entries]
+        if all(_is_pair(pair) for pair in pairs):
+            return tuple((int(before), int(after)) for before, after in pairs)
+    options = [repr(word) for word in words] + ["an integer ≥ 0"]
+    options.append(
+        f"{rank} {'entry' if rank == 1 else 'entries'}, each such an integer or a "
+        "(before, after) pair of them"
+    )
+    raise argument_error("padding", ", ".join(options[:-1]) + " or " + options[-1], padding)
+
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and len(value) == 2
+        and all(is_integer(side) and side >= 0 for side in value)
+    )
+
+
+def resolve_padding(
+    padding: Pads | str,
+    lengths: Sequence[Any],
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+) -> Pads:
+    """Returns the (before, after) pairs that a padding means for inputs of these lengths.
+
+    "same" gives ⌈m/s⌉ outputs, its odd pixel after, as in Keras; "causal" pads before alone.
+
+    Example:
+
+    >>> resolve_padding("same", (28,), (3,), (2,), (1,))
+    ((0, 1),)
+    """
+    if not isinstance(padding, str):
+        return padding
+    pairs = []
+    for length, k, s, d in zip(lengths, size, strides, dilation, strict=True):
+        span = d * (k - 1)
+        if padding == "valid":
+            pairs.append((0, 0))
+        elif padding == "causal":
+            pairs.append((span, 0))
+        else:
+            if s > 1:  # the last window starts at (⌈m/s⌉ − 1)·s
+                span = maximum((-(-length // s) - 1) * s + span + 1 - length, 0)
+            pairs.append((span // 2, span - span // 2))
+    return tuple(pairs)
+
+
+def maximum(left, right):
+    """The larger of two lengths, which are ints wherever they are known."""
+    return max(left, right) if isinstance(left, int) else ops.maximum(left, right)
+
+
+def output_length(length, kernel, padding=0, stride=1, dilation=1):
+    """Returns the number of places of a window along one axis.
+
+    m_f = ⌊(m + 2p − k)/s⌋ + 1, where a dilated kernel counts as d(k−1)+1.
+
+    Args:
+        length: length m of the axis, ≥ 1; None (unknown) gives None.
+        kernel: length k of the kernel, ≥ 1.
+        padding: int p ≥ 0, a (before, after) pair, "valid" (0), "same" or "causal" (⌈m/s⌉ outputs).
+        stride: step s ≥ 1.
+        dilation: spacing d ≥ 1 of the kernel's taps.
+
+    Returns:
+        The int m_f.
+
+    Raises:
+        ValueError: for an argument out of range, or where the kernel is longer than the padded
+            input.
+
+    Reference:
+        Lecture notes, "Dimension of the Output".
+
+    Example:
+
+    >>> output_length(224, 7, padding=3, stride=2)
+    112
+    """
+    size, strides, spacings = (
+        integers(name, value, 1, minimum=1)
+        for name, value in (("kernel", kernel), ("stride", stride), ("dilation", dilation))
+    )
+    if _is_pair(padding):
+        padding = (tuple(padding),)
+    padding = standardize_padding(padding, rank=1, words=("valid", "same", "causal"))
+    if length is not None:
+        length = integer("length", length, minimum=1)
+    return output_shape((length,), Window(size, strides, padding, spacings, (0,)), "kernel")[0]
+
+
+def output_shape(
+    shape: Sequence[int | None], window: Window, name: str = "kernel_size"
+) -> tuple[int | None, ...]:
+    """Returns the shape after the window has slid over a tensor; the channels stay.
+
+    Args:
+        shape: the input's shape; None where a length is unknown, which gives None.
+        window: the geometry.
+        name: what the caller calls the window's size, for the error.
+
+    Raises:
+        ValueError: where the window is longer than the padded input along some axis.
+    """
+    result = list(shape)
+    for along in one_axis_each(window):
+        (axis,), (k,), (d,) = along.axes, along.size, along.dilation
+        if shape[axis] is None:
+            continue
+        (result[axis],) = places(shape, along)
+        if result[axis] < 1:
+            ((before, after),) = along.resolved(shape).padding
+            raise argument_error(
+                name,
+                f"no longer than the padded input, {before} + {shape[axis]} + {after} along "
+                f"axis {axis}",
+                window.size if len(window.size) > 1 else k,
+                f"Dilated by {d}, it spans {d * (k - 1) + 1}." if d > 1 else "",
+            )
+    return tuple(result)
+
+
+def places(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
+    """Returns the number of windows along each axis, for lengths that may be tensors."""
+    padded = padded_shape(shape, window.resolved(shape))
+    return tuple(
+        (padded[axis] - (d * (k - 1) + 1)) // s + 1
+        for axis, k, s, d in zip(
+            window.axes, window.size, window.strides, window.dilation, strict=True
+        )
+    )
+
+
+def padded_shape(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
+    """Returns the shape with the window's resolved padding added."""
+    result = list(shape)
+    for axis, (before, after) in zip(window.axes, window.padding, strict=True):
+        result[axis] = result[axis] + before + after
+    return tuple(result)
+
+
+def pad(inputs, pads: Pads, axes: Sequence[int], value=0):
+    """Returns the tensor with `value` added (before, after) along the axes."""
+    widths: list[tuple[Any, Any]] = [(0, 0)] * len(inputs.shape)
+    for axis, pair in zip(axes, pads, strict=True):
+        widths[axis] = tuple(pair)
+    if all(isinstance(side, int) and side == 0 for pair in widths for side in pair):
+        return inputs
+    return ops.pad(inputs, widths, constant_values=value)
+
+
+def crop(inputs, pads: Pads, axes: Sequence[int], shape: Sequence[Any]):
+    """Undoes `pad`: returns the part of this shape that lies behind the pads."""
+    index = [slice(None)] * len(shape)
+    for axis, (before, after) in zip(axes, pads, strict=True):
+        if not (isinstance(after, int) and before == after == 0):
+            index[axis] = slice(before, before + shape[axis])
+    return inputs[tuple(index)]
+
+
+def pad_or_crop(inputs, pads: Pads, axes: Sequence[int]):
+    """Like `pad` with zeros, but a negative side is cut off."""
+    cut = [(maximum(-before, 0), maximum(-after, 0)) for before, after in pads]
+    shape = list(ops.shape(inputs))
+    for axis, (before, after) in zip(axes, cut, strict=True):
+        shape[axis] = shape[axis] - before - after
+    grow = [(maximum(before, 0), maximum(after, 0)) for before, after in pads]
+    return pad(crop(inputs, cut, axes, shape), grow, axes)
