@@ -1,0 +1,5 @@
+"""The error of a data set that is known but not to be had here and now."""
+
+
+class DataUnavailableError(RuntimeError):
+    """A data set is known but cannot be prepared here; the message says what to do."""

@@ -1,0 +1,130 @@
+"""From a name to a prepared TFDS builder, and to NumPy arrays."""
+
+import contextlib
+import os
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from keras_dlnotes.data.errors import DataUnavailableError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+
+def load(
+    name: str, split: str | None = None, data_dir: str | os.PathLike[str] | None = None
+) -> "dict[str, Any]":
+    """Returns a data set as NumPy arrays, and prepares it first where that is not done yet.
+
+    Nothing is scaled: `card(name).value_range` says between what values the input lies.
+    Examples of unequal size, such as sequences, are padded at their end with zeros.
+
+    Args:
+        name: One of `names()`; or "tfds:NAME", for a data set of TensorFlow Datasets, which is
+            downloaded where it is not prepared yet.
+        split: A split such as "test" or a slice such as "train[:80%]", as TFDS writes them;
+            None for all splits.
+        data_dir: The folder of prepared data sets; None for TFDS's own, which is the
+            environment variable TFDS_DATA_DIR, or else ~/tensorflow_datasets.
+
+    Returns:
+        A dict from feature ("image", "label") to an array with one row an example; without
+        `split`, a dict from each split to such a dict.
+
+    Raises:
+        ValueError: If the name or the split is not known.
+        DataUnavailableError: If the data set cannot be prepared, with what to do about it.
+
+    >>> test = load("digits", split="test")
+    >>> test["image"].shape, test["image"].dtype, test["image"].max()
+    ((359, 8, 8, 1), dtype('uint8'), np.uint8(16))
+    """
+    import tensorflow_datasets as tfds
+
+    prepared = builder(name, data_dir)
+    if split is None:
+        split = {part: part for part in prepared.info.splits}
+    else:
+        _check_split(prepared, split)
+    return tfds.as_numpy(prepared.as_dataset(split=split, batch_size=-1))
+
+
+def builder(
+    name: str, data_dir: str | os.PathLike[str] | None = None
+) -> "tfds.core.DatasetBuilder":
+    """Returns the prepared TFDS builder of a data set, for pipelines of `tf.data`.
+
+    Any number of processes may ask at once: one prepares, the others wait for it.
+
+    Args:
+        name: As for `load`.
+        data_dir: As for `load`.
+
+    Raises:
+        ValueError: If the name is not known.
+        DataUnavailableError: If the data set cannot be prepared, with what to do about it.
+
+    >>> builder("digits").as_dataset(split="train", as_supervised=True).cardinality().numpy()
+    np.int64(1222)
+    """
+    if isinstance(name, str) and name.startswith("tfds:"):
+        from keras_dlnotes.data import full as source
+    else:
+        from keras_dlnotes.data import embedded as source
+
+    folder = None if data_dir is None else os.path.expanduser(data_dir)
+    found = source.find(name, folder)
+    if not _is_prepared(found):
+        with _alone(name, found), _random_state_kept():
+            found = source.find(name, folder)
+            # Another process may have prepared it while this one waited.
+            if not _is_prepared(found):
+                found = source.prepare(found)
+    return found
+
+
+def _is_prepared(found: "tfds.core.DatasetBuilder") -> bool:
+    # TFDS logs a warning where it is asked about a folder that is not there.
+    return found.data_path.exists() and found.is_prepared()
+
+
+@contextlib.contextmanager
+def _alone(name: str, found: "tfds.core.DatasetBuilder") -> Iterator[None]:
+    """Keeps all other processes out of the data set; a killed one's lock is released."""
+    root = found.data_dir_root
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f".{found.name}.lock"):
+            yield
+    except OSError as error:
+        raise DataUnavailableError(
+            f"Data set {name!r} cannot be prepared in {root} ({error}): "
+            "give another folder as `data_dir`, or in the environment variable TFDS_DATA_DIR."
+        ) from error
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Hides that TFDS draws from `random`: a seeded run would differ where it prepares first."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _check_split(prepared: "tfds.core.DatasetBuilder", split: str) -> None:
+    known = ", ".join(map(repr, prepared.info.splits))
+    error = ValueError(
+        f"Argument `split` must be one of {known}, or a slice such as 'train[:80%]' that holds an "
+        f"example. Received: split={split!r}"
+    )
+    try:
+        is_empty = not (isinstance(split, str) and prepared.info.splits[split].num_examples)
+    except (KeyError, ValueError, AssertionError) as cause:
+        raise error from cause
+    if is_empty:
+        raise error
