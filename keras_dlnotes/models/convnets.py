@@ -42,7 +42,8 @@ def conv_block(
     >>> conv_block(inputs, filters=16).shape
     (None, 14, 14, 16)
     """
-    outputs = layers.Conv2D(filters, kernel_size, padding=padding, activation=activation)(inputs)
+    outputs = layers.Conv2D(filters, kernel_size, padding=padding)(inputs)
+    outputs = keras.layers.Activation(activation)(outputs)
     if integers("pool_size", pool_size, 2, minimum=1) == (1, 1):
         return outputs
     return layers.MaxPooling2D(pool_size)(outputs)
@@ -129,9 +130,7 @@ def _check_sizes(input_shape, filters, kernel_size, padding, pool_size) -> None:
         try:
             height, width = (
                 output_length(output_length(length, k, p), pool, stride=pool)
-                for length, k, p, pool in zip(
-                    before, kernel_size, paddings, pool_size, strict=True
-                )
+                for length, k, p, pool in zip(before, kernel_size, paddings, pool_size, strict=True)
             )
         except ValueError:
             raise argument_error(

@@ -62,7 +62,8 @@ def fit_resumable(
     state = checkpoints.read()
     if epochs < state.epoch:
         raise RunFolderError(
-            f"The run in {folder.path} has finished {state.epoch} epochs, more than epochs={epochs}."
+            f"The run in {folder.path} has finished {state.epoch} epochs, which is more than "
+            f"epochs={epochs}."
         )
     batches = ShuffledBatches(training, batch_size, seed)
     early_stopping = EarlyStopping(monitor, patience=patience, restore_best_weights=True)

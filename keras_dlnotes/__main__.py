@@ -1,0 +1,5 @@
+"""`python -m keras_dlnotes` is `dlnotes`."""
+
+from keras_dlnotes.cli import main
+
+main()

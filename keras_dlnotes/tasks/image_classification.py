@@ -1,0 +1,116 @@
+"""The parts of a task that tells what an image shows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from keras_dlnotes import data, models, reports
+from keras_dlnotes.tasks.task import Arrays, Baseline, Picture, Splits, UnsuitableDataError
+
+VALIDATION_FRACTION = 0.1
+BASELINE_EXAMPLES = 5000
+
+
+def prepare(name: str) -> Splits:
+    """Loads images and labels; without a validation split, part of the training data becomes it."""
+    loaded = data.load(name)
+    missing = {"train", "test"} - loaded.keys()
+    if missing:
+        raise UnsuitableDataError(f"Data set {name!r} has no split {' and no '.join(missing)}.")
+    arrays = {split: _images_and_labels(name, features) for split, features in loaded.items()}
+    if "validation" not in arrays:
+        arrays["train"], arrays["validation"] = _split_off(*arrays["train"])
+    class_names = data.builder(name).info.features["label"].names
+    return Splits(arrays["train"], arrays["validation"], arrays["test"], tuple(class_names))
+
+
+def _images_and_labels(name: str, features: Any) -> Arrays:
+    images, labels = (features.get(key) for key in ("image", "label"))
+    if getattr(images, "ndim", 0) != 4 or getattr(labels, "ndim", 0) != 1:
+        raise UnsuitableDataError(
+            f"Data set {name!r} isn't one of equally large images, each with one label: it has "
+            f"{', '.join(features)}."
+        )
+    return images.astype("float32"), labels.astype("int32")
+
+
+def _split_off(images, labels) -> tuple[Arrays, Arrays]:
+    order = np.random.default_rng(0).permutation(len(images))
+    count = round(VALIDATION_FRACTION * len(images))
+    validation, training = np.sort(order[:count]), np.sort(order[count:])
+    return (images[training], labels[training]), (images[validation], labels[validation])
+
+
+def build_convnet(
+    splits: Splits, shift: float = 0.0, rotation: float = 0.0, **arguments: Any
+) -> keras.Model:
+    """Builds a `models.convnet` that takes raw pixels.
+
+    It standardizes them by the training images' mean and variance, and in training moves each image
+    by up to `shift` of its size and turns it by up to `rotation` of a full turn.
+    """
+    images, _ = splits.training
+    preprocessing = []
+    if shift:
+        preprocessing.append(keras.layers.RandomTranslation(shift, shift, fill_mode="constant"))
+    if rotation:
+        preprocessing.append(keras.layers.RandomRotation(rotation, fill_mode="constant"))
+    mean, variance = (float(value(images, dtype="float64")) for value in (np.mean, np.var))
+    preprocessing.append(keras.layers.Normalization(axis=None, mean=mean, variance=variance))
+    return models.convnet(
+        images.shape[1:], len(splits.class_names), preprocessing=preprocessing, **arguments
+    )
+
+
+def logistic_regression(splits: Splits) -> Baseline:
+    """Scores scikit-learn's logistic regression on the standardized pixels."""
+    images, labels = (array[:BASELINE_EXAMPLES] for array in splits.training)
+    test_images, test_labels = splits.test
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    classifier.fit(images.reshape(len(images), -1), labels)
+    accuracy = classifier.score(test_images.reshape(len(test_images), -1), test_labels)
+    return Baseline(
+        f"logistic regression on {len(images):,} images", {"test_accuracy": float(accuracy)}
+    )
+
+
+def pictures(model: keras.Model, splits: Splits) -> Iterator[Picture]:
+    """Draws what the network confuses, its first kernels, its feature maps and worst mistakes."""
+    images, labels = splits.test
+    probabilities = model.predict(images, verbose=0)
+    predictions = probabilities.argmax(axis=-1)
+    yield Picture(
+        "Confusion matrix",
+        reports.plot_confusion_matrix(labels, predictions, splits.class_names),
+        "How often each true class (row) was taken for each class (column), on the test images.",
+        "Matrix of true classes by predicted classes.",
+    )
+    yield Picture(
+        "Worst mistakes",
+        reports.plot_mistakes(images, labels, predictions, probabilities, splits.class_names),
+        "Test images that the network is surest and wrong about: true class → predicted class.",
+        "Wrongly classified test images with their true and predicted classes.",
+    )
+    yield Picture(
+        "First-layer kernels",
+        reports.plot_kernels(reports.first_kernel(model)),
+        "The kernels of the first convolution, which it correlates the image with.",
+        "Small pictures of the weights of each kernel.",
+    )
+    yield Picture(
+        "Feature maps of one image",
+        reports.plot_feature_maps(images[0], _stages(model, images[:1])),
+        "The first test image on its way through the stages of each complex layer.",
+        "An image and its feature maps after each convolution, detector and pooling.",
+    )
+
+
+def _stages(model: keras.Model, images) -> dict[str, np.ndarray]:
+    kinds = keras.layers.Conv2D, keras.layers.Activation, keras.layers.MaxPooling2D
+    names = [layer.name for layer in model.layers if isinstance(layer, kinds)]
+    return reports.feature_maps(model, images, names)
