@@ -1,0 +1,95 @@
+"""The look that all figures share: colours, and axes styled without matplotlib's global state.
+
+A figure is ink on paper. The page swaps the colours named in `DARK` where the reader prefers a dark
+page; whatever lies on the paper is therefore drawn in these colours or fades to transparency.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.figure import Figure
+
+PAPER = "#fdfdfc"
+INK = "#23282e"
+MUTED = "#626a73"
+RULE = "#d3d7db"
+# Two of Okabe and Ito's colours, which people with any colour vision tell apart.
+BLUE = "#0072b2"
+ORANGE = "#d55e00"
+
+DARK = {
+    PAPER: "#1d2126",
+    INK: "#e6e9ec",
+    MUTED: "#a3abb4",
+    RULE: "#434a52",
+    BLUE: "#56b4e9",
+    ORANGE: "#f08a3c",
+}
+
+WIDTH = 6.4  # inches: the widest figure, so that its text stays readable on a phone
+
+# The strong ends of the colour maps must stand out from light and dark paper alike.
+STRONG_BLUE = "#1479bf"
+STRONG_ORANGE = "#dc6510"
+FADING = np.linspace(0, 1, 129) ** 0.75  # opacity; the root keeps weak values visible
+
+
+def _fading(colour: str) -> list[tuple[float, ...]]:
+    return [(*to_rgb(colour), opacity) for opacity in FADING]
+
+
+# Zero is transparent, so it has the colour of the paper, be it light or dark.
+SEQUENTIAL = ListedColormap(_fading(STRONG_BLUE), "paper-blue")
+DIVERGING = ListedColormap(
+    _fading(STRONG_ORANGE)[::-1] + _fading(STRONG_BLUE)[1:], "orange-paper-blue"
+)
+
+
+def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+    """Returns an empty figure of this size in inches."""
+    figure = Figure(figsize=(width, height), facecolor=PAPER, layout=layout)
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    return figure
+
+
+def style_axes(axes: Axes) -> None:
+    """Gives the axes quiet rules and readable ink."""
+    axes.set_facecolor("none")
+    for side, spine in axes.spines.items():
+        spine.set(color=RULE, visible=side in ("left", "bottom"))
+    axes.tick_params(color=RULE, labelcolor=MUTED, labelsize=10, length=3)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set(color=INK, fontsize=11)
+
+
+def draw_title(axes: Axes, text: str, fontsize: float = 11) -> None:
+    """Writes a title above the left edge of the axes."""
+    axes.set_title(text, loc="left", fontsize=fontsize, color=INK)
+
+
+def draw_scale(
+    axes: Axes, ticks: Sequence[float], tick_labels: Sequence[str], label: str = "", part: float = 1
+) -> None:
+    """Draws the colour scale of the axes' first image beside it, along a part of the height."""
+    bar = axes.figure.colorbar(
+        axes.images[0],
+        ax=axes,
+        fraction=0.04,
+        pad=0.02,
+        aspect=30 * part,
+        shrink=part,
+        anchor=(0, 1),
+    )
+    bar.set_ticks(ticks, labels=tick_labels)
+    bar.ax.tick_params(color=RULE, labelcolor=MUTED, labelsize=9, length=3)
+    bar.ax.set_facecolor("none")
+    bar.outline.set(edgecolor=RULE, linewidth=0.8)
+    bar.set_label(label, color=MUTED, fontsize=9)
+
+
+def symmetric_limit(array: np.ndarray) -> float:
+    """Returns the largest finite magnitude, the end of a colour scale with zero in its middle."""
+    finite = np.abs(array[np.isfinite(array)])
+    return float(finite.max(initial=0.0)) or 1.0

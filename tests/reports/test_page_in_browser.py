@@ -1,0 +1,134 @@
+"""The page in a real Chromium: skipped, visibly, where there is none."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from keras_dlnotes.reports import Page, plot_kernels
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
+
+# A container's root has no sandbox; the rest keeps the browser itself from using the network.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> str:
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 1, 16))
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    (
+        Page("report")
+        .add_facts({f"a fact with a long name, {number}": 10.0**number for number in range(6)})
+        .add_figure(plot_kernels(kernel), "Kernels", "sixteen kernels")
+        .add_table(
+            {
+                "layer": ["conv_10", "conv_9", "pool", "dense"],
+                "size": [9, 1000.0, None, -2],
+                "loss": [0.5, float("nan"), float("inf"), 0.25],
+            },
+            "Layers",
+        )
+        .write(path)
+    )
+    return path.as_uri()
+
+
+@pytest.fixture
+def page(browser, report):
+    """The open report, which must cause no message in the console and no request."""
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    messages, requests = [], []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(report)
+    yield page
+    page.close()
+    assert messages == []
+    assert [url for url in requests if not url.startswith("data:")] == [report]
+
+
+def column(page, number: int) -> list[str]:
+    return page.locator(f"tbody td:nth-child({number})").all_inner_texts()
+
+
+def test_it_fits_a_phone(page):
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("figure img").evaluate("image => image.complete && image.naturalWidth") > 0
+
+
+def test_a_table_sorts_by_click_and_by_key(page):
+    size = page.get_by_role("columnheader", name="size")
+    assert size.get_attribute("aria-sort") is None
+    size.get_by_role("button").click()
+    assert size.get_attribute("aria-sort") == "ascending"
+    assert column(page, 2) == ["−2", "9", "1000", ""]
+    size.get_by_role("button").press("Enter")
+    assert size.get_attribute("aria-sort") == "descending"
+    assert column(page, 2) == ["1000", "9", "−2", ""]
+    page.get_by_role("button", name="layer").click()
+    assert size.get_attribute("aria-sort") is None
+    assert column(page, 1) == ["conv_9", "conv_10", "dense", "pool"]
+    for expected in (["0.25", "0.5", "inf", "nan"], ["inf", "0.5", "0.25", "nan"]):
+        page.get_by_role("button", name="loss").click()
+        assert column(page, 3) == expected
+
+
+def test_a_figure_enlarges_and_closes_by_keyboard(page):
+    dialog = page.get_by_role("dialog")
+    button = page.get_by_role("button", name="Enlarge: sixteen kernels")
+    button.press("Enter")
+    assert dialog.is_visible()
+    large = dialog.get_by_role("img", name="sixteen kernels")
+    assert large.bounding_box()["width"] > button.bounding_box()["width"]
+    page.keyboard.press("Escape")
+    assert dialog.is_hidden()
+    assert button.evaluate("button => button === document.activeElement")
+
+
+@pytest.mark.parametrize(("scheme", "paper_is_light"), [("light", True), ("dark", False)])
+def test_figures_follow_the_colour_scheme(page, scheme, paper_is_light):
+    page.emulate_media(color_scheme=scheme)
+    brightness = page.locator("figure img").evaluate(
+        """async image => {
+            await image.decode();
+            const canvas = new OffscreenCanvas(1, 1);
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0, 4, 4, 0, 0, 1, 1);
+            return context.getImageData(0, 0, 1, 1).data[0];
+        }"""
+    )
+    assert (brightness > 128) == paper_is_light
+
+
+def test_the_policy_refuses_every_request(browser, report):
+    page = browser.new_page()
+    page.goto(report)
+    directive = page.evaluate(
+        """() => new Promise(resolve => {
+            document.addEventListener(
+                "securitypolicyviolation", event => resolve(event.effectiveDirective));
+            new Image().src = "https://example.org/pixel.png";
+        })"""
+    )
+    assert directive == "img-src"
+    page.close()
