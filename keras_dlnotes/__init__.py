@@ -1,6 +1,27 @@
 """Deep-learning lecture notes as Keras 3 layers, models, example fits and reports."""
 
-from keras_dlnotes import layers, models, ops
+import importlib
+import sys
+from pathlib import Path
+
 from keras_dlnotes._version import __version__
 
-__all__ = ["__version__", "layers", "models", "ops"]
+__all__ = ["__version__", "data", "layers", "models", "ops", "reports", "tasks", "training"]
+
+
+def __getattr__(name: str):
+    """Imports a part of the package when it is first asked for."""
+    if name in __all__:
+        return importlib.import_module(f"keras_dlnotes.{name}")
+    raise AttributeError(f"module 'keras_dlnotes' has no attribute {name!r}")
+
+
+def _is_command_line() -> bool:
+    program = Path(sys.argv[0]).stem if sys.argv else ""
+    return program == "dlnotes" or sys.orig_argv[1:3] == ["-m", __name__]
+
+
+# `import keras_dlnotes` registers the layers, so that Keras can load saved models. The command line
+# does so later: it chooses Keras's backend first, and answers `--help` without Keras at all.
+if not _is_command_line():
+    from keras_dlnotes import layers

@@ -1,8 +1,9 @@
 """TensorFlow's kernels for `correlate`.
 
-On a CPU `tf.nn.conv2d` takes explicit padding, dilation and groups forward, its gradients only the
-padding. So dilated and grouped gradients are written with forward convolutions and matrix products,
-and so is x̄ at stride 1, where the forward kernel is the faster one.
+On a CPU `tf.nn.conv2d` takes explicit padding and dilation, its gradients only the padding. So the
+gradients of a dilated convolution are written with forward convolutions and matrix products, and so
+is x̄ at stride 1, where the forward kernel is the faster one. Groups go one by one: the grouped
+kernel has no gradient, fails where TensorFlow fuses it with a bias, and is no faster.
 """
 
 import tensorflow as tf
@@ -14,6 +15,10 @@ from keras_dlnotes.ops.windows import Window
 
 
 def correlate(inputs, kernel, window: Window):
+    groups = inputs.shape[-1] // kernel.shape[-2]
+    if groups > 1:
+        parts = zip(tf.split(inputs, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        return tf.concat([correlate(*part, window) for part in parts], -1)
     rank = len(window.size)
     if rank == 1:
         return correlate(inputs[:, None], kernel[None], _lifted(window))[:, 0]
@@ -24,28 +29,25 @@ def correlate(inputs, kernel, window: Window):
     padded = windows.pad(inputs, window.padding, window.axes)
     if rank == 2:
         return tf.nn.conv2d(padded, kernel, window.strides, "VALID", dilations=window.dilation)
-    groups = inputs.shape[-1] // kernel.shape[-2]
-    parts = zip(tf.split(padded, groups, -1), tf.split(kernel, groups, -1), strict=True)
-    return tf.concat([_conv3d(*part, window) for part in parts], -1)
-
-
-def _conv3d(inputs, kernel, window: Window):
-    """Without groups, which the 3-D kernel lacks on a CPU, as it lacks dilation with strides."""
     if max(window.dilation) == 1:
-        return tf.nn.conv3d(inputs, kernel, [1, *window.strides, 1], "VALID")
-    dense = tf.nn.convolution(inputs, kernel, padding="VALID", dilations=window.dilation)
+        return tf.nn.conv3d(padded, kernel, [1, *window.strides, 1], "VALID")
+    dense = tf.nn.convolution(padded, kernel, padding="VALID", dilations=window.dilation)
     return dense[(slice(None), *(slice(None, None, s) for s in window.strides))]
 
 
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
+    groups = shape[-1] // kernel.shape[-2]
+    if groups > 1:
+        parts = zip(tf.split(upstream, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        narrow = (*shape[:-1], kernel.shape[-2])
+        return tf.concat([adjoint_in_inputs(*part, window, narrow) for part in parts], -1)
     rank = len(window.size)
-    if max(window.strides) == 1 or max(window.dilation) > 1 or shape[-1] != kernel.shape[-2]:
+    if max(window.strides) == 1 or max(window.dilation) > 1:
         return _flipped_correlation(upstream, kernel, window, shape)
     if rank == 1:
         lifted_shape = (shape[0], 1, *shape[1:])
-        return adjoint_in_inputs(upstream[:, None], kernel[None], _lifted(window), lifted_shape)[
-            :, 0
-        ]
+        lifted = adjoint_in_inputs(upstream[:, None], kernel[None], _lifted(window), lifted_shape)
+        return lifted[:, 0]
     if rank == 2 and _is_static(window):
         return tf.nn.conv2d_transpose(
             upstream, kernel, tf.stack(shape), window.strides, _explicit(window)
@@ -57,31 +59,32 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
+    *size, narrow, out = kernel_shape
+    groups = inputs.shape[-1] // narrow
+    if groups > 1:
+        parts = zip(tf.split(inputs, groups, -1), tf.split(upstream, groups, -1), strict=True)
+        shape = (*size, narrow, out // groups)
+        return tf.concat([adjoint_in_kernel(*part, window, shape) for part in parts], -1)
     rank = len(window.size)
-    if max(window.dilation) > 1 or inputs.shape[-1] != kernel_shape[-2]:
+    if max(window.dilation) > 1:
         return _tap_products(inputs, upstream, window, kernel_shape)
     if rank == 1:
         return adjoint_in_kernel(
             inputs[:, None], upstream[:, None], _lifted(window), (1, *kernel_shape)
         )[0]
-    strides = [1, *window.strides, 1]
+    common = {
+        "filter_sizes": kernel_shape,
+        "out_backprop": upstream,
+        "strides": [1, *window.strides, 1],
+    }
     if rank == 2 and _is_static(window):
+        sides = [side for pair in _explicit(window) for side in pair]
         return tf.raw_ops.Conv2DBackpropFilter(
-            input=inputs,
-            filter_sizes=kernel_shape,
-            out_backprop=upstream,
-            strides=strides,
-            padding="EXPLICIT",
-            explicit_paddings=[side for pair in _explicit(window) for side in pair],
+            input=inputs, padding="EXPLICIT", explicit_paddings=sides, **common
         )
     gradient = tf.raw_ops.Conv2DBackpropFilter if rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
-    return gradient(
-        input=windows.pad(inputs, window.padding, window.axes),
-        filter_sizes=kernel_shape,
-        out_backprop=upstream,
-        strides=strides,
-        padding="VALID",
-    )
+    padded = windows.pad(inputs, window.padding, window.axes)
+    return gradient(input=padded, padding="VALID", **common)
 
 
 def _flipped_correlation(upstream, kernel, window: Window, shape):
@@ -94,30 +97,24 @@ def _flipped_correlation(upstream, kernel, window: Window, shape):
         window.size, window.dilation, window.padding, window.axes, lengths, strict=True
     ):
         around.append((d * (k - 1) - before, shape[axis] - length + before))
-    spread = windows.pad_or_crop(spread, around, window.axes)
-    groups = shape[-1] // kernel.shape[-2]
-    turned = _swap_channels(ops.flip(kernel, axis=tuple(range(rank))), groups)
-    return correlate(spread, turned, window._replace(strides=(1,) * rank, padding=((0, 0),) * rank))
-
-
-def _swap_channels(kernel, groups: int):
-    """(…, in/groups, out) → (…, out/groups, in)."""
-    *size, narrow, out = kernel.shape
-    split = ops.reshape(kernel, (*size, narrow, groups, out // groups))
-    turned = ops.swapaxes(split, -3, -1)
-    return ops.reshape(turned, (*size, out // groups, groups * narrow))
+    dense = window._replace(strides=(1,) * rank, padding=((0, 0),) * rank)
+    if all(isinstance(side, int) and side >= 0 for pair in around for side in pair):
+        dense = dense._replace(padding=tuple(around))
+    else:
+        spread = windows.pad_or_crop(spread, around, window.axes)
+    turned = ops.swapaxes(ops.flip(kernel, axis=tuple(range(rank))), -1, -2)
+    return correlate(spread, turned, dense)
 
 
 def _tap_products(inputs, upstream, window: Window, kernel_shape):
-    """K̄ as one matrix product xᵀD for each tap and group."""
-    *size, narrow, out = kernel_shape
-    groups = inputs.shape[-1] // narrow
-    grouped = ops.reshape(upstream, (-1, groups, out // groups))
+    """K̄ as one matrix product xᵀD for each tap."""
+    *_, narrow, out = kernel_shape
+    rows = ops.reshape(upstream, (-1, out))
     products = [
-        ops.einsum("ngi,ngo->igo", ops.reshape(tap, (-1, groups, narrow)), grouped)
+        tf.matmul(ops.reshape(tap, (-1, narrow)), rows, transpose_a=True)
         for tap in taps(inputs, window)
     ]
-    return ops.reshape(ops.stack(products), (*size, narrow, out))
+    return ops.reshape(ops.stack(products), kernel_shape)
 
 
 def _lifted(window: Window) -> Window:

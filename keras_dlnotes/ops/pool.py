@@ -181,7 +181,7 @@ def _counts(inputs, window: Window, count_include_pad: bool):
     """The n that each window divides by: Πk, or the positions of it that are no padding."""
     shape = ops.shape(inputs)
     window = window.resolved(shape)
-    if count_include_pad or all(pair == (0, 0) for pair in window.padding):
+    if count_include_pad or windows.is_zero(window.padding):
         return tap_count(window)
     total = 1
     for axis, n, (before, _), k, s in zip(

@@ -108,7 +108,7 @@ def _join_tensorflow(forward, backward, training, compiled):
 
             return output, gradient
 
-        # Keras takes a tf.Variable for a tensor; reading it here keeps it out of the custom gradient
+        # Keras takes a tf.Variable for a tensor; a custom gradient must be handed its value
         return differentiable(*map(tf.convert_to_tensor, inputs))
 
     def first_order(inputs, residuals, upstream, output):

@@ -243,22 +243,27 @@ def padded_shape(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
     return tuple(result)
 
 
+def is_zero(pads: Pads) -> bool:
+    """Tells whether there is no padding, for certain: a side that is a tensor may be anything."""
+    return all(isinstance(side, int) and side == 0 for pair in pads for side in pair)
+
+
 def pad(inputs, pads: Pads, axes: Sequence[int], value=0):
     """Returns the tensor with `value` added (before, after) along the axes."""
+    if is_zero(pads):
+        return inputs
     widths: list[tuple[Any, Any]] = [(0, 0)] * len(inputs.shape)
     for axis, pair in zip(axes, pads, strict=True):
         widths[axis] = tuple(pair)
-    if all(isinstance(side, int) and side == 0 for pair in widths for side in pair):
-        return inputs
     return ops.pad(inputs, widths, constant_values=value)
 
 
 def crop(inputs, pads: Pads, axes: Sequence[int], shape: Sequence[Any]):
     """Undoes `pad`: returns the part of this shape that lies behind the pads."""
     index = [slice(None)] * len(shape)
-    for axis, (before, after) in zip(axes, pads, strict=True):
-        if not (isinstance(after, int) and before == after == 0):
-            index[axis] = slice(before, before + shape[axis])
+    for axis, pair in zip(axes, pads, strict=True):
+        if not is_zero([pair]):
+            index[axis] = slice(pair[0], pair[0] + shape[axis])
     return inputs[tuple(index)]
 
 

@@ -1,0 +1,125 @@
+"""The seam: first and second gradients, several outputs, missing gradients, inference."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_dlnotes.ops.vjp import with_vjp
+from tests.gradcheck import assert_close, gradients, outputs
+
+X = np.random.default_rng(0).normal(size=(5,)).astype("float32")
+
+
+def _tracked_square(calls):
+    def forward(x, *, scale):
+        calls.append("forward")
+        return scale * x * x, (x,)
+
+    def backward(upstream, inputs, residuals, *, scale):
+        calls.append("backward")
+        return (2 * scale * residuals[0] * upstream,)
+
+    return with_vjp(forward, backward)
+
+
+def test_settings_are_closed_over():
+    square = _tracked_square([])
+    ones = np.ones_like(X)
+    for scale in (1.0, 3.0):
+        (found,) = gradients(lambda x, scale=scale: square(x, scale=scale), [X], [ones])
+        assert_close([found], [2 * scale * X])
+
+
+def test_training_false_gives_the_same_gradient():
+    square = _tracked_square([])
+    ones = np.ones_like(X)
+    expected = gradients(lambda x: square(x, scale=2.0), [X], [ones])
+    found = gradients(lambda x: square(x, scale=2.0, training=False), [X], [ones])
+    assert_close(found, expected)
+
+
+def test_same_settings_and_shapes_are_traced_once():
+    calls = []
+    square = _tracked_square(calls)
+    for _ in range(3):
+        outputs(lambda x: square(x, scale=2.0), [X])
+    if keras.backend.backend() == "torch":
+        assert len(calls) == 3  # PyTorch runs the functions as they are
+    else:
+        assert len(calls) == 1
+
+
+def _gradient_of_gradient(function, x):
+    """d/dx of Σ (d/dx Σ function(x))."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        x = tf.constant(x)
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                total = tf.reduce_sum(function(x))
+            first = tf.reduce_sum(inner.gradient(total, x))
+        return outer.gradient(first, x).numpy()
+    if backend == "jax":
+        import jax
+
+        first = jax.grad(lambda x: function(x).sum())
+        return np.asarray(jax.grad(lambda x: first(x).sum())(x))
+    import torch
+
+    x = torch.tensor(x, requires_grad=True)
+    (first,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+    return torch.autograd.grad(first.sum(), x)[0].numpy()
+
+
+def test_second_gradient_counts_the_residuals():
+    """The residual depends on x; a rule that took it for a constant would give 0 here."""
+
+    def forward(x):
+        return x**3, (x**2,)
+
+    def backward(upstream, inputs, residuals):
+        return (3 * residuals[0] * upstream,)
+
+    cube = with_vjp(forward, backward)
+    assert_close([_gradient_of_gradient(cube, X)], [6 * X])
+
+
+def test_several_outputs_and_an_input_without_gradient():
+    def forward(x, mask):
+        kept = ops.cast(mask, x.dtype) * x
+        return (kept * kept, ops.sum(kept)), (kept,)
+
+    def backward(upstream, inputs, residuals):
+        upstream_square, upstream_sum = upstream
+        mask = ops.cast(inputs[1], residuals[0].dtype)
+        return mask * (2 * residuals[0] * upstream_square + upstream_sum), None
+
+    mask = np.array([1, 0, 1, 1, 0], "int32")
+    op = with_vjp(forward, backward)
+    weights = [np.arange(5, dtype="float32"), np.float32(0.5)]
+    (found,) = gradients(lambda x: op(x, ops.convert_to_tensor(mask)), [X], weights)
+    assert_close([found], [mask * (2 * X * weights[0] + 0.5)])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about tf.function")
+def test_inside_graphs_with_unknown_batch_and_under_xla():
+    import tensorflow as tf
+
+    square = _tracked_square([])
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(square(x, scale=2.0))
+        return tape.gradient(total, x)
+
+    signature = [tf.TensorSpec((None,))]
+    for compiled in (False, True):
+        function = tf.function(step, input_signature=signature, jit_compile=compiled)
+        for length in (5, 3):
+            assert_close([function(X[:length]).numpy()], [4 * X[:length]])
