@@ -120,9 +120,10 @@ def test_a_large_figure_is_embedded_as_pixels():
     assert len(pixels) < LARGEST_DRAWING
 
 
-def test_the_same_content_gives_the_same_page(page, figure):
+def test_the_same_content_gives_the_same_page(page):
     assert page.render() == page.render()
-    first, second = (Page("page").add_figure(figure, "a", "b").render() for _ in range(2))
+    figures = (plot_kernels(np.ones((3, 3, 1, 4))) for _ in range(2))
+    first, second = (Page("page").add_figure(figure, "a", "b").render() for figure in figures)
     assert first == second
 
 
