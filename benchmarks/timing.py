@@ -1,0 +1,128 @@
+"""Fair timing on machines whose speed drifts: rivals take turns in one process, medians count."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+THREADS = 2
+
+
+def interleave(rivals: Mapping[str, Callable], repeats: int = 15) -> dict[str, float]:
+    """Returns the median of each rival's times in milliseconds; two turns before do not count."""
+    times: dict[str, list[float]] = {name: [] for name in rivals}
+    for turn in range(-2, repeats):
+        for name, function in rivals.items():
+            start = time.perf_counter()
+            function()
+            if turn >= 0:
+                times[name].append((time.perf_counter() - start) * 1e3)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def use_two_threads() -> None:
+    """Gives TensorFlow and, where it is installed, PyTorch two threads each."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    torch = import_torch()
+    if torch is not None:
+        torch.set_num_threads(THREADS)
+
+
+def import_torch():
+    """Returns PyTorch, or None where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    return torch
+
+
+def tensorflow_step(function: Callable, inputs, variables=()) -> Callable:
+    """Returns forward and backward of the function as one graph: a train step without optimizer."""
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def step(inputs, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = function(inputs)
+        return outputs, tape.gradient(outputs, [inputs, *variables], upstream)
+
+    inputs = tf.constant(inputs)
+    upstream = tf.random.stateless_normal(function(inputs).shape, seed=(0, 0))
+    return lambda: step(inputs, upstream)
+
+
+def tensorflow_forward(function: Callable, inputs) -> Callable:
+    """Returns the forward pass as one graph."""
+    import tensorflow as tf
+
+    inputs = tf.constant(inputs)
+    graph = tf.function(function, autograph=False)
+    return lambda: graph(inputs)
+
+
+def torch_step(function: Callable, inputs, channels_last: bool = False) -> Callable:
+    """Returns forward and backward in PyTorch; `inputs` are channels last and get turned round."""
+    torch = import_torch()
+    tensor = torch.tensor(inputs).movedim(-1, 1)
+    tensor = tensor.contiguous() if not channels_last else tensor
+    tensor.requires_grad_(True)
+    upstream = torch.randn_like(function(tensor).detach())
+
+    def step():
+        tensor.grad = None
+        function(tensor).backward(upstream)
+
+    return step
+
+
+def main(description: str, measure: Callable[[int], list[dict]]) -> None:
+    """Runs a benchmark from the command line: prints a table, and writes JSON when asked to."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--repeats", type=int, default=15, help="counted turns of each rival")
+    parser.add_argument("--json", type=Path, help="file to write the rows to, with the machine")
+    arguments = parser.parse_args()
+    use_two_threads()
+    rows = measure(arguments.repeats)
+    _print_table(rows)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=2))
+
+
+def _print_table(rows: list[dict]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(
+            *(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row.values())
+        )
+    Console(width=140).print(table)
+
+
+def _machine() -> dict:
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {}
+    for package in ("keras", "tensorflow", "torch", "numpy"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": THREADS,
+        "python": platform.python_version(),
+        **versions,
+    }

@@ -1,0 +1,33 @@
+"""Runs the README's examples, and keeps what examples prepare out of the user's folders."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+# TFDS reads this when it is imported
+if "TFDS_DATA_DIR" not in os.environ:
+    os.environ["TFDS_DATA_DIR"] = tempfile.mkdtemp(prefix="keras_dlnotes_")
+    atexit.register(shutil.rmtree, os.environ["TFDS_DATA_DIR"], ignore_errors=True)
+
+
+def _work_in_a_scratch_folder(namespace):
+    namespace["folder"] = os.getcwd()
+    os.chdir(tempfile.mkdtemp(prefix="keras_dlnotes_readme_"))
+
+
+def _leave_the_scratch_folder(namespace):
+    scratch = os.getcwd()
+    os.chdir(namespace["folder"])
+    shutil.rmtree(scratch)
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md"],
+    setup=_work_in_a_scratch_folder,
+    teardown=_leave_the_scratch_folder,
+).pytest()
