@@ -3,19 +3,30 @@
 import inspect
 
 
+class _Signature:
+    """`inspect.signature` of the class: the twin's, then the keyword arguments that come on top.
+
+    A class attribute would also be the signature of the instances, which are called with tensors.
+    """
+
+    def __get__(self, instance, owner):
+        twin = keras_twin(owner)
+        if instance is not None or twin is None:
+            raise AttributeError("__signature__")
+        signature = inspect.signature(twin)
+        parameters = list(signature.parameters.values())
+        return signature.replace(parameters=[*parameters[:-1], *_own(owner, twin), parameters[-1]])
+
+
 class KeepsSignature:
     """Mixin in front of a Keras layer: shows that layer's signature and binds arguments by it."""
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        twin = keras_twin(cls)
-        if twin is not None:
-            cls.__signature__ = inspect.signature(twin)
+    __signature__ = _Signature()
 
     @classmethod
     def bind(cls, args, kwargs) -> dict:
-        """Returns all arguments by name, defaults included."""
-        bound = cls.__signature__.bind(*args, **kwargs)
+        """Returns all arguments of the twin by name, defaults included."""
+        bound = inspect.signature(keras_twin(cls)).bind(*args, **kwargs)
         bound.apply_defaults()
         arguments = dict(bound.arguments)
         others = arguments.pop("kwargs", {})
@@ -27,3 +38,15 @@ def keras_twin(layer_class: type) -> type | None:
     return next(
         (base for base in layer_class.__mro__ if base.__module__.startswith("keras.")), None
     )
+
+
+def _own(layer_class: type, twin: type) -> list[inspect.Parameter]:
+    """The keyword-only arguments of the classes in front of the twin."""
+    in_front = layer_class.__mro__[: layer_class.__mro__.index(twin)]
+    constructors = [vars(base)["__init__"] for base in in_front if "__init__" in vars(base)]
+    return [
+        parameter
+        for constructor in constructors
+        for parameter in inspect.signature(constructor).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]

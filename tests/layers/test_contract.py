@@ -114,6 +114,14 @@ def test_signature_is_the_twins(name):
             assert parameters[argument].default == expected.default
 
 
+@every_case
+def test_signature_of_an_instance_is_that_of_its_call(case):
+    parameters = inspect.signature(case.layer()).parameters
+    assert "args" in parameters or "inputs" in parameters or "sequences" in parameters
+    for argument in case.arguments:
+        assert argument in inspect.signature(type(case.layer())).parameters
+
+
 @every_class
 def test_docstring_has_every_part(name):
     documentation = inspect.getdoc(getattr(layers, name))
@@ -152,7 +160,7 @@ import sys, keras, keras_dlnotes, numpy as np
 for folder in sys.argv[1:]:
     model = keras.saving.load_model(folder + "/model.keras")
     arrays = np.load(folder + "/arrays.npz")
-    found = model.predict(arrays["x"], verbose=0)
+    found = keras.ops.convert_to_numpy(model(arrays["x"]))
     np.testing.assert_allclose(found, arrays["y"], atol=1e-5)
 print("loaded", len(sys.argv) - 1)
 """
@@ -165,7 +173,7 @@ def test_saved_models_load_in_a_fresh_process(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         model.save(folder / "model.keras")
-        np.savez(folder / "arrays.npz", x=x, y=model.predict(x, verbose=0))
+        np.savez(folder / "arrays.npz", x=x, y=keras.ops.convert_to_numpy(model(x)))
         folders.append(str(folder))
     command = [sys.executable, "-c", LOAD, *folders]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
