@@ -6,6 +6,7 @@ A name that has no twin here yet is Keras's own: `from keras_dlnotes import laye
 import keras
 
 from keras_dlnotes.layers.conv import Conv1D, Conv2D, Conv3D
+from keras_dlnotes.layers.norm import BatchNormalization
 from keras_dlnotes.layers.pool import (
     AveragePooling1D,
     AveragePooling2D,
@@ -19,6 +20,7 @@ __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
+    "BatchNormalization",
     "Conv1D",
     "Conv2D",
     "Conv3D",

@@ -75,4 +75,12 @@ def _poolings():
     yield Case("AveragePooling2D", including, (7, 6, 4), twin=None)
 
 
-CASES = [*_convolutions(), *_poolings()]
+def _normalizations():
+    shape = (7, 6, 4)
+    yield Case("BatchNormalization", {}, shape)
+    yield Case("BatchNormalization", {"moving_statistic": "variance"}, shape, twin={})
+    yield Case("BatchNormalization", {"axis": 3, "momentum": 0.9, "epsilon": 1e-5}, shape)
+    yield Case("BatchNormalization", {"center": False, "scale": False}, (5, 4))
+
+
+CASES = [*_convolutions(), *_poolings(), *_normalizations()]

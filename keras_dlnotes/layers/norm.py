@@ -1,0 +1,120 @@
+"""Batch normalization: Keras's layer with the notes' moving deviation, by `ops.norm`."""
+
+import keras
+
+from keras_dlnotes import ops
+from keras_dlnotes.checks import argument_error, choice
+from keras_dlnotes.layers.signature import KeepsSignature
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
+    """Normalizes each feature over the mini-batch, then scales and shifts it.
+
+    Training: y = γ·(z − μ_b)/√(σ_b² + ε) + β, with the mini-batch's own mean and deviation;
+    inference: the same with their moving averages μ_m and σ_m, of momentum m,
+
+        μ_m ← m·μ_m + (1−m)·μ_b
+        σ_m ← m·σ_m + (1−m)·σ_b        moving_statistic="std", the notes
+        σ_m² ← m·σ_m² + (1−m)·σ_b²     moving_statistic="variance", Keras
+
+    The layer is `keras.layers.BatchNormalization` with the same arguments, weights and config; what
+    is stored is `moving_variance` = σ_m² in both cases, so weights carry over, and inference is one
+    formula for both. The gradient is written out by hand (see `ops.batch_normalize`), and a mean
+    far from 0 costs no digits. Where γ and β stand, the notes write β and γ.
+
+    Args:
+        axis: int, the feature axis; may count from the end.
+        momentum: m in [0, 1]: how much of the old average stays at each step.
+        epsilon: ε ≥ 0, added to the variance.
+        center: whether β is added.
+        scale: whether γ multiplies.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer,
+            beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as in Keras.
+        renorm, renorm_clipping, renorm_momentum: batch renormalization, which is left to Keras
+            altogether and has a moving deviation of its own.
+        synchronized: whether statistics are taken over all replicas of a distributed step, by
+            Keras's formula and with its gradient (TensorFlow alone).
+        moving_statistic: "std" or "variance"; by keyword.
+
+    Input shape:
+        Any of rank ≥ 2 with a known length along `axis`. A mask of one rank less leaves positions
+        out of the statistics.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: for an argument out of range, at construction; for a mask of another rank, when
+            the layer is called.
+
+    Reference:
+        Lecture notes, "Batch Normalization".
+
+    Example:
+
+    >>> layer = BatchNormalization(momentum=0.5)
+    >>> z = keras.ops.convert_to_tensor([[0.0], [6.0]])  # μ_b = 3, σ_b = 3
+    >>> outputs = layer(z, training=True)
+    >>> keras.ops.convert_to_numpy(layer.moving_mean).tolist()
+    [1.5]
+    >>> keras.ops.convert_to_numpy(layer.moving_std).tolist()  # ½·1 + ½·3
+    [2.0]
+    """
+
+    def __init__(self, *args, moving_statistic="std", **kwargs):
+        choice("moving_statistic", moving_statistic, ("std", "variance"))
+        super().__init__(*args, **kwargs)
+        self.moving_statistic = moving_statistic
+        if not 0 <= self.momentum <= 1:
+            raise argument_error("momentum", "a number in [0, 1]", self.momentum)
+        if self.epsilon < 0:
+            raise argument_error("epsilon", "a number ≥ 0", self.epsilon)
+
+    @property
+    def moving_std(self):
+        """σ_m, the root of the weight `moving_variance`."""
+        return keras.ops.sqrt(self.moving_variance)
+
+    def call(self, inputs, training=None, mask=None):
+        renorm = getattr(self, "renorm", False)  # older versions of Keras have none
+        if renorm or not (training and self.trainable):
+            return super().call(inputs, training=training, mask=mask)
+        if self.synchronized and mask is None:
+            outputs, mean, variance = self._synchronized(inputs)
+        else:
+            outputs, mean, variance = ops.batch_normalize(
+                inputs, self.gamma, self.beta, self.axis, self.epsilon, mask
+            )
+        self._update(mean, variance)
+        return keras.ops.cast(outputs, self.compute_dtype)
+
+    def _synchronized(self, inputs):
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        inputs = keras.ops.cast(inputs, dtype)
+        axes = [axis for axis in range(len(inputs.shape)) if axis != self.axis % len(inputs.shape)]
+        mean, variance = keras.ops.moments(inputs, axes, synchronized=True)
+        scale, offset = (
+            None if weight is None else keras.ops.cast(weight, dtype)
+            for weight in (self.gamma, self.beta)
+        )
+        outputs = keras.ops.batch_normalization(
+            inputs, mean, variance, self.axis, offset=offset, scale=scale, epsilon=self.epsilon
+        )
+        return outputs, mean, variance
+
+    def _update(self, mean, variance):
+        def average(old, new):
+            return old * self.momentum + new * (1.0 - self.momentum)
+
+        moving_mean = keras.ops.cast(self.moving_mean, mean.dtype)
+        moving_variance = keras.ops.cast(self.moving_variance, mean.dtype)
+        self.moving_mean.assign(average(moving_mean, mean))
+        if self.moving_statistic == "variance":
+            self.moving_variance.assign(average(moving_variance, variance))
+        else:
+            moving_std = average(keras.ops.sqrt(moving_variance), keras.ops.sqrt(variance))
+            self.moving_variance.assign(keras.ops.square(moving_std))
+
+    def get_config(self):
+        return {**super().get_config(), "moving_statistic": self.moving_statistic}

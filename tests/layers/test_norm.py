@@ -1,0 +1,191 @@
+"""BatchNormalization: Keras to the last bit where it is Keras's rule, the notes' rule by hand."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+from keras_dlnotes import layers
+from tests.gradcheck import assert_close, compare_gradients
+
+SEVERAL = pytest.mark.parametrize("statistic", ["std", "variance"])
+TENSORFLOW = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="Keras has it on TensorFlow alone"
+)
+
+
+def _pair(shape, statistic="variance", **arguments):
+    """Our layer and Keras's, built, with the same random weights."""
+    pair = layers.BatchNormalization(moving_statistic=statistic, **arguments)
+    pair = pair, keras.layers.BatchNormalization(**arguments)
+    generator = np.random.default_rng(7)
+    weights = None
+    for layer in pair:
+        layer.build(shape)
+        if weights is None:
+            weights = [generator.uniform(0.5, 2, w.shape) for w in layer.weights]
+        layer.set_weights(weights)
+    return pair
+
+
+def _array(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def _numpy(tensor):
+    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
+
+
+@pytest.mark.parametrize("shape", [(64, 3), (4, 4, 4, 3)])
+def test_variance_is_keras_to_the_last_bit(shape):
+    """Inputs whose statistics float32 holds exactly, so that only the rule could differ."""
+    ours, theirs = _pair(shape, momentum=0.97)
+    for seed in range(4):
+        x = np.random.default_rng(seed).integers(-8, 9, shape).astype("float32")
+        ours(x, training=True)
+        theirs(x, training=True)
+        for left, right in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((12, 3), -1), ((4, 5, 6, 3), 3), ((4, 3, 5), 1)])
+@pytest.mark.parametrize("affine", [True, False])
+def test_training_is_keras_in_outputs_gradients_and_moving_weights(shape, axis, affine):
+    ours, theirs = _pair(shape, axis=axis, center=affine, scale=affine)
+    arrays = [_array(shape), *(weight.numpy() for weight in ours.trainable_variables)]
+    moving = [keras.ops.convert_to_tensor(w) for w in ours.non_trainable_variables]
+
+    def stateless(layer):
+        def call(x, *weights):
+            outputs, (mean, variance) = layer.stateless_call(
+                list(weights), moving, x, training=True
+            )
+            return outputs, *map(keras.ops.stop_gradient, (mean, variance))
+
+        return call
+
+    compare_gradients(stateless(ours), stateless(theirs), arrays)
+
+
+@SEVERAL
+def test_inference_is_keras_to_the_last_bit(statistic):
+    ours, theirs = _pair((4, 5, 3), statistic)
+    x = _array((4, 5, 3))
+    np.testing.assert_array_equal(_numpy(ours(x)), _numpy(theirs(x)))
+
+
+def test_moving_std_of_the_notes_by_hand():
+    """μ_b, σ_b = 2, 3 and then 6, 1 with m = 0.75: μ_m, σ_m = 0.5, 1.5 and then 1.875, 1.375."""
+    layer = layers.BatchNormalization(momentum=0.75)
+    layer(np.array([[-1.0], [5.0]], "float32"), training=True)
+    assert _numpy(layer.moving_mean) == pytest.approx(0.5)
+    assert _numpy(layer.moving_std) == pytest.approx(1.5)
+    assert _numpy(layer.moving_variance) == pytest.approx(2.25)
+    layer(np.array([[5.0], [7.0]], "float32"), training=True)
+    assert _numpy(layer.moving_mean) == pytest.approx(1.875)
+    assert _numpy(layer.moving_std) == pytest.approx(1.375)
+    expected = (3 - 1.875) / np.sqrt(1.375**2 + 1e-3)
+    assert _numpy(layer(np.array([[3.0]], "float32"))) == pytest.approx(expected)
+
+
+@SEVERAL
+def test_masks_are_keras(statistic):
+    ours, theirs = _pair((4, 5, 3), statistic)
+    x = _array((4, 5, 3))
+    mask = np.arange(5) < np.array([[5], [2], [0], [3]])
+    found, expected = ours(x, training=True, mask=mask), theirs(x, training=True, mask=mask)
+    assert_close([_numpy(found)], [_numpy(expected)])
+    assert_close([_numpy(ours.moving_mean)], [_numpy(theirs.moving_mean)])
+    if statistic == "variance":
+        assert_close([_numpy(ours.moving_variance)], [_numpy(theirs.moving_variance)])
+
+
+def test_masks_come_through_a_model():
+    ids = np.array([[1, 2, 0, 0], [3, 0, 0, 0]])
+
+    def model(layer):
+        return keras.Sequential([keras.layers.Embedding(5, 3, mask_zero=True), layer])
+
+    keras.utils.set_random_seed(1)
+    ours = model(layers.BatchNormalization(moving_statistic="variance"))
+    found = ours(ids, training=True)
+    theirs = model(keras.layers.BatchNormalization())
+    theirs.build(ids.shape)
+    theirs.layers[0].set_weights(ours.layers[0].get_weights())
+    assert_close([_numpy(found)], [_numpy(theirs(ids, training=True))])
+    assert_close(ours.get_weights(), theirs.get_weights())
+
+
+@SEVERAL
+def test_frozen_layers_infer_and_stay(statistic):
+    layer, _ = _pair((8, 3), statistic)
+    x, before = _array((8, 3)), layer.get_weights()
+    expected = _numpy(layer(x, training=False))
+    layer.trainable = False
+    np.testing.assert_array_equal(_numpy(layer(x, training=True)), expected)
+    for old, new in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_mixed_bfloat16_trains_with_float32_statistics():
+    single, mixed = layers.BatchNormalization(), layers.BatchNormalization(dtype="mixed_bfloat16")
+    x = _array((64, 3)) + 100
+    rounded = _numpy(keras.ops.cast(x, "bfloat16"))
+    outputs = mixed(keras.ops.cast(x, "bfloat16"), training=True)
+    assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
+    assert_close([_numpy(outputs)], [_numpy(single(rounded, training=True))], 0.01)
+    assert {weight.dtype for weight in mixed.weights} == {"float32"}
+    assert_close(mixed.get_weights(), single.get_weights(), 1e-6)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_fit_is_keras(compiled):
+    x, y = _array((40, 6, 5, 2)), _array((40, 1), seed=1)
+
+    def fitted(layer):
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential(
+            [keras.layers.Conv2D(4, 3), layer, keras.layers.Flatten(), keras.layers.Dense(1)]
+        )
+        model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=compiled)
+        model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    ours = fitted(layers.BatchNormalization(moving_statistic="variance"))
+    assert_close(ours, fitted(keras.layers.BatchNormalization()), 1e-4)
+
+
+@TENSORFLOW
+@SEVERAL
+def test_synchronized_on_one_replica_is_the_plain_layer(statistic):
+    plain, _ = _pair((8, 5, 3), statistic)
+    synchronized, _ = _pair((8, 5, 3), statistic, synchronized=True)
+    x = _array((8, 5, 3))
+    found, expected = synchronized(x, training=True), plain(x, training=True)
+    assert_close([_numpy(found)], [_numpy(expected)])
+    assert_close(synchronized.get_weights(), plain.get_weights())
+
+
+@pytest.mark.skipif(
+    "renorm" not in inspect.signature(keras.layers.BatchNormalization).parameters,
+    reason="this version of Keras has no batch renormalization",
+)
+def test_renormalization_is_left_to_keras():
+    ours, theirs = _pair((8, 3), "std", renorm=True, renorm_clipping={"rmax": 3.0})
+    x = _array((8, 3))
+    np.testing.assert_array_equal(_numpy(ours(x, training=True)), _numpy(theirs(x, training=True)))
+    assert_close(ours.get_weights(), theirs.get_weights(), 1e-7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"moving_statistic": "median"}, "moving_statistic"),
+        ({"momentum": 1.5}, "momentum"),
+        ({"epsilon": -1e-3}, "epsilon"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, name):
+    with pytest.raises(ValueError, match=f"Argument `{name}` must be .*Received: {name}="):
+        layers.BatchNormalization(**arguments)
