@@ -5,14 +5,17 @@ from keras_dlnotes.training.checkpoints import RunState
 from keras_dlnotes.training.files import atomic_path, write_json
 from keras_dlnotes.training.fit import fit_resumable, run_state
 from keras_dlnotes.training.run_folder import RunFolder, RunFolderError
+from keras_dlnotes.training.statistics import RecomputeStatistics, recompute_statistics
 
 __all__ = [
+    "RecomputeStatistics",
     "RunFolder",
     "RunFolderError",
     "RunState",
     "ShuffledBatches",
     "atomic_path",
     "fit_resumable",
+    "recompute_statistics",
     "run_state",
     "write_json",
 ]

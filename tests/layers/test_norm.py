@@ -139,16 +139,15 @@ def test_mixed_bfloat16_trains_with_float32_statistics():
     assert_close(mixed.get_weights(), single.get_weights(), 1e-6)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_fit_is_keras(compiled):
-    x, y = _array((40, 6, 5, 2)), _array((40, 1), seed=1)
+def test_compiled_fit_is_keras():
+    x, y = _array((20, 6, 5, 2)), _array((20, 1), seed=1)
 
     def fitted(layer):
         keras.utils.set_random_seed(3)
         model = keras.Sequential(
             [keras.layers.Conv2D(4, 3), layer, keras.layers.Flatten(), keras.layers.Dense(1)]
         )
-        model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=compiled)
+        model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=True)
         model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
         return model.get_weights()
 

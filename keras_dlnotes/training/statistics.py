@@ -1,0 +1,298 @@
+"""The exact statistics of the whole training set, for every batch-normalization layer of a model.
+
+Training leaves moving averages of the mini-batches' means and deviations, taken while the weights
+still changed. The notes' statistics are those of the whole training set under the final weights:
+
+    μ_l = (1/n) Σ z,   σ_l² = (1/n) Σ (z − μ_l)²
+
+over all n positions that reach layer l, through earlier layers that already normalize exactly.
+"""
+
+import collections
+import contextlib
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, integer
+
+
+def recompute_statistics(
+    model: keras.Model, data: Any, batch_size: int | None = None, verbose: str | int = "auto"
+) -> keras.Model:
+    """Sets the exact mean and deviation of the whole data for every batch-normalization layer.
+
+    μ_l = (1/n) Σ z, σ_l² = (1/n) Σ (z − μ_l)², layer after layer in the order of the graph, with
+    one pass over the data for each. The result does not depend on how the data come in batches, nor
+    on a smaller last batch. Scale and shift stay, as does all else. Use it after training, and
+    after weights were averaged (SWA, EMA), when moving averages belong to no model at all.
+
+    Layers of this package and of Keras are treated alike, frozen ones included, inside nested
+    models, too. A layer called several times gets the statistics of all its calls together; one
+    that feeds itself has no exact statistics and ends near them. Masked positions do not count.
+
+    Args:
+        model: any built model.
+        data: the training set: an array (or list or dict of arrays, one for each input), a tuple
+            (inputs, targets, …), a `tf.data.Dataset`, a `keras.utils.PyDataset` or what else
+            `predict` takes; it is read several times and must end.
+        batch_size: examples a batch, for arrays; None takes Keras's 32.
+        verbose: 0 for silence; "auto" or 1 for a progress bar.
+
+    Returns:
+        The same model. On an error it is left as it was.
+
+    Raises:
+        ValueError: for a model that is not built, and for data that can be read only once, do not
+            end or leave a layer nothing to count.
+
+    Reference:
+        Lecture notes, "Batch Normalization": μ_l and σ_l "using the entire training data".
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization()])
+    >>> data = np.array([[1.0], [2.0], [6.0]])
+    >>> model = recompute_statistics(model, data, batch_size=2, verbose=0)
+    >>> model.layers[0].moving_mean.numpy().tolist()
+    [3.0]
+    """
+    if not model.built:
+        raise argument_error("model", "built", model.name, "Call it on a batch first")
+    if batch_size is not None:
+        integer("batch_size", batch_size, minimum=1)
+    inputs = data[0] if isinstance(data, tuple) else data
+    _check_repeatable(inputs)
+    layers = _normalization_layers(model)
+    if not layers:
+        return model
+    before = {layer: layer.get_weights() for layer in layers}
+    try:
+        _recompute(model, layers, inputs, batch_size, verbose)
+    except BaseException:
+        for layer, weights in before.items():
+            layer.set_weights(weights)
+        raise
+    return model
+
+
+class RecomputeStatistics(keras.callbacks.Callback):
+    """Calls `recompute_statistics` after training or, with `every`, every so many epochs as well.
+
+    Put it behind callbacks that average or restore weights: they run in their order.
+
+    Args:
+        data, batch_size, verbose: as in `recompute_statistics`.
+        every: None for after training alone, or a number of epochs ≥ 1; statistics change at the
+            end of an epoch, when its validation is over.
+
+    Raises:
+        ValueError: for an argument out of range.
+
+    Reference:
+        Lecture notes, "Batch Normalization".
+
+    Example:
+
+    >>> layers = [keras.Input((1,)), keras.layers.BatchNormalization(), keras.layers.Dense(1)]
+    >>> model = keras.Sequential(layers)
+    >>> x = np.array([[1.0], [2.0], [6.0]])
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x, verbose=0, callbacks=[RecomputeStatistics(x)])
+    >>> model.layers[0].moving_mean.numpy().tolist()
+    [3.0]
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        every: int | None = None,
+        batch_size: int | None = None,
+        verbose: str | int = 0,
+    ):
+        super().__init__()
+        self.every = None if every is None else integer("every", every, minimum=1)
+        self._arguments = {"data": data, "batch_size": batch_size, "verbose": verbose}
+        self._current = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._current = False
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.every and (epoch + 1) % self.every == 0:
+            recompute_statistics(self.model, **self._arguments)
+            self._current = True
+
+    def on_train_end(self, logs=None):
+        if not self._current:
+            recompute_statistics(self.model, **self._arguments)
+
+
+def _check_repeatable(data) -> None:
+    if inspect.isgenerator(data) or hasattr(data, "__next__"):
+        raise argument_error("data", "a source that can be read several times", type(data).__name__)
+    cardinality = getattr(data, "cardinality", None)
+    endless = callable(cardinality) and int(cardinality()) == -1
+    if endless or (isinstance(data, keras.utils.PyDataset) and data.num_batches is None):
+        raise argument_error("data", "a source that ends", type(data).__name__)
+
+
+def _normalization_layers(model) -> list[keras.layers.BatchNormalization]:
+    found = (
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.built
+    )
+    return list(dict.fromkeys(found))
+
+
+def _recompute(model, layers, data, batch_size, verbose) -> None:
+    calls = _count_calls(model, layers, data, batch_size)
+    passes = {layer: _moments_of(model, layer) for layer in calls}
+    # Layers called once each are called in the order of the graph. Where one is called more often,
+    # the order of calls is not that of layers: as many sweeps as layers reach the end at the latest
+    sweeps = len(calls) if max(calls.values(), default=0) > 1 else 1
+    for _ in range(sweeps):
+        progress = _Progress(len(calls), verbose)
+        before = [layer.get_weights() for layer in calls]
+        for layer, function in passes.items():
+            parts = function.predict(data, batch_size=batch_size, verbose=0, callbacks=[progress])
+            _assign(layer, _merge(parts, layer.name))
+        progress.finish()
+        after = [layer.get_weights() for layer in calls]
+        if all(map(_are_close, keras.tree.flatten(before), keras.tree.flatten(after))):
+            break
+
+
+def _are_close(left, right) -> bool:
+    return np.allclose(left, right, rtol=1e-6, atol=1e-6)
+
+
+class _Function(keras.Model):
+    """A function of a batch, for `predict` to evaluate over whatever Keras takes as data."""
+
+    def __init__(self, model, function):
+        super().__init__(name="function", autocast=False)
+        self.model = model
+        self.function = function
+        if keras.backend.backend() == "tensorflow":
+            self.jit_compile = False  # a function that runs few times is not worth compiling
+
+    def call(self, inputs):
+        return self.function(inputs)
+
+
+def _count_calls(model, layers, data, batch_size) -> collections.Counter:
+    """How often a forward pass calls each layer, in the order of the first calls."""
+    calls = collections.Counter()
+
+    def function(inputs):
+        calls.clear()
+        with _overheard(layers, lambda layer, inputs, mask: calls.update([layer])):
+            model(inputs, training=False)
+        return ops.zeros((1,))
+
+    _Function(model, function).predict(data, batch_size=batch_size, steps=1, verbose=0)
+    return calls
+
+
+def _moments_of(model, layer) -> _Function:
+    """For each batch, a row with the moments of what the layer's calls receive."""
+
+    def function(inputs):
+        moments = []
+        with _overheard(
+            [layer], lambda layer, inputs, mask: moments.append(_moments(layer, inputs, mask))
+        ):
+            model(inputs, training=False)
+        return ops.expand_dims(ops.stack(moments), 0)
+
+    return _Function(model, function)
+
+
+@contextlib.contextmanager
+def _overheard(layers: Iterable[keras.Layer], hear: Callable):
+    """While this lasts, `hear(layer, inputs, mask)` is told of every call of the layers."""
+
+    def listening(layer, call):
+        def heard(inputs, training=None, mask=None):
+            hear(layer, inputs, mask)
+            return call(inputs, training=training, mask=mask)
+
+        return heard
+
+    before = {layer: vars(layer).get("call") for layer in layers}
+    try:
+        for layer in layers:
+            vars(layer)["call"] = listening(layer, layer.call)
+        yield
+    finally:
+        for layer, call in before.items():
+            vars(layer).pop("call", None)
+            if call is not None:
+                vars(layer)["call"] = call
+
+
+def _moments(layer, inputs, mask):
+    """(4, features): n, a centre c near the mean, (1/n) Σ (z − c) and Σ (z − c)²."""
+    z = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+    counts = ops.ones_like(z)
+    if mask is not None:
+        counts = counts * ops.expand_dims(ops.cast(ops.cast(mask, "bool"), z.dtype), -1)
+        z = ops.where(counts > 0, z, ops.zeros_like(z))
+    axes = [axis for axis in range(len(z.shape)) if axis != layer.axis % len(z.shape)]
+    n = ops.sum(counts, axes, keepdims=True)
+    centre = ops.sum(z, axes, keepdims=True) / ops.maximum(n, 1)
+    around = (z - centre) * counts
+    first = ops.sum(around, axes, keepdims=True) / ops.maximum(n, 1)
+    second = ops.sum(ops.square(around), axes, keepdims=True)
+    return ops.stack([ops.squeeze(entry, axes) for entry in (n, centre, first, second)])
+
+
+def _merge(parts: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of all parts together, each weighted by its n, in double precision."""
+    n, centre, first, second = np.moveaxis(
+        parts.astype("float64").reshape(-1, *parts.shape[-2:]), 1, 0
+    )
+    total = n.sum(axis=0)
+    if not total.all():
+        raise ValueError(f"Layer {name!r} has nothing to count: every position is masked.")
+    means = centre + first
+    mean = (n * means).sum(axis=0) / total
+    within = second - n * first**2
+    return mean, (within + n * (means - mean) ** 2).sum(axis=0) / total
+
+
+def _assign(layer, statistics) -> None:
+    mean, variance = statistics
+    layer.moving_mean.assign(mean)
+    layer.moving_variance.assign(variance)
+    if getattr(layer, "renorm", False):  # keeps its deviation a second time, ε included
+        layer.moving_stddev.assign(np.sqrt(variance + layer.epsilon))
+
+
+class _Progress(keras.callbacks.Callback):
+    """One progress bar over all layers' passes."""
+
+    def __init__(self, pass_count: int, verbose):
+        super().__init__()
+        self._pass_count = pass_count
+        self._verbose = 1 if verbose == "auto" else int(verbose)
+        self._bar = None
+        self._done = 0
+
+    def on_predict_batch_end(self, batch, logs=None):
+        if self._bar is None:
+            steps = self.params.get("steps")
+            target = steps * self._pass_count if steps else None
+            self._bar = keras.utils.Progbar(target, verbose=self._verbose, unit_name="batch")
+        self._done += 1
+        self._bar.update(self._done, finalize=False)
+
+    def finish(self):
+        if self._bar is not None:
+            self._bar.update(self._done, finalize=True)
