@@ -24,8 +24,7 @@ def _rivals(kind: str, size: int, stride: int, padding: int) -> dict:
     ours = getattr(layers, f"{kind}Pooling2D")(padding=padding, **arguments)
     theirs = getattr(keras.layers, f"{kind}Pooling2D")(**arguments)
     if padding:
-        zeros = keras.layers.ZeroPadding2D(padding)
-        return {"ours": ours, "keras": lambda x: theirs(zeros(x))}
+        theirs = keras.Sequential([keras.layers.ZeroPadding2D(padding), theirs])
     return {"ours": ours, "keras": theirs}
 
 

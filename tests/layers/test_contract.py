@@ -137,6 +137,8 @@ def test_values_weights_and_gradients_are_the_twins(case):
         pytest.skip("Keras has no such layer")
     if case.arguments.get("data_format") == "channels_first" and "Conv" in case.name:
         pytest.skip("TensorFlow convolves channels first on a GPU alone")
+    if keras.backend.backend() == "torch" and "Average" in case.name and "same" in str(case):
+        pytest.skip("Keras counts the padding of an average on PyTorch, and nowhere else")
     layer, x = case.layer(), _inputs(case)
     layer.build(x.shape)
     twin.build(x.shape)
