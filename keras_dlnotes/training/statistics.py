@@ -26,10 +26,11 @@ def recompute_statistics(
 ) -> keras.Model:
     """Sets the exact mean and deviation of the whole data for every batch-normalization layer.
 
-    μ_l = (1/n) Σ z, σ_l² = (1/n) Σ (z − μ_l)², layer after layer in the order of the graph, with
-    one pass over the data for each. The result does not depend on how the data come in batches, nor
-    on a smaller last batch. Scale and shift stay, as does all else. Use it after training, and
-    after weights were averaged (SWA, EMA), when moving averages belong to no model at all.
+    μ_l = (1/n) Σ z, σ_l² = (1/n) Σ (z − μ_l)², layer after layer in the order of the graph: there
+    are as many passes over the data as the longest path has such layers, or one more. The result
+    does not depend on how the data come in batches, nor on a smaller last batch. Scale and shift
+    stay, as does all else. Use it after training, and after weights were averaged (SWA, EMA), when
+    moving averages belong to no model at all.
 
     Layers of this package and of Keras are treated alike, frozen ones included, inside nested
     models, too. A layer called several times gets the statistics of all its calls together; one
@@ -151,21 +152,23 @@ def _normalization_layers(model) -> list[keras.layers.BatchNormalization]:
 
 
 def _recompute(model, layers, data, batch_size, verbose) -> None:
-    calls = _count_calls(model, layers, data, batch_size)
-    passes = {layer: _moments_of(model, layer) for layer in calls}
-    # Layers called once each are called in the order of the graph. Where one is called more often,
-    # the order of calls is not that of layers: as many sweeps as layers reach the end at the latest
-    sweeps = len(calls) if max(calls.values(), default=0) > 1 else 1
-    for _ in range(sweeps):
-        progress = _Progress(len(calls), verbose)
-        before = [layer.get_weights() for layer in calls]
-        for layer, function in passes.items():
-            parts = function.predict(data, batch_size=batch_size, verbose=0, callbacks=[progress])
-            _assign(layer, _merge(parts, layer.name))
-        progress.finish()
-        after = [layer.get_weights() for layer in calls]
+    """Measures all layers at once, again and again until nothing changes.
+
+    Pass k leaves those exact that have fewer than k of the others before them, in whatever order
+    they are called, so there are never more passes than layers; and the model is traced only once.
+    """
+    function = _moments_of(model, layers)
+    progress = _Progress(len(layers), verbose)
+    for _ in layers:
+        before = [layer.get_weights() for layer in layers]
+        parts = function.predict(data, batch_size=batch_size, verbose=0, callbacks=[progress])
+        for number, moments in parts.items():
+            layer = layers[int(number)]
+            _assign(layer, _merge(moments, layer.name))
+        after = [layer.get_weights() for layer in layers]
         if all(map(_are_close, keras.tree.flatten(before), keras.tree.flatten(after))):
             break
+    progress.finish()
 
 
 def _are_close(left, right) -> bool:
@@ -186,30 +189,19 @@ class _Function(keras.Model):
         return self.function(inputs)
 
 
-def _count_calls(model, layers, data, batch_size) -> collections.Counter:
-    """How often a forward pass calls each layer, in the order of the first calls."""
-    calls = collections.Counter()
+def _moments_of(model, layers) -> _Function:
+    """For each batch and each layer's number, a row with the moments of what its calls receive."""
+    numbers = {layer: str(number) for number, layer in enumerate(layers)}
 
     def function(inputs):
-        calls.clear()
-        with _overheard(layers, lambda layer, inputs, mask: calls.update([layer])):
+        moments = collections.defaultdict(list)
+
+        def hear(layer, inputs, mask):
+            moments[numbers[layer]].append(_moments(layer, inputs, mask))
+
+        with _overheard(layers, hear):
             model(inputs, training=False)
-        return ops.zeros((1,))
-
-    _Function(model, function).predict(data, batch_size=batch_size, steps=1, verbose=0)
-    return calls
-
-
-def _moments_of(model, layer) -> _Function:
-    """For each batch, a row with the moments of what the layer's calls receive."""
-
-    def function(inputs):
-        moments = []
-        with _overheard(
-            [layer], lambda layer, inputs, mask: moments.append(_moments(layer, inputs, mask))
-        ):
-            model(inputs, training=False)
-        return ops.expand_dims(ops.stack(moments), 0)
+        return {number: ops.expand_dims(ops.stack(calls), 0) for number, calls in moments.items()}
 
     return _Function(model, function)
 
