@@ -104,7 +104,8 @@ def _explain(error: Exception) -> ExitCode:
         message, code = error.format_message(), ExitCode.USAGE
     else:
         message, code = f"{type(error).__name__}: {error}", ExitCode.FAILED
-    print("dlnotes:", *message.split(), file=sys.stderr)
+    if message:  # there is none where no command was given, and the help was printed instead
+        print("dlnotes:", *message.split(), file=sys.stderr)
     return code
 
 
@@ -287,13 +288,16 @@ def _select_backend(backend: Backend) -> None:
 
 
 def _start_tasks() -> Any:
-    """Imports the tasks and starts the backend, which takes seconds and is talkative."""
+    """Imports the tasks and starts TensorFlow, which takes seconds and is talkative.
+
+    On every backend, the data sets and the logs need TensorFlow.
+    """
     with console.status("Starting …"), _quiet_error_stream():
-        from keras import ops
+        import tensorflow
 
         from keras_dlnotes import tasks
 
-        ops.zeros(())
+        tensorflow.config.list_physical_devices()
     return tasks
 
 

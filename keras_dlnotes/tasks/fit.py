@@ -19,6 +19,7 @@ from keras_dlnotes.tasks.task import Splits, Task
 from keras_dlnotes.training import (
     RunFolder,
     RunState,
+    ShuffledBatches,
     atomic_path,
     fit_resumable,
     run_state,
@@ -131,7 +132,8 @@ def fit(
         if _is_finished(folder, before):
             metrics = json.loads((folder.path / METRICS).read_text(encoding="utf-8"))
             return FitResult(task, folder.path, metrics, before.epoch, already_finished=True)
-        metrics = _run(task, folder, verbose=0 if quiet else "auto")
+        with _scope(folder.settings["strategy"]):
+            metrics = _run(task, folder, verbose=0 if quiet else "auto")
         return FitResult(task, folder.path, metrics, before.epoch, already_finished=False)
 
 
@@ -144,11 +146,9 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
     settings = folder.settings
     keras.utils.set_random_seed(settings["seed"])
     splits = task.prepare(settings["data"])
-    with _scope(settings["strategy"]):
-        model = task.build(splits, **task.arguments)
-        model.compile(
-            keras.optimizers.Adam(task.learning_rate), loss=task.loss, metrics=list(task.metrics)
-        )
+    model = task.build(splits, **task.arguments)
+    optimizer = _optimizer(task, splits, settings["batch_size"])
+    model.compile(optimizer, loss=task.loss, metrics=list(task.metrics))
     state = fit_resumable(
         model,
         splits.training,
@@ -168,6 +168,14 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
     with atomic_path(folder.path / REPORT) as partial:
         partial.write_text(page.render(), encoding="utf-8")
     return metrics
+
+
+def _optimizer(task: Task, splits: Splits, batch_size: int) -> keras.optimizers.Optimizer:
+    rate = task.learning_rate
+    if task.halving_epochs is not None:
+        steps = len(ShuffledBatches(splits.training, batch_size, seed=0))
+        rate = keras.optimizers.schedules.ExponentialDecay(rate, task.halving_epochs * steps, 0.5)
+    return keras.optimizers.Adam(rate)
 
 
 def _metrics(
@@ -195,6 +203,12 @@ def _metrics(
 
 
 def check_strategy(strategy: str | None) -> None:
+    """Raises a ValueError where the strategy is unknown or the backend cannot follow it.
+
+    >>> check_strategy("mirored")
+    Traceback (most recent call last):
+    ValueError: Argument `strategy` must be one of 'none', 'mirrored'. Received: strategy='mirored'
+    """
     if strategy is None:
         return
     choice("strategy", strategy, STRATEGIES)

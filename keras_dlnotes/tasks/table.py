@@ -17,6 +17,7 @@ _DIGITS = Task(
     arguments={"filters": (64, 128), "dropout": 0.4, "shift": 0.1, "rotation": 0.05},
     loss="sparse_categorical_crossentropy",
     metrics=("accuracy",),
+    halving_epochs=20,
     epochs=80,
     batch_size=32,
     patience=15,
@@ -30,8 +31,8 @@ _MNIST = replace(
     name="mnist",
     description="The same network reads MNIST's digits of 28×28 pixels",
     data="mnist_subset",
-    arguments=_DIGITS.arguments | {"filters": (32, 64)},
-    epochs=40,
+    arguments=_DIGITS.arguments | {"filters": (32, 64, 128)},
+    epochs=30,
     patience=8,
 )
 

@@ -74,7 +74,8 @@ class Task:
         arguments: keyword arguments for `build`.
         loss: as in `compile`.
         metrics: as in `compile`.
-        learning_rate: of the Adam optimizer.
+        learning_rate: of the Adam optimizer, at the start.
+        halving_epochs: epochs in which it falls to a half, smoothly; None keeps it constant.
         epochs: most epochs.
         batch_size: examples a step.
         patience: epochs without a lower validation loss after which training stops.
@@ -94,6 +95,7 @@ class Task:
     loss: Any
     metrics: tuple[Any, ...] = ()
     learning_rate: float = 1e-3
+    halving_epochs: float | None = None
     epochs: int
     batch_size: int
     patience: int
