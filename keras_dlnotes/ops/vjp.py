@@ -195,6 +195,8 @@ def _torch_plain_gradient(forward, inputs, upstream, needed):
         output = forward(*inputs)[0]
         wanted = [entry for entry, kept in zip(inputs, needed, strict=True) if kept]
         outputs = output if isinstance(output, tuple) else (output,)
+        pairs = [pair for pair in zip(outputs, upstream, strict=True) if pair[0].requires_grad]
+        outputs, upstream = zip(*pairs, strict=True)
         found = iter(
             torch.autograd.grad(
                 outputs, wanted, upstream, create_graph=True, materialize_grads=True
