@@ -87,3 +87,34 @@ def max_pool_gradient(image, upstream, size, strides, padding):
             winner = seen[values.index(max(values))][1]
             result[(b, *winner, c)] += upstream[(b, *place, c)]
     return result
+
+
+def transpose_convolve(image, kernel, strides, padding, dilation, lengths):
+    """y(j) = Σ x(i) K(u)ᵀ over all i, u with i·s + u·d − p = j, for outputs of these lengths."""
+    *size, filters, _ = kernel.shape
+    batch, *small, _ = image.shape
+    result = np.zeros((batch, *lengths, filters))
+    for place in itertools.product(*map(range, small)):
+        for tap in itertools.product(*map(range, size)):
+            position = tuple(
+                i * s + u * d - before
+                for i, s, u, d, (before, _) in zip(
+                    place, strides, tap, dilation, padding, strict=True
+                )
+            )
+            if all(0 <= j < m for j, m in zip(position, lengths, strict=True)):
+                result[(slice(None), *position)] += image[(slice(None), *place)] @ kernel[tap].T
+    return result
+
+
+def max_pool_indices(image, size, strides, padding):
+    """The flat position of the first maximum of each window."""
+    batch, *lengths, channels = image.shape
+    ones = (1,) * len(size)
+    result = np.zeros((batch, *places(lengths, size, strides, padding, ones), channels), int)
+    for place, seen in windows(lengths, size, strides, padding, ones):
+        for b, c in itertools.product(range(batch), range(channels)):
+            values = [image[(b, *position, c)] for _, position in seen]
+            winner = seen[values.index(max(values))][1]
+            result[(b, *place, c)] = np.ravel_multi_index(winner, lengths)
+    return result

@@ -5,7 +5,16 @@ A name that has no twin here yet is Keras's own: `from keras_dlnotes import laye
 
 import keras
 
+from keras_dlnotes.layers.blocks import DenseBlock, Residual
 from keras_dlnotes.layers.conv import Conv1D, Conv2D, Conv3D
+from keras_dlnotes.layers.conv_depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
+from keras_dlnotes.layers.conv_spatial import SpatiallySeparableConv2D
+from keras_dlnotes.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from keras_dlnotes.layers.norm import BatchNormalization
 from keras_dlnotes.layers.pool import (
     AveragePooling1D,
@@ -15,6 +24,7 @@ from keras_dlnotes.layers.pool import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from keras_dlnotes.layers.unpool import MaxUnpooling2D
 
 __all__ = [
     "AveragePooling1D",
@@ -22,17 +32,31 @@ __all__ = [
     "AveragePooling3D",
     "BatchNormalization",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
+    "DenseBlock",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
+    "MaxUnpooling2D",
+    "Residual",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SpatiallySeparableConv2D",
 ]
 
 # the second names that Keras gives them
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
+Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 
 
 def __getattr__(name: str):

@@ -3,59 +3,64 @@
 import keras
 
 from keras_dlnotes import ops
+from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.conv import conv_window
-from keras_dlnotes.ops.windows import output_shape
+from keras_dlnotes.ops.windows import Window, output_shape
 
 
-class _Convolution(KeepsSignature):
-    """What the ranks share: everything but the number of axes."""
+class Convolution(KeepsSignature):
+    """What all ranks and kinds share: the geometry, in front of a Keras layer that lacks it."""
 
     rank: int
 
     def __init__(self, *args, **kwargs):
         arguments = self.bind(args, kwargs)
-        window = conv_window(
-            *(arguments[name] for name in ("kernel_size", "strides", "padding", "dilation_rate")),
-            rank=self.rank,
-        )
+        window = self._check(arguments)
         padding = arguments["padding"]
         # Keras knows neither explicit padding nor strides together with dilation
-        arguments.update(padding="valid", strides=1)
-        super().__init__(**arguments)
+        super().__init__(**{**arguments, "padding": "valid", "strides": 1, "dilation_rate": 1})
         self.padding = padding if isinstance(padding, int) else window.padding
-        self.strides = window.strides
+        self.strides, self.dilation_rate = window.strides, window.dilation
         self._window = window
 
-    def convolution_op(self, inputs, kernel):
-        return ops.conv(
-            inputs,
-            kernel,
-            strides=self.strides,
-            padding=self.padding,
-            data_format=self.data_format,
-            dilation_rate=self.dilation_rate,
-        )
+    def _check(self, arguments: dict) -> Window:
+        names = ("kernel_size", "strides", "padding", "dilation_rate")
+        return conv_window(*(arguments[name] for name in names), rank=self.rank)
+
+    def _geometry(self) -> dict:
+        return {
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
 
     def compute_output_shape(self, input_shape):
-        if self.data_format == "channels_first":
-            batch, _, *lengths = input_shape
-        else:
-            batch, *lengths, _ = input_shape
-        batch, *lengths, _ = output_shape((batch, *lengths, None), self._window)
-        if self.data_format == "channels_first":
-            return (batch, self.filters, *lengths)
-        return (batch, *lengths, self.filters)
+        return convolved_shape(input_shape, self._window, self.filters, self.data_format)
 
 
-def _documentation(rank: int) -> str:
-    index = ("i", "i, j", "i, j, l")[rank - 1]
-    tap = ("u", "u, v", "u, v, w")[rank - 1]
-    lengths = ("length", "height, width", "depth, height, width")[rank - 1]
-    word = '"valid", "same", "causal"' if rank == 1 else '"valid", "same"'
-    shape = ", ".join(["2", *["8"] * rank, "3"])
-    halved = ", ".join(["2", *["4"] * rank, "16"])
-    return f"""{rank}-D convolution (a cross-correlation) with explicit padding.
+def convolved_shape(input_shape, window: Window, channels: int, data_format: str) -> tuple:
+    """Returns the shape after a convolution, in the layout of the input."""
+    if data_format == "channels_first":
+        batch, _, *lengths = input_shape
+    else:
+        batch, *lengths, _ = input_shape
+    batch, *lengths, _ = output_shape((batch, *lengths, None), window)
+    return (
+        (batch, channels, *lengths)
+        if data_format == "channels_first"
+        else (batch, *lengths, channels)
+    )
+
+
+class _Convolution(Convolution):
+    def convolution_op(self, inputs, kernel):
+        return ops.conv(inputs, kernel, **self._geometry())
+
+
+_DOCUMENTATION = (
+    """{rank}-D convolution (a cross-correlation) with explicit padding.
 
     S({index}) = Σ I(({index})·s + ({tap})·d − p) K({tap}) + b, summed over the taps ({tap}) of the
     kernel and over the input channels; m_f = ⌊(m + 2p − d(k−1) − 1)/s⌋ + 1 along each axis.
@@ -66,11 +71,9 @@ def _documentation(rank: int) -> str:
     Args:
         filters: int ≥ 1, number of output channels.
         kernel_size: int k ≥ 1, or {rank} of them.
-        strides: int s ≥ 1, or {rank} of them.
-        padding: {word} (Keras's words), int p ≥ 0 on every side, or for each axis an int
-            or a (before, after) pair.
-        data_format: "channels_last", "channels_first" or None, Keras's default.
-        dilation_rate: spacing d ≥ 1 of the kernel's taps, or {rank} of them.
+"""
+    + GEOMETRY
+    + """
         groups: int ≥ 1 that divides the channels in and out; each group sees its own channels.
         activation: the detector stage; None for none.
         use_bias: whether b is added.
@@ -93,14 +96,15 @@ def _documentation(rank: int) -> str:
     Example:
 
     >>> layer = Conv{rank}D(16, 3, strides=2, padding=1)
-    >>> layer(keras.ops.ones(({shape}))).shape == ({halved})
+    >>> layer(keras.ops.ones((2, {eights}, 3))).shape == (2, {fours}, 16)
     True
     """
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class Conv1D(_Convolution, keras.layers.Conv1D):
-    __doc__ = _documentation(1)
+    __doc__ = for_rank(_DOCUMENTATION, 1)
     rank = 1
     # Keras's own Conv1D pads in `call`; the other ranks leave all to `convolution_op`
     call = keras.layers.Conv2D.call
@@ -108,11 +112,11 @@ class Conv1D(_Convolution, keras.layers.Conv1D):
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class Conv2D(_Convolution, keras.layers.Conv2D):
-    __doc__ = _documentation(2)
+    __doc__ = for_rank(_DOCUMENTATION, 2)
     rank = 2
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class Conv3D(_Convolution, keras.layers.Conv3D):
-    __doc__ = _documentation(3)
+    __doc__ = for_rank(_DOCUMENTATION, 3)
     rank = 3

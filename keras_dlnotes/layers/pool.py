@@ -3,6 +3,7 @@
 import keras
 
 from keras_dlnotes import ops
+from keras_dlnotes.layers.documentation import for_rank
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.pool import pool_window
 from keras_dlnotes.ops.windows import output_shape
@@ -37,8 +38,31 @@ class _Pooling(KeepsSignature):
 
 
 class _MaxPooling(_Pooling):
+    def __init__(self, *args, return_indices=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.return_indices = bool(return_indices)
+
     def call(self, inputs, training=None):
-        return ops.max_pool(inputs, **self._geometry(), training=training is not False)
+        return ops.max_pool(
+            inputs,
+            **self._geometry(),
+            return_indices=self.return_indices,
+            training=training is not False,
+        )
+
+    def compute_output_shape(self, input_shape):
+        shape = super().compute_output_shape(input_shape)
+        return (shape, shape) if self.return_indices else shape
+
+    def compute_output_spec(self, inputs, training=None):
+        shape = super().compute_output_shape(inputs.shape)
+        values = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        if not self.return_indices:
+            return values
+        return values, keras.KerasTensor(shape, dtype="int32")
+
+    def get_config(self):
+        return {**super().get_config(), "return_indices": self.return_indices}
 
 
 class _AveragePooling(_Pooling):
@@ -87,7 +111,7 @@ _REST = """
         (batch, {lengths}, channels), or (batch, channels, {lengths}).
 
     Output shape:
-        The same layout with each spatial length m replaced by m_f.
+        The same layout with each spatial length m replaced by m_f.{output}
 
     Raises:
         ValueError: for an argument out of range, at construction; for a window longer than the
@@ -99,23 +123,25 @@ _REST = """
     Example:
 
     >>> layer = {kind}Pooling{rank}D(3, strides=2, padding=1)
-    >>> layer(keras.ops.ones(({shape}))).shape == ({halved})
+    >>> layer(keras.ops.ones((2, {eights}, 3))).shape == (2, {fours}, 3)
     True
     """
+_RETURN_INDICES = """
+        return_indices: whether the layer returns, too, where each maximum stood; by keyword."""
+_COUNT_INCLUDE_PAD = """
+        count_include_pad: whether the padding's zeros count as positions; by keyword."""
+_TWO_OUTPUTS = """ With `return_indices`, a
+        tuple of it and of int32 positions of the same shape, counted along the rows (row·width +
+        column) in each channel, as in PyTorch."""
 
 
 def _documentation(kind: str, rank: int) -> str:
-    argument = ""
-    if kind == "Average":
-        argument = "\n        count_include_pad: whether the padding's zeros count as positions."
-    return ((_MAXIMUM if kind == "Max" else _AVERAGE) + _REST).format(
-        kind=kind,
-        rank=rank,
-        argument=argument,
-        lengths=("length", "height, width", "depth, height, width")[rank - 1],
-        shape=", ".join(["2", *["8"] * rank, "3"]),
-        halved=", ".join(["2", *["4"] * rank, "3"]),
+    template, argument, output = (
+        (_MAXIMUM, _RETURN_INDICES, _TWO_OUTPUTS)
+        if kind == "Max"
+        else (_AVERAGE, _COUNT_INCLUDE_PAD, "")
     )
+    return for_rank(template + _REST, rank, kind=kind, argument=argument, output=output)
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")

@@ -66,9 +66,13 @@ def conv(
     if data_format == "channels_first":
         inputs = ops.moveaxis(inputs, 1, -1)
     windows.output_shape(inputs.shape, window)  # raises where the kernel does not fit
-    outputs = _conv(inputs, kernel, window=window)
+    return add_bias(_conv(inputs, kernel, window=window), bias, data_format)
+
+
+def add_bias(outputs, bias, data_format):
+    """Returns channels-last outputs with the bias, if any, added, in the layout that is wanted."""
     if bias is not None:
-        outputs = outputs + ops.reshape(bias, (1,) * (rank + 1) + (-1,))
+        outputs = outputs + ops.reshape(bias, (1,) * (len(outputs.shape) - 1) + (-1,))
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 
 

@@ -1,31 +1,36 @@
 """TensorFlow's kernels for `correlate`.
 
-On a CPU `tf.nn.conv2d` takes explicit padding and dilation, its gradients only the padding. So the
-gradients of a dilated convolution are written with forward convolutions and matrix products, and so
-is x̄ at stride 1, where the forward kernel is the faster one. Groups go one by one: the grouped
-kernel has no gradient, fails where TensorFlow fuses it with a bias, and is no faster.
+On a CPU `tf.nn.conv2d` takes explicit padding and dilation; its gradients take the padding, but by
+a slower kernel than without, so they get "SAME" where that is what the padding amounts to, or an
+input that is padded already. The gradients of a dilated convolution are written with forward
+convolutions and matrix products, and so is x̄ at stride 1, where the forward kernel is the faster
+one. A group of one channel is depthwise convolution and has kernels of its own. Other groups go one
+by one: the grouped kernel has no gradient, fails where TensorFlow fuses it with a bias, and is no
+faster.
 """
 
 import tensorflow as tf
 from keras import ops
 
+from keras_dlnotes.ops import depthwise_tensorflow as depthwise
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.taps import insert_zeros, taps
 from keras_dlnotes.ops.windows import Window
 
 
 def correlate(inputs, kernel, window: Window):
-    groups = inputs.shape[-1] // kernel.shape[-2]
-    if groups > 1:
-        parts = zip(tf.split(inputs, groups, -1), tf.split(kernel, groups, -1), strict=True)
-        return tf.concat([correlate(*part, window) for part in parts], -1)
     rank = len(window.size)
     if rank == 1:
         return correlate(inputs[:, None], kernel[None], _lifted(window))[:, 0]
-    if rank == 2 and _is_static(window):
-        return tf.nn.conv2d(
-            inputs, kernel, window.strides, _explicit(window), dilations=window.dilation
-        )
+    groups = inputs.shape[-1] // kernel.shape[-2]
+    if _is_depthwise(groups, kernel.shape):
+        return depthwise.correlate(inputs, _depthwise_kernel(kernel, groups), window)
+    if groups > 1:
+        parts = zip(tf.split(inputs, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        return tf.concat([correlate(*part, window) for part in parts], -1)
+    if rank == 2 and windows.is_static(window):
+        padding = windows.explicit_padding(window)
+        return tf.nn.conv2d(inputs, kernel, window.strides, padding, dilations=window.dilation)
     padded = windows.pad(inputs, window.padding, window.axes)
     if rank == 2:
         return tf.nn.conv2d(padded, kernel, window.strides, "VALID", dilations=window.dilation)
@@ -36,55 +41,68 @@ def correlate(inputs, kernel, window: Window):
 
 
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
-    groups = shape[-1] // kernel.shape[-2]
-    if groups > 1:
-        parts = zip(tf.split(upstream, groups, -1), tf.split(kernel, groups, -1), strict=True)
-        narrow = (*shape[:-1], kernel.shape[-2])
-        return tf.concat([adjoint_in_inputs(*part, window, narrow) for part in parts], -1)
     rank = len(window.size)
-    if max(window.strides) == 1 or max(window.dilation) > 1:
-        return _flipped_correlation(upstream, kernel, window, shape)
     if rank == 1:
         lifted_shape = (shape[0], 1, *shape[1:])
         lifted = adjoint_in_inputs(upstream[:, None], kernel[None], _lifted(window), lifted_shape)
         return lifted[:, 0]
-    if rank == 2 and _is_static(window):
-        return tf.nn.conv2d_transpose(
-            upstream, kernel, tf.stack(shape), window.strides, _explicit(window)
-        )
+    groups = shape[-1] // kernel.shape[-2]
+    if _is_depthwise(groups, kernel.shape):
+        kernel = _depthwise_kernel(kernel, groups)
+        return depthwise.adjoint_in_inputs(upstream, kernel, window, shape)
+    if groups > 1:
+        parts = zip(tf.split(upstream, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        narrow = (*shape[:-1], kernel.shape[-2])
+        return tf.concat([adjoint_in_inputs(*part, window, narrow) for part in parts], -1)
+    if max(window.strides) == 1 or max(window.dilation) > 1:
+        return _flipped_correlation(upstream, kernel, window, shape)
     transpose = tf.nn.conv2d_transpose if rank == 2 else tf.nn.conv3d_transpose
+    strides = [1, *window.strides, 1]
+    if windows.is_same(window, shape):
+        return transpose(upstream, kernel, tf.stack(shape), strides, "SAME")
     padded_shape = tf.stack(windows.padded_shape(shape, window))
-    whole = transpose(upstream, kernel, padded_shape, [1, *window.strides, 1], "VALID")
+    whole = transpose(upstream, kernel, padded_shape, strides, "VALID")
     return windows.crop(whole, window.padding, window.axes, shape)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
+    rank = len(window.size)
+    if rank == 1:
+        lifted = inputs[:, None], upstream[:, None], _lifted(window), (1, *kernel_shape)
+        return adjoint_in_kernel(*lifted)[0]
     *size, narrow, out = kernel_shape
     groups = inputs.shape[-1] // narrow
+    if _is_depthwise(groups, kernel_shape):
+        shape = (*size, groups, out // groups)
+        found = depthwise.adjoint_in_kernel(inputs, upstream, window, shape)
+        return ops.reshape(found, kernel_shape)
     if groups > 1:
         parts = zip(tf.split(inputs, groups, -1), tf.split(upstream, groups, -1), strict=True)
         shape = (*size, narrow, out // groups)
         return tf.concat([adjoint_in_kernel(*part, window, shape) for part in parts], -1)
-    rank = len(window.size)
     if max(window.dilation) > 1:
         return _tap_products(inputs, upstream, window, kernel_shape)
-    if rank == 1:
-        return adjoint_in_kernel(
-            inputs[:, None], upstream[:, None], _lifted(window), (1, *kernel_shape)
-        )[0]
-    common = {
-        "filter_sizes": kernel_shape,
-        "out_backprop": upstream,
-        "strides": [1, *window.strides, 1],
-    }
-    if rank == 2 and _is_static(window):
-        sides = [side for pair in _explicit(window) for side in pair]
-        return tf.raw_ops.Conv2DBackpropFilter(
-            input=inputs, padding="EXPLICIT", explicit_paddings=sides, **common
-        )
+    padding = "SAME"
+    if not windows.is_same(window, inputs.shape):
+        inputs, padding = windows.pad(inputs, window.padding, window.axes), "VALID"
     gradient = tf.raw_ops.Conv2DBackpropFilter if rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
-    padded = windows.pad(inputs, window.padding, window.axes)
-    return gradient(input=padded, padding="VALID", **common)
+    return gradient(
+        input=inputs,
+        filter_sizes=kernel_shape,
+        out_backprop=upstream,
+        strides=[1, *window.strides, 1],
+        padding=padding,
+    )
+
+
+def _is_depthwise(groups: int, kernel_shape) -> bool:
+    """Whether TensorFlow's kernels for depthwise correlation serve: one channel a group, 2-D."""
+    return groups > 1 and kernel_shape[-2] == 1 and len(kernel_shape) == 4
+
+
+def _depthwise_kernel(kernel, groups: int):
+    """(k, k, 1, channels·filters a channel) → (k, k, channels, filters a channel)."""
+    return ops.reshape(kernel, (*kernel.shape[:-2], groups, -1))
 
 
 def _flipped_correlation(upstream, kernel, window: Window, shape):
@@ -118,19 +136,11 @@ def _tap_products(inputs, upstream, window: Window, kernel_shape):
 
 
 def _lifted(window: Window) -> Window:
-    """The window of height 1 that a 1-D window is on an image of height 1."""
+    """What a 1-D window is on an image of height 1, where any stride down comes to 1."""
     return Window(
         (1, *window.size),
-        (1, *window.strides),
+        window.strides * 2,
         ((0, 0), *window.padding),
         (1, *window.dilation),
         (1, 2),
     )
-
-
-def _explicit(window: Window) -> list[list[int]]:
-    return [[0, 0], *map(list, window.padding), [0, 0]]
-
-
-def _is_static(window: Window) -> bool:
-    return all(isinstance(side, int) for pair in window.padding for side in pair)

@@ -23,7 +23,15 @@ from keras_dlnotes.ops.windows import Window
 _MOST_TAPS_AT_ONCE = 25
 
 
-def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None, training=True):
+def max_pool(
+    inputs,
+    pool_size,
+    strides=None,
+    padding="valid",
+    data_format=None,
+    return_indices=False,
+    training=True,
+):
     """Returns the maximum of each window.
 
     y(i) = max_u x(i·s + u − p),  0 ≤ u < k;  ∂E/∂x goes to the maximum, on ties to the first in
@@ -35,10 +43,14 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None,
         strides: int s ≥ 1, or one for each axis; None takes `pool_size`.
         padding: "valid", "same", int p ≥ 0, (p, …) or ((before, after), …); less than `pool_size`.
         data_format: "channels_last", "channels_first" or None, Keras's default.
+        return_indices: whether to return, too, where each maximum stood.
         training: whether a gradient will be asked for; False saves the forward pass that note.
 
     Returns:
-        Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis.
+        Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis. With
+        `return_indices`, a tuple of it and an int32 tensor of the same shape: the position of each
+        maximum in its channel, counted along the rows (row·width + column), as in PyTorch; it is
+        what `max_unpool` takes.
 
     Raises:
         ValueError: for an argument out of range or a window longer than the padded input.
@@ -55,9 +67,13 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None,
     [[83.0, 92.0, 92.0], [83.0, 92.0, 92.0], [21.0, 17.0, 15.0]]
     """
     inputs = ops.convert_to_tensor(inputs)
-    for window in _passes(inputs, pool_size, strides, padding, data_format):
-        inputs = _max_pool(inputs, window=window, training=training)
-    return inputs
+    passes = tuple(_passes(inputs, pool_size, strides, padding, data_format))
+    outputs = inputs
+    for window in passes:
+        outputs = _max_pool(outputs, window=window, training=training)
+    if not return_indices:
+        return outputs
+    return outputs, _max_pool_indices(ops.stop_gradient(inputs), passes=passes, training=False)
 
 
 def average_pool(
@@ -152,6 +168,30 @@ def max_pool_backward(upstream, inputs, residuals, *, window: Window):
     return (spread(share, (winner, upstream), window, ops.shape(inputs[0])),)
 
 
+def max_pool_indices_forward(inputs, *, passes: tuple[Window, ...]):
+    """The flat position of each window's maximum; a position in the padding, −1, never wins."""
+    values, positions = inputs, _flat_positions(inputs, passes)
+    for window in passes:
+        pairs = zip(
+            taps(values, window, fill=_lowest(inputs.dtype)),
+            taps(positions, window, fill=-1),
+            strict=True,
+        )
+        values, positions = next(pairs)
+        positions = ops.broadcast_to(positions, ops.shape(values))
+        for value, position in pairs:
+            wins = (value > values) | (value != value) | (positions < 0)
+            wins = wins & (position >= 0)
+            values = ops.where(wins, value, values)
+            positions = ops.where(wins, position, positions)
+    return positions, ()
+
+
+def max_pool_indices_backward(upstream, inputs, residuals, *, passes):
+    """Positions are whole numbers: nothing comes back through them."""
+    return (None,)
+
+
 def average_pool_forward(inputs, *, window: Window, count_include_pad: bool):
     """y = (the sum over the window) / n."""
     return sum(taps(inputs, window)) / _counts(inputs, window, count_include_pad), ()
@@ -168,6 +208,7 @@ def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_
 
 
 _max_pool = with_vjp(max_pool_forward, max_pool_backward)
+_max_pool_indices = with_vjp(max_pool_indices_forward, max_pool_indices_backward)
 _average_pool = with_vjp(average_pool_forward, average_pool_backward)
 
 
@@ -175,6 +216,17 @@ def _lowest(dtype):
     """What padding holds so that it never wins: −∞, or the least integer."""
     dtype = keras.backend.standardize_dtype(dtype)
     return np.iinfo(dtype).min if "int" in dtype else -math.inf
+
+
+def _flat_positions(inputs, passes: tuple[Window, ...]):
+    """(1, height, width, 1), or channels first: row·width + column, in int32."""
+    shape = ops.shape(inputs)
+    positions = ops.zeros((1,) * len(shape), "int32")
+    for axis in sorted(axis for window in passes for axis in window.axes):
+        along = [-1 if a == axis else 1 for a in range(len(shape))]
+        count = ops.reshape(ops.arange(shape[axis], dtype="int32"), along)
+        positions = positions * shape[axis] + count
+    return positions
 
 
 def _counts(inputs, window: Window, count_include_pad: bool):

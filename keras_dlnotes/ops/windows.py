@@ -248,6 +248,25 @@ def is_zero(pads: Pads) -> bool:
     return all(isinstance(side, int) and side == 0 for pair in pads for side in pair)
 
 
+def is_static(window: Window) -> bool:
+    """Tells whether all sides of the padding are known numbers."""
+    return all(isinstance(side, int) for pair in window.padding for side in pair)
+
+
+def is_same(window: Window, shape: Sequence[Any]) -> bool:
+    """Tells whether the resolved padding is, for inputs of this shape, what "same" would be."""
+    lengths = [shape[axis] for axis in window.axes]
+    if not is_static(window) or not all(isinstance(length, int) for length in lengths):
+        return False
+    same = resolve_padding("same", lengths, window.size, window.strides, window.dilation)
+    return window.padding == same
+
+
+def explicit_padding(window: Window) -> list[list[int]]:
+    """Returns the pairs for every axis of a channels-last tensor, batch and channels included."""
+    return [[0, 0], *map(list, window.padding), [0, 0]]
+
+
 def pad(inputs, pads: Pads, axes: Sequence[int], value=0):
     """Returns the tensor with `value` added (before, after) along the axes."""
     if is_zero(pads):

@@ -1,12 +1,14 @@
 """The contract table: every layer of the package, in the forms that its users meet.
 
 A case is a layer with arguments and the shape of one input without the batch; `twin` are the
-arguments with which its Keras twin does the same thing, None where Keras cannot.
+arguments with which its Keras twin does the same thing, None where Keras cannot. A layer that takes
+a value together with where it came from also has `positions`: how many there are to choose from.
 """
 
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from keras_dlnotes import layers
 from keras_dlnotes.layers.signature import keras_twin
@@ -21,9 +23,12 @@ class Case(NamedTuple):
     arguments: dict[str, Any]
     input_shape: tuple[int, ...]
     twin: dict[str, Any] | object | None = SAME
+    positions: int | None = None
 
     def layer(self, **more) -> keras.Layer:
-        return getattr(layers, self.name)(**self.arguments, **more)
+        dtype = {"dtype": more["dtype"]} if "dtype" in more else {}
+        arguments = {name: _fresh(value, dtype) for name, value in self.arguments.items()}
+        return getattr(layers, self.name)(**arguments, **more)
 
     def twin_layer(self, **more) -> keras.Layer | None:
         if self.twin is None:
@@ -31,9 +36,32 @@ class Case(NamedTuple):
         arguments = self.arguments if self.twin is SAME else self.twin
         return keras_twin(getattr(layers, self.name))(**arguments, **more)
 
+    def inputs(self, batch: int = 3):
+        """Random inputs: an array, or the pair of an array and of different positions."""
+        generator = np.random.default_rng(0)
+        values = generator.normal(size=(batch, *self.input_shape)).astype("float32")
+        if self.positions is None:
+            return values
+        *lengths, channels = self.input_shape
+        count = int(np.prod(lengths))
+        chosen = [
+            generator.choice(self.positions, count, replace=False) for _ in range(batch * channels)
+        ]
+        positions = np.reshape(chosen, (batch, channels, *lengths))
+        return [values, np.moveaxis(positions, 1, -1).astype("int32")]
+
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
         return f"{self.name}({arguments})"
+
+
+def _fresh(value, dtype):
+    """The argument, a layer in it made anew: no two layers of the table share one."""
+    if isinstance(value, list):
+        return [_fresh(entry, dtype) for entry in value]
+    if isinstance(value, keras.Layer):
+        return type(value).from_config({**value.get_config(), **dtype})
+    return value
 
 
 def _lengths(rank):
@@ -61,6 +89,52 @@ def _convolutions():
     yield Case("Conv2D", channels_first, (4, 7, 6), twin=None)
 
 
+def _transposed_convolutions():
+    for rank in (1, 2, 3):
+        name, shape = f"Conv{rank}DTranspose", (*(4, 3, 2)[:rank], 4)
+        plain = {"filters": 3, "kernel_size": (3, 2, 2)[:rank]}
+        yield Case(name, {**plain, "strides": 2, "activation": "tanh"}, shape)
+        yield Case(name, {**plain, "strides": 2, "padding": "same"}, shape)
+        cropped = {"strides": 2, "padding": ((1, 0),) * rank, "output_padding": 1}
+        yield Case(name, {**plain, **cropped, "dilation_rate": 2}, shape, twin=None)
+    plain = {"filters": 3, "kernel_size": 3, "padding": "same"}
+    yield Case("Conv2DTranspose", {**plain, "strides": 2, "output_padding": 0}, (4, 3, 4))
+    yield Case("Conv2DTranspose", {**plain, "dilation_rate": 2, "use_bias": False}, (4, 3, 4))
+    gaps = {"filters": 3, "kernel_size": 2, "strides": 3}  # Keras leaves zeros behind each window
+    yield Case("Conv2DTranspose", gaps, (4, 3, 4))
+    first = {"filters": 3, "kernel_size": 3, "padding": 1, "data_format": "channels_first"}
+    yield Case("Conv2DTranspose", first, (4, 4, 3), twin=None)
+
+
+def _depthwise_convolutions():
+    for rank in (1, 2):
+        shape = (*_lengths(rank), 4)
+        for kind, filters in (("Depthwise", {}), ("Separable", {"filters": 5})):
+            name = f"{kind}Conv{rank}D"
+            plain = {**filters, "kernel_size": (3, 2)[:rank], "depth_multiplier": 2}
+            yield Case(name, {**plain, "strides": 2, "padding": "same"}, shape)
+            yield Case(name, {**plain, "dilation_rate": 2, "activation": "relu"}, shape)
+            around = tuple((1, n) for n in range(rank))
+            explicit = {"padding": around, "strides": 2, "dilation_rate": 2, "use_bias": False}
+            yield Case(name, {**plain, **explicit}, shape, twin=None)
+    first = {"kernel_size": 3, "padding": 1, "data_format": "channels_first"}
+    yield Case("DepthwiseConv2D", first, (4, 7, 6), twin=None)
+    yield Case("SeparableConv2D", {**first, "filters": 3}, (4, 7, 6), twin=None)
+    unequal = {"kernel_size": 3, "strides": (2, 1)}
+    yield Case("DepthwiseConv2D", unequal, (7, 6, 4), twin=None)
+
+
+def _spatially_separable_convolutions():
+    name, shape = "SpatiallySeparableConv2D", (7, 6, 4)
+    yield Case(name, {"filters": 3, "kernel_size": 3}, shape, twin=None)
+    same = {"filters": 3, "kernel_size": (3, 2), "strides": (2, 1), "padding": "same"}
+    yield Case(name, {**same, "activation": "relu"}, shape, twin=None)
+    explicit = {"padding": ((1, 1), (0, 2)), "dilation_rate": 2, "kernel_regularizer": "l2"}
+    yield Case(name, {"filters": 3, "kernel_size": 3, **explicit}, shape, twin=None)
+    first = {"padding": 1, "data_format": "channels_first", "use_bias": False}
+    yield Case(name, {"filters": 3, "kernel_size": 3, **first}, (4, 7, 6), twin=None)
+
+
 def _poolings():
     for kind in ("Max", "Average"):
         for rank in (1, 2, 3):
@@ -71,6 +145,12 @@ def _poolings():
             yield Case(name, {"pool_size": 3, "strides": 1, "padding": around}, shape, twin=None)
         first = {"pool_size": 2, "data_format": "channels_first"}
         yield Case(f"{kind}Pooling2D", first, (4, 7, 6))
+    indices = {"pool_size": 3, "strides": 2, "padding": 1, "return_indices": True}
+    yield Case("MaxPooling2D", indices, (7, 6, 4), twin=None)
+    yield Case("MaxPooling1D", {"pool_size": 2, "return_indices": True}, (7, 4), twin=None)
+    yield Case("MaxUnpooling2D", {"pool_size": 2}, (3, 2, 4), twin=None, positions=24)
+    shorter = {"pool_size": 3, "strides": 2, "padding": ((1, 1), (0, 0))}
+    yield Case("MaxUnpooling2D", shorter, (3, 2, 4), twin=None, positions=25)
     including = {"pool_size": 3, "padding": 1, "count_include_pad": True}
     yield Case("AveragePooling2D", including, (7, 6, 4), twin=None)
 
@@ -83,4 +163,21 @@ def _normalizations():
     yield Case("BatchNormalization", {"center": False, "scale": False}, (5, 4))
 
 
-CASES = [*_convolutions(), *_poolings(), *_normalizations()]
+def _blocks():
+    branch = [layers.Conv2D(6, 3, strides=2, padding=1), layers.BatchNormalization()]
+    yield Case("Residual", {"branch": branch, "activation": "relu"}, (7, 6, 4), twin=None)
+    yield Case("Residual", {"branch": keras.layers.Dense(4, "tanh")}, (4,), twin=None)
+    yield Case("DenseBlock", {"layer_count": 2, "growth_rate": 3}, (5, 4, 2), twin=None)
+    plain = {"layer_count": 1, "growth_rate": 2, "bottleneck": False, "dropout": 0.1}
+    yield Case("DenseBlock", plain, (5, 4, 2), twin=None)
+
+
+CASES = [
+    *_convolutions(),
+    *_transposed_convolutions(),
+    *_depthwise_convolutions(),
+    *_spatially_separable_convolutions(),
+    *_poolings(),
+    *_normalizations(),
+    *_blocks(),
+]

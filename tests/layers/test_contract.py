@@ -16,19 +16,34 @@ from tests.layers.cases import CASES
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_class = pytest.mark.parametrize("name", layers.__all__)
+every_twin = pytest.mark.parametrize(
+    "name", [name for name in layers.__all__ if hasattr(keras.layers, name)]
+)
 
 # where a layer's default is the notes' and not Keras's
 DIFFERENT_DEFAULTS = {("BatchNormalization", "moving_statistic"), ("GRU", "reset_after")}
 
 
-def _inputs(case, batch=3):
-    generator = np.random.default_rng(0)
-    return generator.normal(size=(batch, *case.input_shape)).astype("float32")
+def _model(layer, inputs, unknown_axes=()):
+    """A model of the layer alone, for inputs like these, some of their lengths left open."""
+
+    def symbolic(array):
+        lengths = [
+            None if axis in unknown_axes else length for axis, length in enumerate(array.shape)
+        ]
+        return keras.Input(lengths[1:], dtype=array.dtype)
+
+    symbols = keras.tree.map_structure(symbolic, inputs)
+    return keras.Model(symbols, layer(symbols))
 
 
-def _model(layer, shape):
-    inputs = keras.Input(shape)
-    return keras.Model(inputs, layer(inputs))
+def _arrays(outputs):
+    """A layer's outputs as a list of arrays."""
+    return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)]
+
+
+def _shapes(outputs):
+    return [tuple(output.shape) for output in keras.tree.flatten(outputs)]
 
 
 def test_every_layer_is_in_the_table():
@@ -53,31 +68,34 @@ def test_config_survives(case):
 
 @every_case
 def test_symbolic_eager_cloned_and_unknown_sizes_agree(case):
-    layer, x = case.layer(), _inputs(case)
-    expected = keras.ops.convert_to_numpy(layer(x))
-    assert layer.compute_output_shape(x.shape) == expected.shape
-    model = _model(layer, case.input_shape)
-    assert model.output_shape == (None, *expected.shape[1:])
-    assert_close([model.predict(x, batch_size=2, verbose=0)], [expected])
+    layer, x = case.layer(), case.inputs()
+    expected = _arrays(layer(x))
+    shapes = keras.tree.map_structure(lambda array: array.shape, x)
+    found = layer.compute_output_shape(shapes)
+    assert (list(found) if len(expected) > 1 else [found]) == [array.shape for array in expected]
+    model = _model(layer, x)
+    assert _shapes(model.outputs) == [(None, *array.shape[1:]) for array in expected]
+    assert_close(_arrays(model.predict(x, batch_size=2, verbose=0)), expected)
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
-    assert_close([clone.predict(x, verbose=0)], [expected])
+    assert_close(_arrays(clone.predict(x, verbose=0)), expected)
 
-    channels = 0 if case.arguments.get("data_format") == "channels_first" else -1
-    unknown = [None] * len(case.input_shape)
-    unknown[channels] = case.input_shape[channels]
-    open_model = _model(layer, tuple(unknown))
-    assert_close([open_model.predict(x, verbose=0)], [expected])
+    rank = len(case.input_shape)
+    channels = 1 if case.arguments.get("data_format") == "channels_first" else rank
+    open_model = _model(layer, x, unknown_axes=set(range(1, rank + 1)) - {channels})
+    assert_close(_arrays(open_model.predict(x, verbose=0)), expected)
 
 
 @every_case
 def test_one_training_step(case):
     """One step of gradient descent changes every weight and lowers the loss."""
-    inputs = keras.Input(case.input_shape)
-    hidden = keras.layers.Dense(case.input_shape[-1])(inputs)  # so that ∂E/∂x matters, too
-    outputs = keras.layers.Dense(2)(keras.layers.Flatten()(case.layer()(hidden)))
-    model = keras.Model(inputs, outputs)
-    x, y = _inputs(case, batch=4), np.ones((4, 2), "float32")
+    x, y = case.inputs(batch=4), np.ones((4, 2), "float32")
+    arrays = keras.tree.flatten(x)
+    inputs = [keras.Input(array.shape[1:], dtype=array.dtype) for array in arrays]
+    hidden = keras.layers.Dense(case.input_shape[-1])(inputs[0])  # so that ∂E/∂x matters, too
+    outputs = case.layer()(hidden if len(inputs) == 1 else [hidden, *inputs[1:]])
+    outputs = keras.layers.Flatten()(keras.tree.flatten(outputs)[0])
+    model = keras.Model(inputs if len(inputs) > 1 else inputs[0], keras.layers.Dense(2)(outputs))
     model.compile(keras.optimizers.SGD(1e-4), "mse")
     before = model.get_weights()
     first = model.train_on_batch(x, y)
@@ -88,19 +106,19 @@ def test_one_training_step(case):
 
 @every_case
 def test_mixed_bfloat16_keeps_float32_weights(case):
-    layer, x = case.layer(), _inputs(case)
+    layer, x = case.layer(), case.inputs()
     mixed = case.layer(dtype="mixed_bfloat16")
-    expected = keras.ops.convert_to_numpy(layer(x))
-    mixed.build(x.shape)
+    expected = _arrays(layer(x))[0]
+    mixed(x)
     mixed.set_weights(layer.get_weights())
-    found = mixed(x)
+    found = keras.tree.flatten(mixed(x))[0]
     assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
     assert all(weight.dtype == "float32" for weight in mixed.weights)
     found = keras.ops.convert_to_numpy(keras.ops.cast(found, "float32"))
     assert_close([found], [expected], tolerance=0.03)
 
 
-@every_class
+@every_twin
 def test_signature_is_the_twins(name):
     ours, twin = getattr(layers, name), keras_twin(getattr(layers, name))
     assert twin is getattr(keras.layers, name)
@@ -139,7 +157,7 @@ def test_values_weights_and_gradients_are_the_twins(case):
         pytest.skip("TensorFlow convolves channels first on a GPU alone")
     if keras.backend.backend() == "torch" and "Average" in case.name and "same" in str(case):
         pytest.skip("Keras counts the padding of an average on PyTorch, and nowhere else")
-    layer, x = case.layer(), _inputs(case)
+    layer, x = case.layer(), case.inputs()
     layer.build(x.shape)
     twin.build(x.shape)
     assert [w.path.split("/")[-1] for w in layer.weights] == [
@@ -165,8 +183,11 @@ import sys, keras, keras_dlnotes, numpy as np
 for folder in sys.argv[1:]:
     model = keras.saving.load_model(folder + "/model.keras")
     arrays = np.load(folder + "/arrays.npz")
-    found = keras.ops.convert_to_numpy(model(arrays["x"]))
-    np.testing.assert_allclose(found, arrays["y"], atol=1e-5)
+    inputs = [arrays[name] for name in arrays if name.startswith("x")]
+    found = keras.tree.flatten(model(inputs if len(inputs) > 1 else inputs[0]))
+    for number, output in enumerate(found):
+        output = keras.ops.convert_to_numpy(output)
+        np.testing.assert_allclose(output, arrays[f"y{number}"], atol=1e-5)
 print("loaded", len(sys.argv) - 1)
 """
 
@@ -174,11 +195,14 @@ print("loaded", len(sys.argv) - 1)
 def test_saved_models_load_in_a_fresh_process(tmp_path):
     folders = []
     for number, case in enumerate(CASES):
-        model, x = _model(case.layer(), case.input_shape), _inputs(case)
+        x = case.inputs()
+        model = _model(case.layer(), x)
         folder = tmp_path / str(number)
         folder.mkdir()
         model.save(folder / "model.keras")
-        np.savez(folder / "arrays.npz", x=x, y=keras.ops.convert_to_numpy(model(x)))
+        inputs = {f"x{number}": array for number, array in enumerate(keras.tree.flatten(x))}
+        outputs = {f"y{number}": array for number, array in enumerate(_arrays(model(x)))}
+        np.savez(folder / "arrays.npz", **inputs, **outputs)
         folders.append(str(folder))
     command = [sys.executable, "-c", LOAD, *folders]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)

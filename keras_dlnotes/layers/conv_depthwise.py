@@ -1,0 +1,118 @@
+"""Depthwise and depthwise-separable layers: Keras's own, with explicit padding."""
+
+import keras
+
+from keras_dlnotes import ops
+from keras_dlnotes.layers.conv import Convolution, convolved_shape
+from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
+
+
+class _DepthwiseConvolution(Convolution):
+    def call(self, inputs):
+        outputs = ops.depthwise_conv(inputs, self.kernel, self.bias, **self._geometry())
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def compute_output_shape(self, input_shape):
+        channels = input_shape[-1 if self.data_format == "channels_last" else 1]
+        channels = self.depth_multiplier * channels
+        return convolved_shape(input_shape, self._window, channels, self.data_format)
+
+
+class _SeparableConvolution(Convolution):
+    def call(self, inputs):
+        filtered = ops.depthwise_conv(inputs, self.depthwise_kernel, **self._geometry())
+        outputs = ops.conv(filtered, self.pointwise_kernel, self.bias, data_format=self.data_format)
+        return outputs if self.activation is None else self.activation(outputs)
+
+
+_DEPTHWISE = """{rank}-D depthwise convolution: each channel under filters of its own.
+
+    S({index}, c·n + l) = Σ I(({index})·s + ({tap})·d − p, c) K({tap}, c, l) + b, summed over the
+    taps ({tap}), for the n = depth_multiplier filters l of channel c.
+
+    The layer is `keras.layers.DepthwiseConv{rank}D` with the same arguments, weights and config.
+    Beyond it, `padding` may be explicit, as in PyTorch, and strides go together with dilation.
+
+    Args:
+        kernel_size: int k ≥ 1, or {rank} of them.
+        depth_multiplier: int n ≥ 1, number of filters a channel.
+"""
+_SEPARABLE = """{rank}-D depthwise-separable convolution: each channel on its own, then a 1×1.
+
+    S({index}) = Σ_c P(c) Σ I(({index})·s + ({tap})·d − p, c) K({tap}, c) + b: K filters each
+    channel, the pointwise kernel P mixes the channels. For M channels and N filters that takes
+    {taps}·M + M·N multiplications an output position, against {taps}·M·N of a convolution.
+
+    The layer is `keras.layers.SeparableConv{rank}D` with the same arguments, weights and config.
+    Beyond it, `padding` may be explicit, as in PyTorch, and strides go together with dilation.
+
+    Args:
+        filters: int ≥ 1, number of output channels.
+        kernel_size: int k ≥ 1, or {rank} of them.
+        depth_multiplier: int ≥ 1, number of filters a channel in the first step.
+"""
+_REST = (
+    GEOMETRY
+    + """
+        activation: applied at last; None for none.
+        use_bias: whether b is added.
+        {initializers}, bias_initializer, {regularizers}, bias_regularizer,
+            activity_regularizer, {constraints}, bias_constraint: as in Keras.
+
+    Input shape:
+        (batch, {lengths}, channels), or (batch, channels, {lengths}).
+
+    Output shape:
+        (batch, {lengths}, {channels}), or (batch, {channels}, {lengths}).
+
+    Raises:
+        ValueError: for an argument out of range, at construction; for a kernel longer than the
+            padded input, at build.
+
+    Reference:
+        Lecture notes, "Depthwise-separable Convolution", "Comparing the Computation".
+
+    Example:
+
+    >>> layer = {kind}Conv{rank}D({first}3, strides=2, padding=1, depth_multiplier=2)
+    >>> layer(keras.ops.ones((2, {eights}, 3))).shape == (2, {fours}, {count})
+    True
+    """
+)
+
+
+def _documentation(kind: str, rank: int) -> str:
+    if kind == "Depthwise":
+        first, count, channels, kernels = "", "6", "channels·depth_multiplier", ("depthwise",)
+    else:
+        first, count, channels, kernels = "16, ", "16", "filters", ("depthwise", "pointwise")
+    names = {
+        f"{part}s": ", ".join(f"{kernel}_{part}" for kernel in kernels)
+        for part in ("initializer", "regularizer", "constraint")
+    }
+    template = (_DEPTHWISE if kind == "Depthwise" else _SEPARABLE) + _REST
+    return for_rank(template, rank, kind=kind, first=first, count=count, channels=channels, **names)
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class DepthwiseConv1D(_DepthwiseConvolution, keras.layers.DepthwiseConv1D):
+    __doc__ = _documentation("Depthwise", 1)
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class DepthwiseConv2D(_DepthwiseConvolution, keras.layers.DepthwiseConv2D):
+    __doc__ = _documentation("Depthwise", 2)
+    rank = 2
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class SeparableConv1D(_SeparableConvolution, keras.layers.SeparableConv1D):
+    __doc__ = _documentation("Separable", 1)
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class SeparableConv2D(_SeparableConvolution, keras.layers.SeparableConv2D):
+    __doc__ = _documentation("Separable", 2)
+    rank = 2

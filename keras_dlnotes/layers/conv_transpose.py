@@ -1,0 +1,114 @@
+"""Transposed convolution layers: Keras's own, with explicit cropping, by `ops.conv_transpose`."""
+
+import keras
+
+from keras_dlnotes import ops
+from keras_dlnotes.layers.conv import Convolution
+from keras_dlnotes.layers.documentation import for_rank
+from keras_dlnotes.ops.conv_transpose import (
+    standardize_output_padding,
+    transposed_shape,
+    transposed_window,
+)
+
+
+class _TransposedConvolution(Convolution):
+    def __init__(self, *args, **kwargs):
+        arguments = self.bind(args, kwargs)
+        strides = self._check(arguments).strides
+        output_padding = standardize_output_padding(arguments["output_padding"], strides)
+        super().__init__(**{**arguments, "output_padding": None})
+        self.output_padding = output_padding
+
+    def _check(self, arguments):
+        names = ("kernel_size", "strides", "padding", "dilation_rate")
+        return transposed_window(*(arguments[name] for name in names), rank=self.rank)
+
+    def call(self, inputs):
+        outputs = ops.conv_transpose(
+            inputs,
+            self.kernel,
+            self.bias,
+            output_padding=self.output_padding,
+            **self._geometry(),
+        )
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def build(self, input_shape):
+        self.compute_output_shape(input_shape)  # raises where the crop leaves nothing
+        super().build(input_shape)
+
+    def compute_output_shape(self, input_shape):
+        if self.data_format == "channels_first":
+            batch, _, *lengths = input_shape
+        else:
+            batch, *lengths, _ = input_shape
+        whole = (batch, *lengths, None)
+        batch, *lengths, _ = transposed_shape(whole, self._window, self.output_padding)
+        if self.data_format == "channels_first":
+            return (batch, self.filters, *lengths)
+        return (batch, *lengths, self.filters)
+
+
+_DOCUMENTATION = """{rank}-D transposed convolution: the adjoint of a convolution, for upsampling.
+
+    y(j) = Σ x(i) K(u)ᵀ + b over all i and taps u with i·s + u·d − p = j; the output is
+    (m−1)s − 2p + d(k−1) + output_padding + 1 long along each axis. For the same K, s, p and d,
+    ⟨Conv(v), x⟩ = ⟨v, ConvTranspose(x)⟩ for all v and x, but for the biases.
+
+    The layer is `keras.layers.Conv{rank}DTranspose` with the same arguments, weights and config.
+    Beyond it, `padding` may be explicit, and strides go together with dilation.
+
+    Args:
+        filters: int ≥ 1, number of output channels.
+        kernel_size: int k ≥ 1, or {rank} of them.
+        strides: int s ≥ 1, or {rank} of them.
+        padding: "valid" or "same" (Keras's words), or what is cropped from the output, as in
+            PyTorch: int p ≥ 0 on every side, or for each axis an int or a (before, after) pair.
+        output_padding: None, or int in [0, s), or {rank} of them: how much longer the output is at
+            its end. None means 0; with a word, Keras's own choice: m·s for "same", at least m·s
+            for "valid".
+        data_format: "channels_last", "channels_first" or None, Keras's default.
+        dilation_rate: spacing d ≥ 1 of the kernel's taps, or {rank} of them.
+        activation: applied at last; None for none.
+        use_bias: whether b is added.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
+            activity_regularizer, kernel_constraint, bias_constraint: as in Keras.
+
+    Input shape:
+        (batch, {lengths}, channels), or (batch, channels, {lengths}).
+
+    Output shape:
+        (batch, {lengths}, filters), or (batch, filters, {lengths}).
+
+    Raises:
+        ValueError: for an argument out of range, at construction; for a crop that leaves nothing,
+            at build.
+
+    Reference:
+        Lecture notes, "Upsampling", "Transposed Convolution".
+
+    Example:
+
+    >>> layer = Conv{rank}DTranspose(16, 3, strides=2, padding=1, output_padding=1)
+    >>> layer(keras.ops.ones((2, {fours}, 3))).shape == (2, {eights}, 16)
+    True
+    """
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class Conv1DTranspose(_TransposedConvolution, keras.layers.Conv1DTranspose):
+    __doc__ = for_rank(_DOCUMENTATION, 1)
+    rank = 1
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class Conv2DTranspose(_TransposedConvolution, keras.layers.Conv2DTranspose):
+    __doc__ = for_rank(_DOCUMENTATION, 2)
+    rank = 2
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class Conv3DTranspose(_TransposedConvolution, keras.layers.Conv3DTranspose):
+    __doc__ = for_rank(_DOCUMENTATION, 3)
+    rank = 3

@@ -1,0 +1,27 @@
+"""Docstrings of layers that come in several ranks, from one template."""
+
+GEOMETRY = """
+        strides: int s ≥ 1, or {rank} of them.
+        padding: {words} (Keras's words), int p ≥ 0 on every side, or for each axis an int
+            or a (before, after) pair.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
+        dilation_rate: spacing d ≥ 1 of the kernel's taps, or {rank} of them.""".lstrip("\n")
+
+
+def for_rank(template: str, rank: int, **more: str) -> str:
+    """Returns the template with what depends on the rank filled in, and `more`.
+
+    >>> for_rank("{rank}-D: (batch, {lengths}, channels)", 2)
+    '2-D: (batch, height, width, channels)'
+    """
+    return template.format(
+        rank=rank,
+        index=("i", "i, j", "i, j, l")[rank - 1],
+        tap=("u", "u, v", "u, v, w")[rank - 1],
+        taps=("k", "k²", "k³")[rank - 1],
+        lengths=("length", "height, width", "depth, height, width")[rank - 1],
+        words='"valid", "same", "causal"' if rank == 1 else '"valid", "same"',
+        eights=", ".join(["8"] * rank),
+        fours=", ".join(["4"] * rank),
+        **more,
+    )

@@ -1,0 +1,173 @@
+"""Transposed convolution: the adjoint of a convolution, which turns small images into large ones.
+
+Where the convolution with K gathers S(i) = Σ_u x(i·s + u·d − p) K(u), its adjoint spreads:
+
+    y(j) = Σ over all i, u with i·s + u·d − p = j of  x(i) K(u)ᵀ;   ⟨K ∗ v, x⟩ = ⟨v, y⟩ for every v
+
+so padding *crops* the output, and the two gradients are the other two maps of the convolution:
+
+    ∂E/∂x = K ∗ D        ∂E/∂K(u) = Σ_i D(i·s + u·d − p)ᵀ x(i)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, integers
+from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.conv import add_bias, conv_window
+from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
+from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.windows import Window
+
+
+def conv_transpose(
+    inputs,
+    kernel,
+    bias=None,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    data_format=None,
+    dilation_rate=1,
+):
+    """Returns the adjoint of a convolution applied to the inputs, plus bias.
+
+    y(j) = Σ over all i, u with i·s + u·d − p = j of x(i) K(u)ᵀ + b; the output is
+    (m−1)s − 2p + d(k−1) + output_padding + 1 long along each axis.
+
+    Args:
+        inputs: tensor (batch, lengths…, channels in) of 1 to 3 spatial axes, or channels first.
+        kernel: tensor (k, …, channels out, channels in): that of the convolution whose adjoint it
+            is, which goes from the channels out to the channels in.
+        bias: None or a tensor (channels out,).
+        strides: int s ≥ 1, or one for each axis.
+        padding: "valid" or "same" (Keras's words), int p ≥ 0 (the output is cropped by p on every
+            side, as in PyTorch), (p, …) or ((before, after), …).
+        output_padding: None, or int in [0, s), or one for each axis: how much longer the output is
+            at its end, since s lengths share one m. None means 0; with a word, Keras's own choice:
+            m·s for "same", at least m·s for "valid".
+        data_format: "channels_last", "channels_first" or None, Keras's default.
+        dilation_rate: spacing d ≥ 1 of the kernel's taps, or one for each axis.
+
+    Returns:
+        Tensor of the inputs' layout.
+
+    Raises:
+        ValueError: for an argument out of range, a kernel of other channels, or a crop that leaves
+            nothing.
+
+    Reference:
+        Lecture notes, "Upsampling", "Transposed Convolution".
+
+    Example:
+
+    >>> import numpy as np
+    >>> x, kernel = np.array([1.0, 10.0]).reshape(1, 2, 1), np.array([1.0, 2, 3]).reshape(3, 1, 1)
+    >>> ops.convert_to_numpy(conv_transpose(x, kernel, strides=2))[0, :, 0].tolist()
+    [1.0, 2.0, 13.0, 20.0, 30.0]
+    """
+    inputs, kernel = ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel)
+    rank = len(kernel.shape) - 2
+    data_format = windows.standardize_data_format(data_format)
+    window = transposed_window(tuple(kernel.shape[:-2]), strides, padding, dilation_rate, rank)
+    output_padding = standardize_output_padding(output_padding, window.strides)
+    if len(inputs.shape) != len(kernel.shape):
+        raise argument_error("inputs", f"of rank {len(kernel.shape)}, as the kernel", inputs.shape)
+    if data_format == "channels_first":
+        inputs = ops.moveaxis(inputs, 1, -1)
+    if inputs.shape[-1] != kernel.shape[-1]:
+        expected = f"(…, channels out, channels in) for {inputs.shape[-1]} channels in"
+        raise argument_error("kernel", expected, tuple(kernel.shape))
+    transposed_shape(inputs.shape, window, output_padding)  # raises where nothing is left
+    outputs = _conv_transpose(inputs, kernel, window=window, output_padding=output_padding)
+    return add_bias(outputs, bias, data_format)
+
+
+def transposed_window(kernel_size, strides, padding, dilation_rate, rank: int) -> Window:
+    """Returns the window of the convolution whose adjoint is wanted, its arguments checked."""
+    windows.standardize_padding(padding, rank)  # no "causal"
+    return conv_window(kernel_size, strides, padding, dilation_rate, rank)
+
+
+def standardize_output_padding(output_padding, strides: Sequence[int]) -> tuple[int, ...] | None:
+    """Returns None, or one int in [0, s) for each axis."""
+    if output_padding is None:
+        return None
+    extra = integers("output_padding", output_padding, len(strides))
+    if any(more >= s for more, s in zip(extra, strides, strict=True)):
+        raise argument_error(
+            "output_padding", f"less than strides={tuple(strides)}", output_padding
+        )
+    return extra
+
+
+def transposed_shape(
+    shape: Sequence[Any], window: Window, output_padding: Sequence[int] | None
+) -> tuple[Any, ...]:
+    """Returns the shape of the output, the channels as they are; None and tensors may stand in it.
+
+    Raises:
+        ValueError: where the crop leaves nothing, or no convolution with this padding leads from
+            such an output back to the input.
+    """
+    result = list(shape)
+    for number, along in enumerate(windows.one_axis_each(window)):
+        axis = along.axes[0]
+        m = shape[axis]
+        if m is None:
+            continue
+        more = None if output_padding is None else output_padding[number]
+        result[axis] = _transposed_length(m, along, more)
+        if isinstance(m, int):
+            _check_way_back(result, along, m, output_padding)
+    return tuple(result)
+
+
+def _transposed_length(m, window: Window, more: int | None):
+    """(m−1)s − 2p + d(k−1) + 1 + what `output_padding` adds."""
+    (k,), (s,), (d,) = window.size, window.strides, window.dilation
+    span = d * (k - 1) + 1
+    if window.padding == "same":
+        return m * s if more is None else (m - 1) * s + span % 2 + more
+    if window.padding == "valid":
+        return (m - 1) * s + span + (max(s - span, 0) if more is None else more)
+    ((before, after),) = window.padding
+    return (m - 1) * s - before - after + span + (more or 0)
+
+
+def _check_way_back(shape, window: Window, m: int, output_padding) -> None:
+    length = shape[window.axes[0]]
+    if length < 1:
+        raise argument_error(
+            "padding",
+            f"less than what crops the whole output, whose length would be {length}",
+            window.padding,
+        )
+    if windows.places(shape, window) != (m,):
+        raise argument_error(
+            "output_padding",
+            f"such that the convolution leads from length {length} back to {m}",
+            output_padding,
+            "With padding='same' an even kernel needs at least 1.",
+        )
+
+
+def conv_transpose_forward(inputs, kernel, *, window: Window, output_padding):
+    """y = the x̄ of the convolution with K, for D = the inputs."""
+    shape = transposed_shape(ops.shape(inputs), window, output_padding)
+    shape = (*shape[:-1], kernel.shape[-2])
+    return adjoint_in_inputs(inputs, kernel, window, shape), ()
+
+
+def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, output_padding):
+    """∂E/∂x and ∂E/∂K: the convolution of D, and its adjoint in the kernel."""
+    image, kernel = inputs
+    return (
+        correlate(upstream, kernel, window),
+        adjoint_in_kernel(upstream, image, window, kernel.shape),
+    )
+
+
+_conv_transpose = with_vjp(conv_transpose_forward, conv_transpose_backward, compiled=False)

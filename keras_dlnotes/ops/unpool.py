@@ -1,0 +1,126 @@
+"""Unpooling: values go back to where max pooling found them, and zeros everywhere else.
+
+    y[indices(i)] = x(i);      ∂E/∂x(i) = D[indices(i)]
+
+for each image and channel on its own.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, integers
+from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.pool import pool_window
+from keras_dlnotes.ops.taps import reshape
+from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.windows import Window
+
+
+def max_unpool(
+    inputs,
+    indices,
+    pool_size=2,
+    strides=None,
+    padding="valid",
+    data_format=None,
+    output_size=None,
+):
+    """Returns the inputs put back to where max pooling found them, zeros elsewhere.
+
+    y[indices(i)] = x(i) for each image and channel. Where windows overlapped and found the same
+    maximum, its position holds one of the values, and each gets the position's gradient.
+
+    Args:
+        inputs: tensor (batch, lengths…, channels) of 1 to 3 spatial axes, or channels first.
+        indices: int tensor of the same shape: positions counted along the rows (row·width +
+            column), as `max_pool(…, return_indices=True)` gives them.
+        pool_size, strides, padding, data_format: those of the pooling.
+        output_size: lengths of the output, one for each axis: those of the pooled image. None takes
+            the shortest that the pooling can have had, (m−1)s − 2p + k, and m·s for "same".
+
+    Returns:
+        Tensor of the inputs' layout and type.
+
+    Raises:
+        ValueError: for an argument out of range, or indices of another shape.
+
+    Reference:
+        Lecture notes, "Upsampling"; for the layer, M. Zeiler and R. Fergus, "Visualizing and
+        Understanding Convolutional Networks", 2014.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_dlnotes.ops.pool import max_pool
+    >>> x = np.array([[1., 9, 2, 3], [4, 5, 8, 6]]).reshape(1, 2, 4, 1)
+    >>> y = max_unpool(*max_pool(x, 2, return_indices=True), 2)
+    >>> ops.convert_to_numpy(y)[0, :, :, 0].tolist()
+    [[0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 8.0, 0.0]]
+    """
+    inputs, indices = ops.convert_to_tensor(inputs), ops.convert_to_tensor(indices)
+    rank = len(inputs.shape) - 2
+    data_format = windows.standardize_data_format(data_format)
+    window = pool_window(pool_size, strides, padding, "channels_last", rank)
+    if tuple(indices.shape) != tuple(inputs.shape):
+        raise argument_error(
+            "indices", f"of the inputs' shape {tuple(inputs.shape)}", tuple(indices.shape)
+        )
+    if data_format == "channels_first":
+        inputs, indices = ops.moveaxis(inputs, 1, -1), ops.moveaxis(indices, 1, -1)
+    if output_size is not None:
+        output_size = integers("output_size", output_size, rank, minimum=1)
+    outputs = _max_unpool(
+        inputs, ops.cast(indices, "int32"), window=window, output_size=output_size
+    )
+    return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
+
+
+def unpooled_shape(
+    shape: Sequence[Any], window: Window, output_size: Sequence[int] | None
+) -> tuple[Any, ...]:
+    """Returns the shape of the output, channels last; None and tensors may stand in it."""
+    batch, *lengths, channels = shape
+    if output_size is not None:
+        return (batch, *output_size, channels)
+    paddings = window.padding
+    result = []
+    for number, (m, k, s) in enumerate(zip(lengths, window.size, window.strides, strict=True)):
+        if m is None:
+            result.append(None)
+        elif paddings == "same":
+            result.append(m * s)
+        else:
+            crop = 0 if paddings == "valid" else sum(paddings[number])
+            result.append((m - 1) * s + k - crop)
+    return (batch, *result, channels)
+
+
+def max_unpool_forward(inputs, indices, *, window: Window, output_size):
+    """y[indices(i)] = x(i), all images and channels in one line."""
+    batch, *lengths, channels = unpooled_shape(ops.shape(inputs), window, output_size)
+    count = math.prod(lengths)
+    rows = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * count
+    columns = ops.arange(channels, dtype="int32")
+    places = (rows + _one_line(indices)) * channels + columns
+    zeros = ops.zeros((batch * count * channels,), inputs.dtype)
+    filled = ops.scatter_update(zeros, ops.reshape(places, (-1, 1)), ops.reshape(inputs, (-1,)))
+    return reshape(filled, (batch, *lengths, channels)), ()
+
+
+def max_unpool_backward(upstream, inputs, residuals, *, window: Window, output_size):
+    """∂E/∂x(i) = D[indices(i)]."""
+    values, indices = inputs
+    found = ops.take_along_axis(_one_line(upstream), _one_line(indices), axis=1)
+    return reshape(found, ops.shape(values)), None
+
+
+_max_unpool = with_vjp(max_unpool_forward, max_unpool_backward, compiled=False)
+
+
+def _one_line(tensor):
+    """(batch, lengths…, channels) → (batch, positions, channels)."""
+    batch, *lengths, channels = ops.shape(tensor)
+    return reshape(tensor, (batch, math.prod(lengths), channels))
