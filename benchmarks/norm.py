@@ -7,6 +7,7 @@ from timing import (
     import_torch,
     interleave,
     main,
+    row,
     tensorflow_forward,
     tensorflow_step,
     torch_step,
@@ -41,19 +42,8 @@ def measure(repeats: int) -> list[dict]:
                 module = kind(shape[-1])
                 steps["torch channels last"] = torch_step(module, inputs, channels_last=True)
         forward = {name: tensorflow_forward(layer, inputs) for name, layer in rivals.items()}
-        step, once = interleave(steps, repeats), interleave(forward, repeats)
-        rows.append(
-            {
-                "layer": "BatchNormalization " + "×".join(map(str, shape)),
-                "ours ms": step["ours"],
-                **{
-                    f"{name} / ours": step[name] / step["ours"] if name in step else None
-                    for name in ("keras", "torch", "torch channels last")
-                },
-                "inference ms": once["ours"],
-                "keras / ours, inference": once["keras"] / once["ours"],
-            }
-        )
+        name = "BatchNormalization " + "×".join(map(str, shape))
+        rows.append(row(name, interleave(steps, repeats), interleave(forward, repeats)))
     return rows
 
 

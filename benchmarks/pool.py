@@ -5,6 +5,7 @@ from timing import (
     import_torch,
     interleave,
     main,
+    row,
     tensorflow_forward,
     tensorflow_step,
     torch_step,
@@ -43,20 +44,8 @@ def measure(repeats: int) -> list[dict]:
                 steps["torch"] = torch_step(module, inputs)
                 steps["torch channels last"] = torch_step(module, inputs, channels_last=True)
             forward = {name: tensorflow_forward(layer, inputs) for name, layer in layers.items()}
-            step, once = interleave(steps, repeats), interleave(forward, repeats)
-            rows.append(
-                {
-                    "layer": f"{kind}Pooling2D {size}×{size}/{stride} p={padding}",
-                    "ours ms": step["ours"],
-                    **{
-                        f"{name} / ours": step[name] / step["ours"]
-                        for name in step
-                        if name != "ours"
-                    },
-                    "forward ms": once["ours"],
-                    "keras / ours, forward": once["keras"] / once["ours"],
-                }
-            )
+            name = f"{kind}Pooling2D {size}×{size}/{stride} p={padding}"
+            rows.append(row(name, interleave(steps, repeats), interleave(forward, repeats)))
     return rows
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 THREADS = 2
+RIVALS = ("keras", "torch", "torch channels last")
 
 
 def interleave(rivals: Mapping[str, Callable], repeats: int = 15) -> dict[str, float]:
@@ -84,6 +85,21 @@ def torch_step(function: Callable, inputs, channels_last: bool = False) -> Calla
         function(tensor).backward(upstream)
 
     return step
+
+
+def row(name: str, step: Mapping[str, float], forward: Mapping[str, float]) -> dict:
+    """Returns a row of the table: our times, and how many times longer the others take."""
+
+    def ratio(times, rival):
+        return times[rival] / times["ours"] if rival in times else None
+
+    return {
+        "layer": name,
+        "ours ms": step["ours"],
+        **{f"{rival} / ours": ratio(step, rival) for rival in RIVALS},
+        "inference ms": forward["ours"],
+        "keras / ours, inference": ratio(forward, "keras"),
+    }
 
 
 def main(description: str, measure: Callable[[int], list[dict]]) -> None:
