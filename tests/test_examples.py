@@ -13,6 +13,15 @@ SAYS = {
         "1       centres its windows on the columns [0, 2, 4, 6]",
     ],
     "gradient_of_max_pooling.py": ["[[0.  0.1 0.  0. ]"],
+    "translation_in_convolution_and_pooling.py": [
+        "[[12 83 92]\n [11 83 92]\n [21 21 17]]",
+        "changed in place: 16 of 16 values, 6 of 9 pooled ones",
+        "convolution: shifting before or after differs by 0.0",
+    ],
+    "sparse_connectivity.py": ["one 3×3 convolution              depends on   9 pixels"],
+    "sobel_by_two_vectors.py": ["Sobel = [1 2 1]ᵀ × [-1  0  1]", "and after two more epochs 0.9"],
+    "batch_normalization_over_mini_batches.py": ["with batch normalization: deviation from"],
+    "moving_against_exact_statistics.py": ["momentum 0.99: moving σ off by up to"],
     "your_own_classifier.py": ["test accuracy 0.9"],
 }
 

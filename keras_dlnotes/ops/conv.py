@@ -9,6 +9,7 @@ with the upstream gradient D = ∂E/∂S,
     ∂E/∂K(m, n) = Σ_i Σ_j  I(i·s + m·d − p, j·s + n·d − p)ᵀ D(i, j)
 """
 
+import keras
 from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
@@ -58,7 +59,7 @@ def conv(
     >>> ops.convert_to_numpy(conv(step, sobel))[0, :, :, 0].tolist()
     [[4.0, 4.0], [4.0, 4.0]]
     """
-    inputs, kernel = ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel)
+    inputs, kernel = of_one_type(inputs, kernel)
     rank = len(kernel.shape) - 2
     data_format = windows.standardize_data_format(data_format)
     window = conv_window(tuple(kernel.shape[:-2]), strides, padding, dilation_rate, rank)
@@ -69,9 +70,17 @@ def conv(
     return add_bias(_conv(inputs, kernel, window=window), bias, data_format)
 
 
+def of_one_type(*tensors) -> list:
+    """Returns the tensors in the floating-point type that Keras promotes them to together."""
+    tensors = [ops.convert_to_tensor(tensor) for tensor in tensors]
+    dtype = keras.backend.result_type(*(tensor.dtype for tensor in tensors), float)
+    return [ops.cast(tensor, dtype) for tensor in tensors]
+
+
 def add_bias(outputs, bias, data_format):
     """Returns channels-last outputs with the bias, if any, added, in the layout that is wanted."""
     if bias is not None:
+        bias = ops.cast(bias, outputs.dtype)
         outputs = outputs + ops.reshape(bias, (1,) * (len(outputs.shape) - 1) + (-1,))
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 

@@ -16,7 +16,7 @@ from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
-from keras_dlnotes.ops.conv import add_bias, conv_window
+from keras_dlnotes.ops.conv import add_bias, conv_window, of_one_type
 from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
@@ -68,7 +68,7 @@ def conv_transpose(
     >>> ops.convert_to_numpy(conv_transpose(x, kernel, strides=2))[0, :, 0].tolist()
     [1.0, 2.0, 13.0, 20.0, 30.0]
     """
-    inputs, kernel = ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel)
+    inputs, kernel = of_one_type(inputs, kernel)
     rank = len(kernel.shape) - 2
     data_format = windows.standardize_data_format(data_format)
     window = transposed_window(tuple(kernel.shape[:-2]), strides, padding, dilation_rate, rank)

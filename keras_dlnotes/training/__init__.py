@@ -5,6 +5,7 @@ from keras_dlnotes.training.checkpoints import RunState
 from keras_dlnotes.training.files import atomic_path, write_json
 from keras_dlnotes.training.fit import fit_resumable, run_state
 from keras_dlnotes.training.run_folder import RunFolder, RunFolderError
+from keras_dlnotes.training.separation import Separation, separate_convolutions
 from keras_dlnotes.training.statistics import RecomputeStatistics, recompute_statistics
 
 __all__ = [
@@ -12,10 +13,12 @@ __all__ = [
     "RunFolder",
     "RunFolderError",
     "RunState",
+    "Separation",
     "ShuffledBatches",
     "atomic_path",
     "fit_resumable",
     "recompute_statistics",
     "run_state",
+    "separate_convolutions",
     "write_json",
 ]

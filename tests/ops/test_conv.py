@@ -161,6 +161,20 @@ def test_words_give_what_keras_gives(padding, strides):
         )
 
 
+def test_types_are_promoted_as_keras_promotes_them():
+    """A float64 kernel out of NumPy, and an image of bytes."""
+    image, kernel = _arrays((5, 5), (3, 3), 1)
+    expected = outputs(ops.conv, [image, kernel])
+    found = ops.conv(image, kernel.astype("float64"), np.zeros(3, "int32"))
+    assert_close([keras.ops.convert_to_numpy(found)], expected)
+    pixels = np.round(np.abs(image) * 50).astype("uint8")
+    found = ops.conv(pixels, kernel)
+    assert keras.backend.standardize_dtype(found.dtype) == "float32"
+    assert_close(
+        [keras.ops.convert_to_numpy(found)], outputs(ops.conv, [pixels.astype("f"), kernel])
+    )
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(
     ("rank", "strides", "padding"), [(1, 2, "same"), (2, 2, "same"), (2, 1, 1), (3, 2, "same")]

@@ -1,0 +1,81 @@
+"""Trained convolutions turned into spatially separable ones."""
+
+from typing import NamedTuple
+
+import keras
+
+from keras_dlnotes.checks import argument_error
+from keras_dlnotes.layers import SpatiallySeparableConv2D
+
+
+class Separation(NamedTuple):
+    """A model with separable layers, and how far each is from the one that it stands for.
+
+    Args:
+        model: the new model.
+        residuals: for each convolution that could be replaced, by its name, the relative error of
+            its kernel, ‖K − R·C‖ / ‖K‖, in [0, 1).
+        replaced: the names of those that were.
+    """
+
+    model: keras.Model
+    residuals: dict[str, float]
+    replaced: list[str]
+
+
+def separate_convolutions(model: keras.Model, tolerance: float = 1.0) -> Separation:
+    """Returns the model with its k×k convolutions replaced by the closest k×1 and 1×k pairs.
+
+    The pair is that of `layers.SpatiallySeparableConv2D.from_convolution`: no other is closer to
+    the kernel K. It takes k·M·N + k·N·N multiplications an output position in place of k²·M·N. How
+    much accuracy that costs only an evaluation tells; a few epochs of training win some of it back.
+
+    Args:
+        model: a built functional or sequential model; it stays as it is, and its layers, whether
+            ours or Keras's, keep their weights in the copy.
+        tolerance: the largest relative error of a kernel that is replaced, in [0, 1]; 1 replaces
+            all. Groups and kernels of length 1 along an axis stay as they are.
+
+    Returns:
+        A `Separation`: the new model, uncompiled, the error for each kernel, and the names of the
+        layers that were replaced.
+
+    Raises:
+        ValueError: for a tolerance out of range, or a model that Keras cannot clone.
+
+    Reference:
+        Lecture notes, "Spatial Separable Convolutions": "All kernels are not spatially separable".
+
+    Example:
+
+    >>> layer = keras.layers.Conv2D(8, 3, name="first")
+    >>> model = keras.Sequential([keras.Input((8, 8, 1)), layer])
+    >>> separation = separate_convolutions(model)
+    >>> separation.replaced, separation.model.count_params()
+    (['first'], 224)
+    """
+    if not isinstance(tolerance, int | float) or not 0 <= tolerance <= 1:
+        raise argument_error("tolerance", "a number in [0, 1]", tolerance)
+    residuals: dict[str, float] = {}
+    replaced: list[str] = []
+    copies: list[tuple[keras.Layer, keras.Layer]] = []
+
+    def copy(layer: keras.Layer) -> keras.Layer:
+        if _can_be_separated(layer):
+            separable, residuals[layer.name] = SpatiallySeparableConv2D.from_convolution(layer)
+            if residuals[layer.name] <= tolerance:
+                replaced.append(layer.name)
+                return separable
+        copies.append((layer, type(layer).from_config(layer.get_config())))
+        return copies[-1][1]
+
+    clone = keras.models.clone_model(model, clone_function=copy, recursive=True)
+    for original, duplicate in copies:
+        duplicate.set_weights(original.get_weights())
+    return Separation(clone, residuals, replaced)
+
+
+def _can_be_separated(layer: keras.Layer) -> bool:
+    return (
+        isinstance(layer, keras.layers.Conv2D) and layer.groups == 1 and min(layer.kernel_size) > 1
+    )
