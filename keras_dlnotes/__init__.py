@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_dlnotes._version import __version__
 
-__all__ = ["__version__", "data", "layers", "models", "ops", "reports", "tasks", "training"]
+__all__ = ["__version__", "data", "layers", "models", "ops", "reports", "tasks", "text", "training"]
 
 
 def __getattr__(name: str):
@@ -21,7 +21,7 @@ def _is_command_line() -> bool:
     return program == "dlnotes" or sys.orig_argv[1:3] == ["-m", __name__]
 
 
-# `import keras_dlnotes` registers the layers, so that Keras can load saved models. The command line
+# `import keras_dlnotes` registers all layers, so that Keras can load saved models. The command line
 # does so later: it chooses Keras's backend first, and answers `--help` without Keras at all.
 if not _is_command_line():
-    from keras_dlnotes import layers
+    from keras_dlnotes import layers, text

@@ -22,6 +22,7 @@ SAYS = {
     "sobel_by_two_vectors.py": ["Sobel = [1 2 1]ᵀ × [-1  0  1]", "and after two more epochs 0.9"],
     "batch_normalization_over_mini_batches.py": ["with batch normalization: deviation from"],
     "moving_against_exact_statistics.py": ["momentum 0.99: moving σ off by up to"],
+    "two_tokenizers.py": ["BytePairTokenizer", "RuleTokenizer"],
     "your_own_classifier.py": ["test accuracy 0.9"],
 }
 

@@ -1,0 +1,142 @@
+"""The learning tokenizer: byte-pair encoding, by the `tokenizers` package."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self
+
+from keras_dlnotes.text.checks import argument_error, unicode_text
+from keras_dlnotes.text.tokenizer import BYTES, Tokenizer
+
+
+class BytePairTokenizer(Tokenizer):
+    """Pieces of text that are learned: the most frequent pair of tokens becomes a token, over and
+    over.
+
+    Learning starts from the 256 bytes. A step counts all pairs (a, b) of neighbours within the
+    words of the texts, and merges the most frequent one into the new token ab. Encoding a word
+    applies the same merges in the order in which they were learned.
+
+    A word here is a run of letters, digits or other signs, with the blank before it.
+
+    Args:
+        vocabulary_size: number of ids: special tokens, 256 bytes and learned tokens. Where the
+            texts have fewer pairs that occur twice, the rest stays unused.
+        special_tokens: names of the special tokens that follow "<pad>", which is id 0.
+
+    Raises:
+        ValueError: for a vocabulary too small for the bytes.
+
+    Reference:
+        Lecture notes, "Tokens"; R. Sennrich, B. Haddow, A. Birch, "Neural Machine Translation of
+        Rare Words with Subword Units", 2016.
+
+    Example:
+
+    >>> tokenizer = BytePairTokenizer(vocabulary_size=265).fit(["low lower lowest"] * 9)
+    >>> tokenizer.tokens("the lowest")
+    ['t', 'h', 'e', ' lowe', 'st']
+    >>> tokenizer.decode(tokenizer.encode("naïve ☂"))
+    'naïve ☂'
+    """
+
+    def __init__(
+        self, vocabulary_size: int = 8000, special_tokens: Sequence[str] = ("<start>", "<end>")
+    ):
+        super().__init__(special_tokens)
+        smallest = len(self.special_tokens) + len(BYTES)
+        if isinstance(vocabulary_size, bool) or not isinstance(vocabulary_size, int):
+            raise argument_error("vocabulary_size", "an integer", vocabulary_size)
+        if vocabulary_size < smallest:
+            raise argument_error(
+                "vocabulary_size",
+                f"at least {smallest}",
+                vocabulary_size,
+                f"That is {len(self.special_tokens)} special tokens and 256 bytes.",
+            )
+        self._unused_count = vocabulary_size - smallest
+        self._merges: list[tuple[str, str]] | None = None
+        self._encoder: Any = None
+
+    def fit(self, texts: Iterable[str]) -> Self:
+        """Learns the merges from texts, and forgets those learned before; returns the tokenizer.
+
+        Args:
+            texts: strings; they are read once, and need not fit into memory.
+
+        Raises:
+            ValueError: for one string instead of several, or what is no text.
+        """
+        from tokenizers import trainers
+
+        if isinstance(texts, str | bytes):
+            raise argument_error("texts", "a list or iterator of strings, not one string", texts)
+        learner = _byte_level([], {})
+        learner.train_from_iterator(
+            _checked(texts),
+            trainers.BpeTrainer(
+                vocab_size=self.vocabulary_size - len(self.special_tokens),
+                initial_alphabet=list(_LETTERS),
+                min_frequency=2,
+                show_progress=False,
+            ),
+        )
+        merges = json.loads(learner.to_str())["model"]["merges"]
+        self._set_merges([(first, second) for first, second in merges])
+        return self
+
+    def encode(self, text: str) -> list[int]:
+        if self._encoder is None:
+            raise RuntimeError("A BytePairTokenizer must be fitted before it encodes: call `fit`.")
+        first = self.first_byte_id
+        return [first + id_ for id_ in self._encoder.encode(unicode_text("text", text)).ids]
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"vocabulary_size": self.vocabulary_size, **super().get_config()}
+        merges = self._merges
+        return config if merges is None else {**config, "merges": [list(pair) for pair in merges]}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        config = dict(config)
+        merges = config.pop("merges", None)
+        tokenizer = cls(**config)
+        if merges is not None:
+            tokenizer._set_merges([(first, second) for first, second in merges])
+        return tokenizer
+
+    def _set_merges(self, merges: list[tuple[str, str]]) -> None:
+        size = self.vocabulary_size
+        # two pairs may make the same piece, which has one id
+        pieces = list(dict.fromkeys(first + second for first, second in merges))
+        self._set_pieces([bytes(_VALUES[letter] for letter in piece) for piece in pieces])
+        self._unused_count = size - len(self._contents)
+        if self._unused_count < 0:
+            raise argument_error("merges", f"few enough for {size} ids", merges)
+        vocabulary = {piece: id_ for id_, piece in enumerate([*_LETTERS, *pieces])}
+        self._merges, self._encoder = merges, _byte_level(merges, vocabulary)
+
+
+def _checked(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield unicode_text("texts", text)
+
+
+def _byte_level(merges: list[tuple[str, str]], vocabulary: dict[str, int]):
+    """The package's byte-pair encoder, without anything that would change a text."""
+    # imported here, since `import keras_dlnotes` imports this module
+    import tokenizers
+
+    encoder = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=merges))
+    encoder.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return encoder
+
+
+def _byte_letters() -> list[str]:
+    """The letter that byte-level encoders write for each byte: itself, if it can be printed."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(byte if byte in printable else next(others)) for byte in range(256)]
+
+
+_LETTERS = _byte_letters()
+_VALUES = {letter: byte for byte, letter in enumerate(_LETTERS)}

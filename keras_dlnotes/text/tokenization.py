@@ -1,0 +1,136 @@
+"""A tokenizer as a Keras preprocessing layer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_dlnotes.text.byte_pair import BytePairTokenizer
+from keras_dlnotes.text.checks import argument_error
+from keras_dlnotes.text.rules import RuleTokenizer
+from keras_dlnotes.text.tokenizer import Tokenizer
+
+TOKENIZERS = {kind.__name__: kind for kind in (RuleTokenizer, BytePairTokenizer)}
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class Tokenization(keras.layers.Layer):
+    """Turns strings into ids, in `tf.data` pipelines, in models and by hand.
+
+    It is to a tokenizer what `keras.layers.TextVectorization` is to a list of words, and its
+    tokenizer is saved with the model. In a pipeline it works on every backend; inside a model, as
+    everything that takes strings in Keras, on TensorFlow. It runs in Python: train on ids, which a
+    pipeline makes meanwhile, and export models without it.
+
+    Args:
+        tokenizer: a `RuleTokenizer`, or a `BytePairTokenizer` that has been fitted.
+        output_length: int ≥ 1, the number of ids of every text: longer ones are cut at their end,
+            shorter ones padded with 0. None pads to the longest of the batch.
+        before: names of special tokens that stand before every text, such as ["<start>"].
+        after: names of special tokens that stand after every text, a cut one included.
+
+    Input shape:
+        Strings of any shape, such as (batch,).
+
+    Output shape:
+        int32, the input's shape and (output_length,).
+
+    Raises:
+        ValueError: for another tokenizer, unknown special tokens, or an output_length that is too
+            short for them.
+
+    Reference:
+        Lecture notes, "Tokens".
+
+    Example:
+
+    >>> layer = Tokenization(RuleTokenizer(), output_length=5, after=["<end>"])
+    >>> ids = keras.ops.convert_to_numpy(layer(["it is so", "It is raining again"]))
+    >>> ids[:, 3:].tolist()
+    [[2, 0], [1676, 2]]
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        output_length: int | None = None,
+        before: Sequence[str] = (),
+        after: Sequence[str] = (),
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.supports_jit = False  # XLA knows no strings
+        if type(tokenizer).__name__ not in TOKENIZERS or not isinstance(tokenizer, Tokenizer):
+            raise argument_error("tokenizer", f"one of {', '.join(TOKENIZERS)}", tokenizer)
+        tokenizer.encode("")  # raises where it is not fitted
+        self.tokenizer = tokenizer
+        self.before = _known("before", before, tokenizer)
+        self.after = _known("after", after, tokenizer)
+        self.output_length = output_length
+        shortest = len(before) + len(after) + 1
+        is_integer = isinstance(output_length, int) and not isinstance(output_length, bool)
+        if output_length is not None and not (is_integer and output_length >= shortest):
+            raise argument_error("output_length", f"an integer ≥ {shortest} or None", output_length)
+
+    def __call__(self, inputs, *args, **kwargs):
+        if isinstance(inputs, keras.KerasTensor):
+            return super().__call__(inputs, *args, **kwargs)
+        # Keras would make tensors of the backend of it, which may not know strings
+        return self.call(inputs)
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        strings = tf.convert_to_tensor(inputs, tf.string)
+        shape = strings.shape.concatenate([self.output_length])
+        if tf.executing_eagerly():
+            return keras.ops.convert_to_tensor(self._ids(strings.numpy()), "int32")
+        ids = tf.numpy_function(self._ids, [strings], tf.int32, stateful=False)
+        return tf.ensure_shape(ids, shape)
+
+    def _ids(self, strings) -> np.ndarray:
+        strings = np.asarray(strings, dtype=object)
+        names = self.tokenizer.special_tokens
+        before, after = ([names[name] for name in part] for part in (self.before, self.after))
+        rows = [self.tokenizer.encode(string.decode()) for string in strings.ravel()]
+        room = None
+        if self.output_length is not None:
+            room = self.output_length - len(before) - len(after)
+        rows = [[*before, *row[:room], *after] for row in rows]
+        length = self.output_length or max(map(len, rows), default=0)
+        ids = np.zeros((len(rows), length), "int32")
+        for target, row in zip(ids, rows, strict=True):
+            target[: len(row)] = row
+        return ids.reshape(*strings.shape, length)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.output_length)
+
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="int32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "tokenizer": {
+                "class_name": type(self.tokenizer).__name__,
+                "config": self.tokenizer.get_config(),
+            },
+            "output_length": self.output_length,
+            "before": list(self.before),
+            "after": list(self.after),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Tokenization":
+        saved = config["tokenizer"]
+        tokenizer = TOKENIZERS[saved["class_name"]].from_config(saved["config"])
+        return cls(**{**config, "tokenizer": tokenizer})
+
+
+def _known(name: str, tokens: Sequence[str], tokenizer: Tokenizer) -> tuple[str, ...]:
+    known = tokenizer.special_tokens
+    if isinstance(tokens, str) or not all(token in known for token in tokens):
+        raise argument_error(name, f"a list of {', '.join(map(repr, known))}", tokens)
+    return tuple(tokens)

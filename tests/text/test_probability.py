@@ -1,0 +1,101 @@
+"""The chain rule, against literal loops and sums over all sequences."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from keras_dlnotes.text import sequence_log_probability
+
+
+def bigram_model(vocabulary_size=4, seed=0):
+    """A model whose next token depends on the last one; and its table."""
+    table = np.random.default_rng(seed).random((vocabulary_size, vocabulary_size))
+    table /= table.sum(axis=1, keepdims=True)
+
+    def model(ids):
+        return keras.ops.take(keras.ops.convert_to_tensor(table, "float32"), ids, axis=0)
+
+    return model, table
+
+
+def test_is_the_sum_of_the_logarithms_of_the_steps():
+    model, table = bigram_model()
+    ids = [3, 1, 1, 2]
+    expected = np.log(table[3, 1]) + np.log(table[1, 1]) + np.log(table[1, 2])
+    assert sequence_log_probability(model, ids) == pytest.approx(expected, rel=1e-6)
+
+
+def test_is_the_logarithm_of_the_product_of_conditional_probabilities():
+    """P(x) from a recurrent model, one prefix at a time: nothing of the future is seen."""
+    inputs = keras.Input((None,), dtype="int32")
+    outputs = keras.layers.Embedding(5, 6, mask_zero=True)(inputs)
+    outputs = keras.layers.GRU(7, return_sequences=True)(outputs)
+    model = keras.Model(inputs, keras.layers.Dense(5, activation="softmax")(outputs))
+    ids = np.array([[1, 4, 2, 3, 3]])
+    product = 1.0
+    for step in range(1, 5):
+        following = keras.ops.convert_to_numpy(model(ids[:, :step]))[0, -1]
+        product *= following[ids[0, step]]
+    assert sequence_log_probability(model, ids)[0] == pytest.approx(np.log(product), rel=1e-5)
+
+
+def test_probabilities_of_all_sequences_sum_to_one():
+    model, table = bigram_model(3)
+    table[:, 0] = 0  # nothing but padding after padding, and never within a sequence
+    table /= table.sum(axis=1, keepdims=True)
+    ids = np.array([(1, *rest) for rest in itertools.product((1, 2), repeat=4)])
+    assert np.exp(sequence_log_probability(model, ids)).sum() == pytest.approx(1, rel=1e-6)
+
+
+def test_padding_does_not_count_on_either_side():
+    model, _ = bigram_model()
+    rows = [[3, 1, 2, 0, 0], [0, 0, 3, 1, 2], [0, 3, 1, 2, 0]]
+    expected = sequence_log_probability(model, [3, 1, 2])
+    np.testing.assert_allclose(sequence_log_probability(model, rows), [expected] * 3, rtol=1e-12)
+    np.testing.assert_array_equal(sequence_log_probability(model, [[3, 0, 0], [0, 0, 0]]), [0, 0])
+
+
+def test_batches_do_not_matter():
+    model, _ = bigram_model()
+    ids = np.random.default_rng(1).integers(0, 4, (7, 5))
+    whole, parts = (sequence_log_probability(model, ids, batch_size=size) for size in (7, 2))
+    np.testing.assert_array_equal(whole, parts)
+
+
+def test_impossible_sequence():
+    def certain(ids):
+        return np.broadcast_to([0.0, 1.0, 0.0], (*np.shape(ids), 3))
+
+    np.testing.assert_array_equal(
+        sequence_log_probability(certain, [[1, 1, 1], [1, 1, 2]]), [0, -np.inf]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "ids", "scale"),
+    [
+        ("ids", [[[1]]], 1),
+        ("ids", [], 1),
+        ("ids", [1.5, 2], 1),
+        ("ids", ["a"], 1),
+        ("ids", [1, -1], 1),
+        ("model", [1, 2, 3], 3),
+        ("model", [1, 2, 3], -1),
+    ],
+)
+def test_bad_input_is_named(name, ids, scale):
+    model, _ = bigram_model()
+    with pytest.raises(ValueError, match=f"Argument `{name}`"):
+        sequence_log_probability(lambda ids: model(ids) * scale, ids)
+
+
+def test_model_of_another_shape_is_named():
+    with pytest.raises(ValueError, match=r"outputs of shape \(batch, time, vocabulary\) for ids"):
+        sequence_log_probability(lambda ids: np.ones((1, 4)) / 4, [[1, 2]])
+
+
+def test_id_beyond_the_vocabulary_is_named():
+    with pytest.raises(ValueError, match="`ids` must be integers from 0 to 2"):
+        sequence_log_probability(lambda ids: np.full((*np.shape(ids), 3), 1 / 3), [1, 3])
