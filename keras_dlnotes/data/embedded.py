@@ -54,10 +54,14 @@ class EmbeddedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     A subclass sets `name` to the prefix and its card's name, says its features, and hands out
     its examples; `VERSION` grows whenever the prepared records change.
+
+    `SUPERVISED_KEYS` name the input and the target, if there are such. `IN_ORDER` keeps the order
+    of the examples where it matters, as in time; otherwise the records are shuffled once.
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    SUPERVISED_KEYS: ClassVar[tuple[str, str]]
+    SUPERVISED_KEYS: ClassVar[tuple[str, str] | None] = None
+    IN_ORDER: ClassVar[bool] = False
 
     @abc.abstractmethod
     def features(self) -> tfds.features.FeaturesDict:
@@ -83,6 +87,7 @@ class EmbeddedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             license=facts.licence,
             features=self.features(),
             supervised_keys=self.SUPERVISED_KEYS,
+            disable_shuffling=self.IN_ORDER,
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_offline_says_what_to_do(no_network, tmp_path):
     assert message.startswith(f"Data set 'tfds:mnist' is not prepared in {tmp_path} and cannot")
     assert "storage.googleapis.com does not answer" in message
     assert f"tfds.load('mnist', data_dir='{tmp_path}')" in message
-    assert "(digits, mnist_subset)" in message
+    assert "(digits, mnist_subset, " in message
     assert "\n" not in message
 
 
