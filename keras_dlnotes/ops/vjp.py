@@ -51,8 +51,9 @@ def with_vjp(forward: Callable, backward: Callable, compiled: bool = True) -> Ca
     """
 
     @functools.cache
-    def joined(training: bool, settings: tuple[tuple[str, Any], ...], ranks: tuple) -> Callable:
-        # by rank, too: tf.function would relax the shapes of two ranks to no shape at all
+    def joined(training: bool, settings: tuple[tuple[str, Any], ...], shapes: tuple) -> Callable:
+        # by rank and channels, too: tf.function would relax the shapes of two ranks to no shape at
+        # all, and those of two numbers of channels to one that the next layer cannot use
         fixed = dict(settings)
         join = {"tensorflow": _join_tensorflow, "jax": _join_jax, "torch": _join_torch}
         return join[keras.backend.backend()](
@@ -67,8 +68,8 @@ def with_vjp(forward: Callable, backward: Callable, compiled: bool = True) -> Ca
 
     def op(*inputs, training=True, **settings):
         tensors = [keras.ops.convert_to_tensor(entry) for entry in inputs]
-        ranks = tuple(len(tensor.shape) for tensor in tensors)
-        return joined(bool(training), tuple(sorted(settings.items())), ranks)(*tensors)
+        shapes = tuple((len(tensor.shape), *tensor.shape[-1:]) for tensor in tensors)
+        return joined(bool(training), tuple(sorted(settings.items())), shapes)(*tensors)
 
     op.plain = plain
     return op

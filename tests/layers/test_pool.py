@@ -79,6 +79,17 @@ def test_fits_in_every_mode(jit_compile):
     assert history[-1] < history[0]
 
 
+def test_pools_of_several_widths_follow_a_changing_image_size():
+    inputs = keras.Input((None, None, 1))
+    outputs = inputs
+    for filters in (2, 4, 6):
+        outputs = layers.MaxPooling2D()(layers.Conv2D(filters, 3, padding=1)(outputs))
+    model = keras.Model(inputs, layers.Conv2D(1, 1)(outputs))
+    for size in (16, 24, 40):
+        images = np.random.default_rng(0).normal(size=(2, size, size, 1)).astype("float32")
+        assert model.predict(images, verbose=0).shape == (2, size // 8, size // 8, 1)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about TensorFlow")
 def test_saved_model_and_mirrored_strategy(tmp_path):
     import tensorflow as tf
