@@ -24,4 +24,4 @@ def _is_command_line() -> bool:
 # `import keras_dlnotes` registers all layers, so that Keras can load saved models. The command line
 # does so later: it chooses Keras's backend first, and answers `--help` without Keras at all.
 if not _is_command_line():
-    from keras_dlnotes import layers, text
+    from keras_dlnotes import layers, models, text

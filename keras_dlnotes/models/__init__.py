@@ -1,5 +1,26 @@
 """Model builders: arguments → an uncompiled functional `keras.Model`."""
 
+from keras_dlnotes.models.autoencoders import (
+    autoencoder,
+    convolutional_autoencoder,
+    denoising_autoencoder,
+)
 from keras_dlnotes.models.convnets import conv_block, convnet
+from keras_dlnotes.models.densenet import densenet, densenet121
+from keras_dlnotes.models.resnet import resnet
+from keras_dlnotes.models.unet import unet
+from keras_dlnotes.models.vgg import vgg, vgg16
 
-__all__ = ["conv_block", "convnet"]
+__all__ = [
+    "autoencoder",
+    "conv_block",
+    "convnet",
+    "convolutional_autoencoder",
+    "denoising_autoencoder",
+    "densenet",
+    "densenet121",
+    "resnet",
+    "unet",
+    "vgg",
+    "vgg16",
+]

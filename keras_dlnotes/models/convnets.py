@@ -6,7 +6,8 @@ from typing import Any
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, fraction, integer, integers
+from keras_dlnotes.checks import fraction, integer, integers
+from keras_dlnotes.models.sizes import check_stages, preprocessed
 from keras_dlnotes.ops.windows import output_length, standardize_padding
 
 
@@ -100,9 +101,7 @@ def convnet(
     _check_sizes(input_shape, filters, kernel_size, padding, pool_size)
 
     inputs = keras.Input(input_shape)
-    outputs = inputs
-    for layer in preprocessing:
-        outputs = layer(outputs)
+    outputs = preprocessed(inputs, preprocessing)
     for count in filters:
         outputs = conv_block(outputs, count, kernel_size, padding, activation, pool_size)
     outputs = keras.layers.Flatten()(outputs)
@@ -124,19 +123,12 @@ def _check_sizes(input_shape, filters, kernel_size, padding, pool_size) -> None:
     pool_size = integers("pool_size", pool_size, 2, minimum=1)
     padding = standardize_padding(padding, rank=2)
     paddings = (padding, padding) if isinstance(padding, str) else padding
-    height, width = input_shape[:2]
-    for stage in range(1, len(filters) + 1):
-        before = height, width
-        try:
-            height, width = (
-                output_length(output_length(length, k, p), pool, stride=pool)
-                for length, k, p, pool in zip(before, kernel_size, paddings, pool_size, strict=True)
-            )
-        except ValueError:
-            raise argument_error(
-                "input_shape",
-                f"large enough for {len(filters)} stages",
-                input_shape,
-                f"Stage {stage} gets {before[0]}×{before[1]} pixels, and its convolution "
-                f"{kernel_size} and pooling {pool_size} shrink that below one pixel.",
-            ) from None
+
+    def lengths_after(lengths):
+        return tuple(
+            output_length(output_length(length, k, p), pool, stride=pool)
+            for length, k, p, pool in zip(lengths, kernel_size, paddings, pool_size, strict=True)
+        )
+
+    what = f"convolution {kernel_size} and pooling {pool_size}"
+    check_stages(input_shape, [(what, lengths_after)] * len(filters))

@@ -1,0 +1,101 @@
+"""Residual networks for images."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+
+from keras_dlnotes import layers
+from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.models.sizes import counts, image_shape, preprocessed
+
+
+def resnet(
+    input_shape: Sequence[int | None],
+    classes: int,
+    filters: Sequence[int] = (16, 32, 64),
+    blocks: Sequence[int] = (2, 2, 2),
+    residual: bool = True,
+    classifier_activation: str | Callable | None = "softmax",
+    preprocessing: Sequence[keras.layers.Layer] = (),
+    name: str = "resnet",
+) -> keras.Model:
+    """Builds a residual network of 2·Σ blocks + 2 layers, the kind for small images.
+
+    A block is y = φ(F(x) + x), where F is two 3×3 convolutions with batch normalization and a
+    detector φ between them. Where the shape changes, a 1×1 convolution of x takes the place of x.
+    Every stage after the first halves height and width, rounded up, in its first convolution.
+
+    Args:
+        input_shape: (height, width, channels); height and width may be None.
+        classes: number of classes, ≥ 1.
+        filters: number of feature maps of each stage, first to last.
+        blocks: number of blocks of each stage.
+        residual: whether x is added; without it, this is the plain network to compare with.
+        classifier_activation: of the last layer; None for logits.
+        preprocessing: layers that the images go through first.
+        name: of the model.
+
+    Returns:
+        An uncompiled functional model, (batch, height, width, channels) → (batch, classes).
+
+    Raises:
+        ValueError: for an argument out of range.
+
+    Reference:
+        Lecture notes, "Improving the Efficiency of CNN: Residual Connection"; K. He, X. Zhang,
+        S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", 2016, section 4.2.
+
+    Example:
+
+    >>> model = resnet((32, 32, 3), classes=10, blocks=(3, 3, 3))  # ResNet-20
+    >>> model.output_shape, round(model.count_params() / 1e6, 2)
+    ((None, 10), 0.27)
+    """
+    input_shape = image_shape(input_shape, unknown=True)
+    integer("classes", classes, minimum=1)
+    filters, blocks = counts("filters", filters), counts("blocks", blocks)
+    if not filters:
+        raise argument_error("filters", "one number a stage, and at least one", filters)
+    if len(blocks) != len(filters):
+        raise argument_error("blocks", f"as many as filters, {len(filters)}", blocks)
+
+    inputs = keras.Input(input_shape)
+    outputs = preprocessed(inputs, preprocessing)
+    outputs = _convolution(outputs, filters[0], 1, "stem")
+    outputs = keras.layers.Activation("relu", name="stem_relu")(outputs)
+    for stage, (count, depth) in enumerate(zip(filters, blocks, strict=True), start=1):
+        for block in range(1, depth + 1):
+            strides = 2 if stage > 1 and block == 1 else 1
+            outputs = _block(outputs, count, strides, residual, f"stage{stage}_block{block}")
+    outputs = keras.layers.GlobalAveragePooling2D(name="average")(outputs)
+    outputs = keras.layers.Dense(classes, classifier_activation, name="predictions")(outputs)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _block(inputs, filters: int, strides: int, residual: bool, name: str):
+    outputs = _convolution(inputs, filters, strides, f"{name}_1")
+    outputs = keras.layers.Activation("relu", name=f"{name}_1_relu")(outputs)
+    outputs = _convolution(outputs, filters, 1, f"{name}_2")
+    if residual:
+        shortcut = inputs
+        if strides > 1 or inputs.shape[-1] != filters:
+            shortcut = layers.Conv2D(
+                filters, 1, strides=strides, use_bias=False, name=f"{name}_shortcut"
+            )(inputs)
+            shortcut = layers.BatchNormalization(name=f"{name}_shortcut_bn")(shortcut)
+        outputs = keras.layers.Add(name=f"{name}_add")([outputs, shortcut])
+    return keras.layers.Activation("relu", name=f"{name}_relu")(outputs)
+
+
+def _convolution(inputs, filters: int, strides: int, name: str):
+    """3×3 with a padding of 1, so that at stride 2 the windows are centred on every other pixel."""
+    outputs = layers.Conv2D(
+        filters,
+        3,
+        strides=strides,
+        padding=1,
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(inputs)
+    return layers.BatchNormalization(name=f"{name}_bn")(outputs)

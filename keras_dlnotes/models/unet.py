@@ -1,0 +1,180 @@
+"""U-Net: a contracting path, an expanding path, and connections across."""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import keras
+from keras import ops
+
+from keras_dlnotes import layers
+from keras_dlnotes.checks import argument_error, choice, fraction, integer
+from keras_dlnotes.models.sizes import image_shape, preprocessed
+
+
+def unet(
+    input_shape: Sequence[int | None] = (None, None, 1),
+    classes: int = 2,
+    filters: int = 64,
+    depth: int = 4,
+    padding: str | int = "same",
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    classifier_activation: str | Callable | None = "softmax",
+    preprocessing: Sequence[keras.layers.Layer] = (),
+) -> keras.Model:
+    """Builds a network that tells of every pixel which class it belongs to.
+
+    Each of the `depth` levels of the contracting path applies two 3×3 convolutions and a 2×2
+    pooling, and doubles the feature maps. The expanding path undoes the pooling by 2×2 transposed
+    convolutions of stride 2, and joins the feature maps of the contracting path's same level.
+
+    Args:
+        input_shape: (height, width, channels); height and width may be None.
+        classes: number of classes, ≥ 1, the background included.
+        filters: number of feature maps of the first level, ≥ 1.
+        depth: number of poolings, ≥ 1.
+        padding: "same" gives every pixel its class, whatever the size of the image. 0 is the paper:
+            convolutions without padding, the feature maps cropped where they are joined, an output
+            that is smaller than the input (572 → 388 for depth 4), and sizes such that no pooling
+            loses a row.
+        batch_norm: whether each 3×3 convolution is followed by a batch normalization.
+        dropout: fraction of the values dropped at the end of the contracting path, in [0, 1).
+        classifier_activation: of the last layer, over the classes; None for logits.
+        preprocessing: layers that the images go through first.
+
+    Returns:
+        An uncompiled functional model, (batch, height, width, channels) → (batch, height', width',
+        classes).
+
+    Raises:
+        ValueError: for an argument out of range; with padding 0, for a size that a stage shrinks
+            below one pixel or whose pooling would lose a row, with the sizes that fit.
+
+    Reference:
+        Lecture notes, "CNN Models: U-Net (Skip Connection)", "Transposed Convolution";
+        O. Ronneberger, P. Fischer, T. Brox, "U-Net: Convolutional Networks for Biomedical Image
+        Segmentation", 2015.
+
+    Example:
+
+    >>> unet(filters=4, depth=2)(keras.ops.ones((1, 37, 50, 1))).shape == (1, 37, 50, 2)
+    True
+    >>> unet((572, 572, 1), filters=4, padding=0).output_shape
+    (None, 388, 388, 2)
+    """
+    input_shape = image_shape(input_shape, unknown=True)
+    for name, value in (("classes", classes), ("filters", filters), ("depth", depth)):
+        integer(name, value, minimum=1)
+    choice("padding", padding, ("same", 0))
+    fraction("dropout", dropout)
+    if padding == 0:
+        _check_unpadded(input_shape, depth)
+
+    def convolutions(tensor, level: int, name: str):
+        for number in (1, 2):
+            tensor = layers.Conv2D(
+                filters * 2**level,
+                3,
+                padding=padding,
+                kernel_initializer="he_normal",
+                name=f"{name}_conv{number}",
+            )(tensor)
+            if batch_norm:
+                tensor = layers.BatchNormalization(name=f"{name}_bn{number}")(tensor)
+            tensor = keras.layers.Activation("relu", name=f"{name}_relu{number}")(tensor)
+        return tensor
+
+    inputs = keras.Input(input_shape)
+    tensor = preprocessed(inputs, preprocessing)
+    skips = []
+    for level in range(depth):
+        tensor = convolutions(tensor, level, f"down{level + 1}")
+        skips.append(_dropped(tensor, dropout if level == depth - 1 else 0))
+        # an odd row or column is pooled alone, never lost
+        pool = layers.MaxPooling2D(2, padding="same", name=f"down{level + 1}_pool")
+        tensor = pool(skips[-1])
+    tensor = _dropped(convolutions(tensor, depth, "bottom"), dropout)
+    for level in reversed(range(depth)):
+        name = f"up{level + 1}"
+        upsampling = layers.Conv2DTranspose(filters * 2**level, 2, strides=2, name=f"{name}_conv0")
+        tensor, skip = upsampling(tensor), skips[level]
+        if padding == "same":
+            tensor = CropToSize(name=f"{name}_crop")([tensor, skip])
+        else:
+            crop = keras.layers.Cropping2D(_lost(depth, level) // 2, name=f"{name}_crop")
+            skip = crop(skip)
+        tensor = keras.layers.Concatenate(name=f"{name}_concat")([skip, tensor])
+        tensor = convolutions(tensor, level, name)
+    outputs = layers.Conv2D(classes, 1, activation=classifier_activation, name="classes")(tensor)
+    return keras.Model(inputs, outputs, name="unet")
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class CropToSize(keras.layers.Layer):
+    """Cuts images to the height and width of others: rows off their end, then columns.
+
+    Input shape:
+        Images (batch, height, width, channels), and a reference (batch, height', width', any) with
+        height' ≤ height and width' ≤ width.
+
+    Output shape:
+        (batch, height', width', channels).
+
+    Example:
+
+    >>> images, reference = keras.ops.ones((1, 6, 4, 3)), keras.ops.ones((1, 5, 4, 8))
+    >>> CropToSize()([images, reference]).shape == (1, 5, 4, 3)
+    True
+    """
+
+    def call(self, inputs):
+        images, reference = inputs
+        height, width = ops.shape(reference)[1:3]
+        return images[:, :height, :width]
+
+    def compute_output_shape(self, input_shape):
+        (batch, _, _, channels), (_, height, width, _) = input_shape
+        return (batch, height, width, channels)
+
+
+def _dropped(tensor, rate: float):
+    return keras.layers.Dropout(rate)(tensor) if rate else tensor
+
+
+def _lost(depth: int, level: int) -> int:
+    """The rows that the unpadded expanding path has less than the contracting one at a level.
+
+    Where there are n rows to join, the level below gets n/2 and joins n/2 − 4 − lost. Two
+    convolutions take 4 of them, and the transposed convolution returns 2(n/2 − 8 − lost).
+    """
+    lost = 8  # twice what the bottom's two convolutions take
+    for _ in range(depth - 1 - level):
+        lost = 2 * (lost + 8)
+    return lost
+
+
+def _check_unpadded(input_shape, depth: int) -> None:
+    """Raises where an unpadded stage leaves nothing, or would pool an odd number of rows."""
+    for length in input_shape[:2]:
+        problem = None if length is None else _misfit(length, depth)
+        if problem:
+            larger = next(size for size in itertools.count(length) if not _misfit(size, depth))
+            smaller = larger - 2**depth
+            fitting = f"{larger} or more" if _misfit(smaller, depth) else f"{smaller} or {larger}"
+            expected = f"of heights and widths that fit {depth} unpadded levels, such as {fitting}"
+            raise argument_error("input_shape", expected, input_shape, problem)
+
+
+def _misfit(length: int, depth: int) -> str | None:
+    """Says which stage a length does not fit; None where it fits all of them."""
+    for stage in range(1, 2 * depth + 2):
+        convolved = length - 4
+        if convolved < 1:
+            return (
+                f"Stage {stage} gets {length} pixels, and its two 3×3 convolutions shrink that "
+                "below one pixel."
+            )
+        if stage <= depth and convolved % 2:
+            return f"Stage {stage} would pool {convolved} pixels, an odd number."
+        length = convolved // 2 if stage <= depth else convolved * 2
+    return None
