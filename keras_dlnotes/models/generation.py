@@ -1,0 +1,238 @@
+"""Sequences out of trained models, one token at a time: sampling, greedy and beam search."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, integer
+
+
+def sample(
+    model: keras.Model,
+    prompt: Any,
+    length: int,
+    temperature: float = 1.0,
+    end_id: int | None = None,
+    seed: int | None = None,
+) -> np.ndarray:
+    """Continues sequences by tokens drawn from a language model.
+
+    Each next token is drawn with probability ∝ P(x_{t+1} | x_t, …, x_1)^{1/τ}. The temperature τ
+    makes the likely likelier below 1, and all alike far above it; at 0 the likeliest is taken.
+
+    Args:
+        model: of recurrent layers, such as `language_model` builds, stateful or not; its weights
+            and states stay as they are.
+        prompt: ids (batch, time) or (time,), at least one a row and none of them 0.
+        length: number of tokens to draw, ≥ 1.
+        temperature: τ ≥ 0.
+        end_id: the id that ends a sequence; 0 follows it to the end. None for no end.
+        seed: fixes what is drawn; None draws something else each time.
+
+    Returns:
+        The ids of prompt and continuation, (batch, time + length) or (time + length,). Id 0 is
+        never drawn.
+
+    Raises:
+        ValueError: for an argument out of range, or a model that looks ahead.
+
+    Reference:
+        Lecture notes, "The Basic Task in Sequence Modeling".
+
+    Example:
+
+    >>> from keras_dlnotes import models
+    >>> sample(models.language_model(20, units=4), prompt=[1, 7], length=3, seed=0).shape
+    (5,)
+    """
+    ids = _ids("prompt", prompt)
+    if np.any(ids == 0):
+        raise argument_error("prompt", "free of id 0, which pads", prompt)
+    integer("length", length, minimum=1)
+    is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not (is_number and temperature >= 0):
+        raise argument_error("temperature", "a number ≥ 0", temperature)
+
+    generator = np.random.default_rng(seed)
+    stepper = _stateful_twin(model, len(ids))
+    drawn = np.zeros((len(ids), length), ids.dtype)
+    ended = np.zeros(len(ids), bool)
+    latest = ids
+    for step in range(length):
+        probabilities = stepper.predict_on_batch(latest)[:, -1].astype("float64")
+        tokens = _draw(probabilities, temperature, generator)
+        drawn[:, step] = np.where(ended, 0, tokens)
+        ended |= tokens == end_id
+        if ended.all():
+            break
+        latest = tokens[:, np.newaxis]
+    result = np.concatenate([ids, drawn], axis=1)
+    return result if np.ndim(prompt) == 2 else result[0]
+
+
+def decode(
+    model: keras.Model,
+    source: Any,
+    max_length: int = 64,
+    beam_width: int = 1,
+    length_penalty: float = 0.0,
+    start_id: int = 1,
+    end_id: int = 2,
+    batch_size: int = 128,
+) -> list[list[int]]:
+    """Returns the target sequence that a trained model finds for each source.
+
+    Greedy search takes the likeliest token at each step. Beam search keeps the `beam_width`
+    likeliest beginnings at each step, and so finds sequences of a higher probability
+    log P(y | x) = Σ_t log P(y_t | y_{t−1}, …, y_1, x).
+
+    Args:
+        model: of the kind that `sequence_to_sequence` builds.
+        source: ids (batch, time) or (time,) for one source; id 0 pads.
+        max_length: most tokens of a target, its end included, ≥ 1.
+        beam_width: number of beginnings, ≥ 1; 1 is greedy.
+        length_penalty: α ≥ 0: of the beginnings that are left, the one with the largest
+            log P(y | x) / T^α is taken. 0 prefers short targets, 1 the best mean over the tokens.
+        start_id: the id that the decoder reads first.
+        end_id: the id that ends a target.
+        batch_size: number of sources at once, ≥ 1.
+
+    Returns:
+        The ids of each target, without its start, its end and padding; for one source alone, too,
+        a list of one.
+
+    Raises:
+        ValueError: for an argument out of range, or another model.
+
+    Reference:
+        Lecture notes, "Types of RNN" (machine translation).
+
+    Example:
+
+    >>> from keras_dlnotes import models
+    >>> model = models.sequence_to_sequence(30, 50, units=8)
+    >>> [len(target) <= 5 for target in decode(model, [[7, 8, 9], [4, 0, 0]], max_length=5)]
+    [True, True]
+    """
+    ids = _ids("source", source)
+    for name, value in (
+        ("max_length", max_length),
+        ("beam_width", beam_width),
+        ("start_id", start_id),
+        ("end_id", end_id),
+        ("batch_size", batch_size),
+    ):
+        integer(name, value, minimum=1)
+    is_number = isinstance(length_penalty, int | float) and not isinstance(length_penalty, bool)
+    if not (is_number and length_penalty >= 0):
+        raise argument_error("length_penalty", "a number ≥ 0", length_penalty)
+    encode, step = _parts(model)
+    targets = []
+    for first in range(0, len(ids), batch_size):
+        states = encode(ids[first : first + batch_size])
+        tokens, scores = _beam_search(step, states, beam_width, max_length, start_id, end_id)
+        lengths = np.maximum((tokens != 0).sum(axis=-1), 1)
+        best = np.argmax(scores / lengths**length_penalty, axis=1)
+        for row, beam in zip(tokens, best, strict=True):
+            targets.append([int(token) for token in row[beam] if token not in (0, end_id)])
+    return targets
+
+
+def _beam_search(
+    step: Callable, states: list, width: int, max_length: int, start_id: int, end_id: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the tokens (batch, width, length) that are likeliest, and their log P (batch, width).
+
+    Args:
+        step: (tokens (rows,), states) → (log P of the next token (rows, vocabulary), states).
+        states: of the encoder, each (batch, units).
+    """
+    batch = states[0].shape[0]
+    states = [ops.repeat(state, width, axis=0) for state in states]
+    latest = np.full((batch, width), start_id)
+    tokens = np.zeros((batch, width, 0), int)
+    # the beams are alike at first: only one of them counts
+    scores = np.where(np.arange(width) == 0, 0.0, -np.inf) * np.ones((batch, 1))
+    ended = np.zeros((batch, width), bool)
+    for _ in range(max_length):
+        log_probabilities, states = step(latest.ravel(), states)
+        vocabulary_size = log_probabilities.shape[-1]
+        following = log_probabilities.reshape(batch, width, vocabulary_size)
+        following[:, :, 0] = -np.inf  # padding is no token
+        # a target that has ended goes on with padding alone, at no cost
+        following[ended] = np.where(np.arange(vocabulary_size) == 0, 0.0, -np.inf)
+        candidates = (scores[:, :, np.newaxis] + following).reshape(batch, -1)
+        chosen = np.argsort(-candidates, axis=1, kind="stable")[:, :width]
+        scores = np.take_along_axis(candidates, chosen, axis=1)
+        beams, latest = np.divmod(chosen, vocabulary_size)
+        tokens = np.take_along_axis(tokens, beams[:, :, np.newaxis], axis=1)
+        tokens = np.concatenate([tokens, latest[:, :, np.newaxis]], axis=2)
+        ended = np.take_along_axis(ended, beams, axis=1) | (latest == end_id)
+        rows = (beams + width * np.arange(batch)[:, np.newaxis]).ravel()
+        states = [ops.take(state, rows, axis=0) for state in states]
+        if np.all(ended | np.isneginf(scores)):
+            break
+    return tokens, scores
+
+
+def _parts(model: keras.Model) -> tuple[Callable, Callable]:
+    """The encoder and one step of the decoder, as functions of arrays."""
+    names = ("source_embedding", "encoder", "target_embedding", "decoder", "probabilities")
+    try:
+        found = [model.get_layer(name) for name in names]
+    except (ValueError, AttributeError) as cause:
+        raise argument_error("model", "one of `sequence_to_sequence`", model) from cause
+    source_embedding, encoder, target_embedding, decoder, probabilities = found
+
+    def encode(source):
+        source = ops.convert_to_tensor(source, "int32")
+        _, *states = encoder(source_embedding(source), mask=source != 0)
+        return states
+
+    def step(tokens, states):
+        vectors = target_embedding(ops.convert_to_tensor(tokens[:, np.newaxis], "int32"))
+        hidden, *states = decoder(vectors, initial_state=states)
+        following = ops.convert_to_numpy(probabilities(hidden))[:, 0].astype("float64")
+        with np.errstate(divide="ignore"):
+            return np.log(following), states
+
+    return encode, step
+
+
+def _ids(name: str, value: Any) -> np.ndarray:
+    ids = np.asarray(value)
+    is_right = ids.ndim in (1, 2) and ids.size and np.issubdtype(ids.dtype, np.integer)
+    if not is_right or ids.min() < 0:
+        raise argument_error(name, "integers ≥ 0 of shape (batch, time) or (time,)", value)
+    return np.atleast_2d(ids)
+
+
+def _draw(probabilities, temperature: float, generator) -> np.ndarray:
+    """Draws a token from each row by p^{1/τ}, never id 0."""
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(probabilities)
+    logarithms[:, 0] = -np.inf
+    if temperature == 0:
+        return logarithms.argmax(axis=1)
+    # the largest value of log p/τ + Gumbel noise is at each token with the softmax's probability
+    return (logarithms / temperature + generator.gumbel(size=logarithms.shape)).argmax(axis=1)
+
+
+def _stateful_twin(model: keras.Model, batch_size: int) -> keras.Model:
+    """The model with the same weights, whose recurrent layers remember what they have read."""
+
+    def stateful(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.Bidirectional):
+            raise argument_error("model", "one that reads in one direction only", model.name)
+        if "stateful" in config:
+            config["stateful"] = True
+        return type(layer).from_config(config)
+
+    inputs = keras.Input(batch_shape=(batch_size, None), dtype="int32")
+    twin = keras.models.clone_model(model, input_tensors=inputs, clone_function=stateful)
+    twin.set_weights(model.get_weights())
+    return twin
