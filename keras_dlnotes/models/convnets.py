@@ -21,7 +21,8 @@ def conv_block(
 ):
     """Applies the three stages of a "complex layer": convolution, detector and max pooling.
 
-    y = max over each pool of φ(K ⋆ x + b).
+    y = max over each pool of φ(K ⋆ x + b). In the terminology of simple layers, each stage is a
+    layer of its own: `Conv2D`, `Activation` and `MaxPooling2D`, which is what the function calls.
 
     Args:
         inputs: tensor of shape (batch, height, width, channels).

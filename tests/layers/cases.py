@@ -168,7 +168,7 @@ def _blocks():
     yield Case("Residual", {"branch": branch, "activation": "relu"}, (7, 6, 4), twin=None)
     yield Case("Residual", {"branch": keras.layers.Dense(4, "tanh")}, (4,), twin=None)
     yield Case("DenseBlock", {"layer_count": 2, "growth_rate": 3}, (5, 4, 2), twin=None)
-    plain = {"layer_count": 1, "growth_rate": 2, "bottleneck": False, "dropout": 0.1}
+    plain = {"layer_count": 1, "growth_rate": 2, "bottleneck": False}
     yield Case("DenseBlock", plain, (5, 4, 2), twin=None)
 
 

@@ -99,6 +99,7 @@ def test_dense_block_has_the_weights_of_keras_applications():
 def test_dense_block_without_bottleneck_and_with_dropout():
     block = layers.DenseBlock(2, growth_rate=3, bottleneck=False, dropout=0.5)
     block.build((None, 8, 8, 2))
+    assert layers.DenseBlock.from_config(block.get_config()).dropout == 0.5
     kinds = [type(layer).__name__ for layer in block.steps[0].layers]
     assert kinds == ["BatchNormalization", "ReLU", "Conv2D", "Dropout"]
     quiet = to_numpy(block(np.ones((1, 8, 8, 2), "float32")))
