@@ -82,6 +82,32 @@ def compare_gradients(
     )
 
 
+def check_unknown_sizes(
+    function: Callable, shape: Sequence[int | None], images: Sequence[np.ndarray]
+) -> None:
+    """Raises AssertionError where the function differs once TensorFlow traces it for open sizes.
+
+    Args:
+        function: of one tensor.
+        shape: the tensor's as far as it is known.
+        images: arrays of different sizes, for one traced function.
+    """
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec(shape)])
+    def step(image):
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            result = function(image)
+        return result, tape.gradient(result, image)
+
+    for image in images:
+        (expected,) = outputs(function, [image])
+        result, gradient = step(image)
+        assert_close([result.numpy()], [expected])
+        assert_close([gradient.numpy()], gradients(function, [image], [np.ones_like(expected)]))
+
+
 def assert_close(found, expected, tolerance: float = 1e-5) -> None:
     """Compares lists of arrays, each to its own scale."""
     for left, right in zip(found, expected, strict=True):

@@ -7,7 +7,14 @@ import pytest
 from keras_dlnotes import ops
 from keras_dlnotes.ops.conv_separable import low_rank
 from tests import reference
-from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
+from tests.gradcheck import (
+    assert_close,
+    check_gradients,
+    check_unknown_sizes,
+    compare_gradients,
+    gradients,
+    outputs,
+)
 
 # lengths, kernel size, strides, padding, dilation, filters a channel
 GEOMETRIES = [
@@ -138,26 +145,13 @@ def test_random_configurations_equal_pytorch():
     ("strides", "padding", "dilation"), [(1, "same", 1), (2, "same", 1), (1, 1, 2), (2, 1, 2)]
 )
 def test_sizes_unknown_until_the_call(strides, padding, dilation):
-    import tensorflow as tf
-
     _, kernel = _arrays((1, 1), (3, 3), 2)
-
-    def function(x):
-        return ops.depthwise_conv(x, kernel, None, strides, padding, None, dilation)
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, CHANNELS))])
-    def step(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-        return y, tape.gradient(y, x)
-
-    for lengths in ((5, 6), (7, 5)):
-        image, _ = _arrays(lengths, (3, 3), 2)
-        found = step(image)
-        (expected,) = outputs(function, [image])
-        assert_close([found[0].numpy()], [expected])
-        assert_close([found[1].numpy()], gradients(function, [image], [np.ones_like(expected)]))
+    images = [_arrays(lengths, (3, 3), 2)[0] for lengths in ((5, 6), (7, 5))]
+    check_unknown_sizes(
+        lambda x: ops.depthwise_conv(x, kernel, None, strides, padding, None, dilation),
+        (None, None, None, CHANNELS),
+        images,
+    )
 
 
 def test_kernel_of_other_channels_is_named():

@@ -6,7 +6,14 @@ import pytest
 
 from keras_dlnotes import ops
 from tests import reference
-from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
+from tests.gradcheck import (
+    assert_close,
+    check_gradients,
+    check_unknown_sizes,
+    compare_gradients,
+    gradients,
+    outputs,
+)
 
 # lengths, kernel size, strides, padding, dilation, output padding
 GEOMETRIES = [
@@ -197,26 +204,13 @@ def test_words_give_what_keras_gives(padding, size, stride, output_padding):
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(("strides", "padding"), [(2, "same"), (2, "valid"), (2, 1), (1, 1)])
 def test_sizes_unknown_until_the_call(strides, padding):
-    import tensorflow as tf
-
     _, kernel = _arrays((1, 1), (3, 3))
-
-    def function(x):
-        return ops.conv_transpose(x, kernel, None, strides, padding)
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 4))])
-    def step(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-        return y, tape.gradient(y, x)
-
-    for lengths in ((3, 4), (5, 2)):
-        image, _ = _arrays(lengths, (3, 3))
-        found = step(image)
-        (expected,) = outputs(function, [image])
-        assert_close([found[0].numpy()], [expected])
-        assert_close([found[1].numpy()], gradients(function, [image], [np.ones_like(expected)]))
+    images = [_arrays(lengths, (3, 3))[0] for lengths in ((3, 4), (5, 2))]
+    check_unknown_sizes(
+        lambda x: ops.conv_transpose(x, kernel, None, strides, padding),
+        (None, None, None, 4),
+        images,
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ import pytest
 from keras_dlnotes import ops
 from keras_dlnotes.ops import pool
 from tests import reference
-from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
+from tests.gradcheck import (
+    assert_close,
+    check_gradients,
+    check_unknown_sizes,
+    compare_gradients,
+    gradients,
+    outputs,
+)
 
 NOTES_INPUT = [[12, 37, 11, 72], [9, 83, 92, 11], [5, 17, 11, 13], [21, 16, 15, 4]]
 NOTES_TRANSLATED = [[7, 12, 37, 11], [4, 9, 83, 92], [11, 5, 17, 11], [2, 21, 16, 15]]
@@ -177,24 +184,11 @@ def test_random_configurations_equal_pytorch():
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (0, 1))])
 def test_sizes_unknown_until_the_call(padding):
-    import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 2))])
-    def step(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = ops.max_pool(x, 3, 2, padding) + ops.average_pool(x, 3, 2, padding)
-        return y, tape.gradient(y, x)
-
-    def static(x):
+    def function(x):
         return ops.max_pool(x, 3, 2, padding) + ops.average_pool(x, 3, 2, padding)
 
-    for lengths in ((5, 6), (8, 7)):
-        image = np.random.default_rng(0).normal(size=(2, *lengths, 2)).astype("float32")
-        (expected,) = outputs(static, [image])
-        found = step(image)
-        assert_close([found[0].numpy()], [expected])
-        assert_close([found[1].numpy()], gradients(static, [image], [np.ones_like(expected)]))
+    images = [_image(lengths).astype("float32") for lengths in ((5, 6), (8, 7))]
+    check_unknown_sizes(function, (None, None, None, 3), images)
 
 
 @pytest.mark.parametrize(

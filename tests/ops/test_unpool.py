@@ -6,7 +6,7 @@ import pytest
 
 from keras_dlnotes import ops
 from tests import reference
-from tests.gradcheck import assert_close, check_gradients, gradients, outputs
+from tests.gradcheck import assert_close, check_gradients, check_unknown_sizes, gradients, outputs
 
 NOTES_INPUT = [[12, 37, 11, 72], [9, 83, 92, 11], [5, 17, 11, 13], [21, 16, 15, 4]]
 
@@ -105,24 +105,10 @@ def test_gradients_equal_finite_differences():
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
 def test_sizes_unknown_until_the_call():
-    import tensorflow as tf
-
     def function(x):
         return ops.max_unpool(*ops.max_pool(x, 3, 2, 1, return_indices=True), 3, 2, 1)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3))])
-    def step(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            y = function(x)
-        return y, tape.gradient(y, x)
-
-    for lengths in ((5, 7), (9, 3)):
-        image = _image(lengths)
-        found = step(image)
-        (expected,) = outputs(function, [image])
-        assert_close([found[0].numpy()], [expected])
-        assert_close([found[1].numpy()], gradients(function, [image], [np.ones_like(expected)]))
+    check_unknown_sizes(function, (None, None, None, 3), [_image((5, 7)), _image((9, 3))])
 
 
 @pytest.mark.parametrize(
