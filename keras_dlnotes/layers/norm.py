@@ -33,8 +33,8 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
             beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as in Keras.
         renorm, renorm_clipping, renorm_momentum: batch renormalization, which is left to Keras
             altogether and has a moving deviation of its own.
-        synchronized: whether statistics are taken over all replicas of a distributed step, by
-            Keras's formula and with its gradient (TensorFlow alone).
+        synchronized: whether statistics are taken over all replicas of a distributed step, with
+            the framework's gradient (TensorFlow alone).
         moving_statistic: "std" or "variance"; by keyword.
 
     Input shape:
@@ -93,6 +93,10 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         inputs = keras.ops.cast(inputs, dtype)
         axes = [axis for axis in range(len(inputs.shape)) if axis != self.axis % len(inputs.shape)]
+        # Keras takes the variance as E[x²] − E[x]², which only inputs around 0 can stand
+        centre, _ = keras.ops.moments(inputs, axes, keepdims=True, synchronized=True)
+        centre = keras.ops.stop_gradient(centre)
+        inputs = inputs - centre
         mean, variance = keras.ops.moments(inputs, axes, synchronized=True)
         scale, offset = (
             None if weight is None else keras.ops.cast(weight, dtype)
@@ -101,7 +105,7 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         outputs = keras.ops.batch_normalization(
             inputs, mean, variance, self.axis, offset=offset, scale=scale, epsilon=self.epsilon
         )
-        return outputs, mean, variance
+        return outputs, mean + keras.ops.squeeze(centre, axes), variance
 
     def _update(self, mean, variance):
         def average(old, new):

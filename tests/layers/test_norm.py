@@ -1,6 +1,8 @@
 """BatchNormalization: Keras to the last bit where it is Keras's rule, the notes' rule by hand."""
 
 import inspect
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -161,6 +163,56 @@ def test_synchronized_on_one_replica_is_the_plain_layer(statistic):
     found, expected = synchronized(x, training=True), plain(x, training=True)
     assert_close([_numpy(found)], [_numpy(expected)])
     assert_close(synchronized.get_weights(), plain.get_weights())
+
+
+TWO_REPLICAS = """
+import numpy as np, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+import keras
+from keras_dlnotes import layers
+
+x = np.random.default_rng(0).normal(size=(8, 6, 3)).astype("float32") + 1e4
+x[4:] *= 1.001  # the replicas' own statistics are far from those of both together
+upstream = np.random.default_rng(1).normal(size=x.shape).astype("float32")
+
+def step(layer, x, upstream):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        outputs = layer(x, training=True)
+    return outputs, tape.gradient(outputs, x, upstream)
+
+plain = layers.BatchNormalization()
+plain.build(x.shape)
+expected = step(plain, tf.constant(x), tf.constant(upstream))
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    layer = layers.BatchNormalization(synchronized=True)
+    layer.build(x.shape)
+
+def part(array):
+    return strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(np.split(array, 2)[context.replica_id_in_sync_group])
+    )
+
+run = tf.function(lambda x, upstream: strategy.run(step, (layer, x, upstream)))
+found = run(part(x), part(upstream))
+for name, left, right in zip(("outputs", "gradient"), found, expected):
+    left = np.concatenate([entry.numpy() for entry in strategy.experimental_local_results(left)])
+    np.testing.assert_allclose(left, right.numpy(), atol=2e-3, err_msg=name)
+for left, right in zip(layer.get_weights(), plain.get_weights()):
+    np.testing.assert_allclose(left, right, rtol=1e-4)
+print("equal")
+"""
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's strategies")
+def test_synchronized_on_two_replicas_is_the_plain_layer_on_both_batches():
+    result = subprocess.run(
+        [sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True, timeout=240
+    )
+    assert "equal" in result.stdout, result.stderr[-3000:]
 
 
 @pytest.mark.skipif(
