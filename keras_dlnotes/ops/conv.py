@@ -7,6 +7,8 @@ with the upstream gradient D = ∂E/∂S,
 
     ∂E/∂I(a, b) = Σ over all i·s + m·d − p = a, j·s + n·d − p = b of  D(i, j) K(m, n)ᵀ
     ∂E/∂K(m, n) = Σ_i Σ_j  I(i·s + m·d − p, j·s + n·d − p)ᵀ D(i, j)
+
+The bias belongs to the op, so that a framework can add it in the convolution's own pass.
 """
 
 import keras
@@ -67,7 +69,8 @@ def conv(
     if data_format == "channels_first":
         inputs = ops.moveaxis(inputs, 1, -1)
     windows.output_shape(inputs.shape, window)  # raises where the kernel does not fit
-    return add_bias(_conv(inputs, kernel, window=window), bias, data_format)
+    outputs = _conv(inputs, kernel, *biases(bias, inputs.dtype), window=window)
+    return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 
 
 def of_one_type(*tensors) -> list:
@@ -77,12 +80,9 @@ def of_one_type(*tensors) -> list:
     return [ops.cast(tensor, dtype) for tensor in tensors]
 
 
-def add_bias(outputs, bias, data_format):
-    """Returns channels-last outputs with the bias, if any, added, in the layout that is wanted."""
-    if bias is not None:
-        bias = ops.cast(bias, outputs.dtype)
-        outputs = outputs + ops.reshape(bias, (1,) * (len(outputs.shape) - 1) + (-1,))
-    return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
+def biases(bias, dtype) -> list:
+    """Returns the bias in a list, as the tensors that the op takes behind the kernel; or none."""
+    return [] if bias is None else [ops.cast(bias, dtype)]
 
 
 def conv_window(kernel_size, strides, padding, dilation_rate, rank: int) -> Window:
@@ -114,18 +114,33 @@ def _check_channels(inputs, kernel, data_format):
         )
 
 
-def conv_forward(inputs, kernel, *, window: Window):
-    """S = K ∗ I."""
-    return correlate(inputs, kernel, window), ()
+def conv_forward(inputs, kernel, *bias, window: Window):
+    """S = K ∗ I + b."""
+    return add_bias(correlate(inputs, kernel, window), *bias), ()
 
 
 def conv_backward(upstream, inputs, residuals, *, window: Window):
-    """∂E/∂I and ∂E/∂K: the two adjoints of the correlation, applied to D."""
-    image, kernel = inputs
+    """∂E/∂I and ∂E/∂K, the two adjoints of the correlation, applied to D; ∂E/∂b = Σ D."""
+    image, kernel, *bias = inputs
     return (
         adjoint_in_inputs(upstream, kernel, window, ops.shape(image)),
         adjoint_in_kernel(image, upstream, window, kernel.shape),
+        *bias_gradient(upstream, *bias),
     )
+
+
+def add_bias(outputs, *bias):
+    """S + b, where there is a bias."""
+    return ops.add(outputs, bias[0]) if bias else outputs
+
+
+def bias_gradient(upstream, *bias) -> list:
+    """∂E/∂b = Σ D over all positions and examples, in a list, where there is a bias."""
+    if not bias:
+        return []
+    rows = ops.reshape(upstream, (-1, upstream.shape[-1]))
+    # as a matrix product, which takes half the time of a sum
+    return [ops.matmul(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]]
 
 
 _conv = with_vjp(conv_forward, conv_backward, compiled=False)

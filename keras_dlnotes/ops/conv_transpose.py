@@ -16,7 +16,13 @@ from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
-from keras_dlnotes.ops.conv import add_bias, conv_window, of_one_type
+from keras_dlnotes.ops.conv import (
+    add_bias,
+    bias_gradient,
+    biases,
+    conv_window,
+    of_one_type,
+)
 from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
@@ -81,8 +87,9 @@ def conv_transpose(
         expected = f"(…, channels out, channels in) for {inputs.shape[-1]} channels in"
         raise argument_error("kernel", expected, tuple(kernel.shape))
     transposed_shape(inputs.shape, window, output_padding)  # raises where nothing is left
-    outputs = _conv_transpose(inputs, kernel, window=window, output_padding=output_padding)
-    return add_bias(outputs, bias, data_format)
+    tensors = inputs, kernel, *biases(bias, inputs.dtype)
+    outputs = _conv_transpose(*tensors, window=window, output_padding=output_padding)
+    return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 
 
 def transposed_window(kernel_size, strides, padding, dilation_rate, rank: int) -> Window:
@@ -154,19 +161,20 @@ def _check_way_back(shape, window: Window, m: int, output_padding) -> None:
         )
 
 
-def conv_transpose_forward(inputs, kernel, *, window: Window, output_padding):
-    """y = the x̄ of the convolution with K, for D = the inputs."""
+def conv_transpose_forward(inputs, kernel, *bias, window: Window, output_padding):
+    """y = the x̄ of the convolution with K, for D = the inputs, and b."""
     shape = transposed_shape(ops.shape(inputs), window, output_padding)
     shape = (*shape[:-1], kernel.shape[-2])
-    return adjoint_in_inputs(inputs, kernel, window, shape), ()
+    return add_bias(adjoint_in_inputs(inputs, kernel, window, shape), *bias), ()
 
 
 def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, output_padding):
-    """∂E/∂x and ∂E/∂K: the convolution of D, and its adjoint in the kernel."""
-    image, kernel = inputs
+    """∂E/∂x and ∂E/∂K: the convolution of D, and its adjoint in the kernel; ∂E/∂b = Σ D."""
+    image, kernel, *bias = inputs
     return (
         correlate(upstream, kernel, window),
         adjoint_in_kernel(upstream, image, window, kernel.shape),
+        *bias_gradient(upstream, *bias),
     )
 
 
