@@ -3,16 +3,31 @@
 from keras_dlnotes.reports.activations import feature_maps, first_kernel
 from keras_dlnotes.reports.classification import plot_confusion_matrix, plot_mistakes
 from keras_dlnotes.reports.convolution import plot_feature_maps, plot_kernels
+from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
+from keras_dlnotes.reports.fields import ReceptiveField
 from keras_dlnotes.reports.learning_curves import plot_learning_curves
 from keras_dlnotes.reports.page import Page
+from keras_dlnotes.reports.receptive_field import MisalignedBranchesWarning, receptive_field
+from keras_dlnotes.reports.rules import Window, rule
+from keras_dlnotes.reports.summary import Report, Row, summarize
 
 __all__ = [
+    "MisalignedBranchesWarning",
     "Page",
+    "ReceptiveField",
+    "Report",
+    "Row",
+    "Window",
     "feature_maps",
     "first_kernel",
     "plot_confusion_matrix",
+    "plot_costs",
     "plot_feature_maps",
     "plot_kernels",
     "plot_learning_curves",
     "plot_mistakes",
+    "plot_receptive_fields",
+    "receptive_field",
+    "rule",
+    "summarize",
 ]

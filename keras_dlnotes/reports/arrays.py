@@ -67,3 +67,16 @@ def check_same_length(**arguments: Any) -> None:
         names = ", ".join(f"`{name}`" for name in lengths)
         received = ", ".join(f"len({name})={length}" for name, length in lengths.items())
         raise ValueError(f"Arguments {names} must have the same length. Received: {received}")
+
+
+def axes_text(entries: Sequence[Any] | None, unbounded: str) -> str:
+    """Returns an entry for each axis with a × between; `unbounded` stands for None.
+
+    >>> axes_text((3, None), "all"), axes_text((None, None), "all"), axes_text(None, "all")
+    ('3 × all', 'all', 'unknown')
+    """
+    if entries is None:
+        return "unknown"
+    if all(entry is None for entry in entries):
+        return unbounded if entries else "–"
+    return " × ".join(unbounded if entry is None else str(entry) for entry in entries)

@@ -1,0 +1,89 @@
+"""The page that shows what a model costs."""
+
+from typing import TYPE_CHECKING
+
+from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
+from keras_dlnotes.reports.page import Page
+
+if TYPE_CHECKING:
+    from keras_dlnotes.reports.summary import Report
+
+DEFINITIONS = (
+    "Multiplications are products of inputs and weights, and of inputs with each other, for one "
+    "example at inference. Bias, additions, comparisons, activation functions and batch "
+    "normalization are left out. A multiply-add is two FLOPs.\n\n"
+    "The receptive field is the part of the input that one output depends on; “all” stands for the "
+    "whole input. Where branches meet, it is what any of them sees."
+)
+
+
+def summary_page(report: "Report") -> Page:
+    """Lays out the totals, where they come from, what the layers see, and every layer."""
+    from keras_dlnotes.reports.summary import product_text, texts
+
+    total = texts(report.total)
+    page = Page(report.title, "What this model costs and what it sees")
+    page.add_facts(
+        {
+            **_headline(report.total.parameters, "parameters"),
+            **_headline(report.total.multiplications, "multiplications"),
+            **_headline(report.total.flops, "FLOPs"),
+            "MB of activations": report.total.activation_bytes / 1e6,
+            "receptive field": total["receptive_field"],
+        }
+    )
+    if report.unknown:
+        page.add_text(f"{report.remark} The totals are those of the other layers.")
+    page.add_heading("Where it comes from")
+    page.add_figure(
+        plot_costs(
+            [row.name for row in report.rows],
+            [
+                float("nan") if row.multiplications is None else row.multiplications
+                for row in report.rows
+            ],
+            [row.parameters for row in report.rows],
+        ),
+        "The layers with the largest shares of the multiplications or of the parameters, in their "
+        "order.",
+        "Bars of each layer's share of the multiplications and of the parameters.",
+    )
+    fields = {row.name: row.receptive_field for row in report.rows if row.receptive_field}
+    shape = report.field_shape
+    if fields and shape:
+        page.add_heading("What it sees")
+        page.add_figure(
+            plot_receptive_fields(shape, fields),
+            f"The receptive field of the layers, around the middle of the input of "
+            f"{product_text(shape)}, which is dotted. A layer is named where the size is new.",
+            "Frames that grow from layer to layer around the middle of the input.",
+        )
+    page.add_heading("Layers")
+    page.add_table([_cells(texts(row), row) for row in report.rows], "Every layer, for one example")
+    return page.add_text(DEFINITIONS)
+
+
+def _headline(count: int, name: str) -> dict[str, int | float]:
+    """Returns a count under its name, short enough for a headline: 3.858, "billion parameters"."""
+    for size, word in ((10**9, "billion"), (10**6, "million")):
+        if count >= size:
+            return {f"{word} {name}": count / size}
+    return {name: count}
+
+
+def _cells(shown: dict[str, str], row) -> dict[str, object]:
+    def number(value: int | None) -> int | str:
+        return "unknown" if value is None else value
+
+    return {
+        "layer": row.name,
+        "kind": row.kind,
+        "output": shown["output_shape"],
+        "parameters": row.parameters,
+        "multiplications": number(row.multiplications),
+        "FLOPs": number(row.flops),
+        "bytes of activations": row.activation_bytes,
+        "receptive field": shown["receptive_field"],
+        "stride": shown["stride"],
+        "calls": row.calls,
+    }
