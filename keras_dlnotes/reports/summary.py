@@ -24,6 +24,9 @@ COLUMNS = (
     *("name", "kind", "output_shape", "parameters", "multiplications", "flops"),
     *("activation_bytes", "receptive_field", "stride", "calls"),
 )
+TERMINAL_COLUMNS = (
+    *("name", "kind", "output_shape", "parameters", "multiplications", "receptive_field"),
+)
 
 
 @dataclass(frozen=True)
@@ -119,14 +122,16 @@ class Report:
         return f"Not counted, because there is no rule for them: {', '.join(self.unknown)}."
 
     def __rich__(self) -> Table:
-        table = Table(title=self.title, caption=self.remark, show_footer=True, box=None)
+        """Shows the columns that fit a terminal, with the total below."""
+        table = Table(title=self.title, caption=self.remark or None, show_footer=True, box=None)
         footer = texts(self.total)
-        for number, name in enumerate(COLUMNS):
-            side = "left" if number < 3 else "right"
+        for name in TERMINAL_COLUMNS:
+            side = "left" if name in ("name", "kind", "output_shape") else "right"
             heading = name.replace("_", " ")
-            table.add_column(heading, footer[name], justify=side, no_wrap=number == 0)
+            table.add_column(heading, footer[name], justify=side, no_wrap=name == "name")
         for row in self.rows:
-            table.add_row(*texts(row).values())
+            shown = texts(row)
+            table.add_row(*(shown[name] for name in TERMINAL_COLUMNS))
         return table
 
 

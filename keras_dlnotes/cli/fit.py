@@ -1,0 +1,128 @@
+"""`dlnotes fit`: trains a task's network."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
+from keras_dlnotes.cli.starting import Backend, select_backend, start_tasks
+
+
+class Strategy(StrEnum):
+    """How the work is spread over devices."""
+
+    NONE = "none"
+    MIRRORED = "mirrored"
+
+
+@app.command("fit", epilog=EXIT_CODES)
+def fit_task(
+    task: Annotated[str, typer.Argument(help="Name of a task; `dlnotes tasks` lists them.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run.", show_default="runs/TASK")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Most epochs.", show_default="the task's own")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Examples a step.", show_default="the task's own")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Fixes all that is random.", show_default="0")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|tfds:NAME",
+            help="Another data set: one that `dlnotes data` lists, or one of TensorFlow Datasets.",
+            show_default="the task's own",
+        ),
+    ] = None,
+    backend: Annotated[
+        Backend | None,
+        typer.Option(help="Framework to run on.", show_default="KERAS_BACKEND, or tensorflow"),
+    ] = None,
+    strategy: Annotated[
+        Strategy | None,
+        typer.Option(help="mirrored: on all of TensorFlow's devices.", show_default="none"),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in the folder, or start it; it keeps its settings, but "
+            "--epochs may be larger.",
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in the folder.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Trains a task's network, scores it and writes a report.
+
+    The folder of the run gets model.keras, history.csv, metrics.json, report.html and TensorBoard
+    logs.
+    """
+    if resume and overwrite:
+        raise CommandError("--resume and --overwrite exclude each other.", ExitCode.USAGE)
+    if backend is not None:
+        select_backend(backend)
+    tasks = start_tasks()
+    from keras_dlnotes.data import DataUnavailableError
+    from keras_dlnotes.training import RunFolderError
+
+    _check_names(tasks, task, data, strategy)
+    out = out or Path("runs", task)
+    try:
+        result = tasks.fit(
+            task,
+            out,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            data=data,
+            strategy=strategy and strategy.value,
+            resume=resume,
+            overwrite=overwrite,
+            quiet=quiet,
+        )
+    except RunFolderError as error:
+        raise CommandError(str(error), ExitCode.FOLDER) from error
+    except (DataUnavailableError, tasks.UnsuitableDataError) as error:
+        raise CommandError(str(error), ExitCode.DATA) from error
+    except KeyboardInterrupt:
+        raise CommandError(
+            "Interrupted. The same command with --resume goes on from the last finished epoch.",
+            ExitCode.INTERRUPTED,
+        ) from None
+    _print_result(result)
+
+
+def _check_names(tasks: Any, task: str, data: str | None, strategy: Strategy | None) -> None:
+    """Names what is not known before anything starts."""
+    from keras_dlnotes.data import card
+
+    try:
+        tasks.get(task)
+        tasks.check_strategy(strategy)
+        if data is not None and not data.startswith("tfds:"):
+            card(data)
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
+
+
+def _print_result(result: Any) -> None:
+    metrics, headline = result.metrics, result.task.headline
+    baseline = metrics["baseline"]
+    if result.already_finished:
+        console.print("This run is finished. More --epochs with --resume would go on with it.")
+    console.print(
+        f"{headline.replace('_', ' ')} {metrics[headline]:.4f}, against "
+        f"{baseline[headline]:.4f} of {baseline['name']}",
+        soft_wrap=True,
+        markup=False,
+    )
+    console.print(f"report: {result.report}", soft_wrap=True, markup=False)

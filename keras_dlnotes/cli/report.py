@@ -1,0 +1,153 @@
+"""`dlnotes report`: what a model costs and what it sees."""
+
+import difflib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
+from keras_dlnotes.cli.starting import start_keras
+
+APPLICATIONS = "keras.applications."
+FORMS = "a .keras file, module:function or keras.applications.NAME"
+PIPED_WIDTH = 160  # columns, where there is no terminal to tell its own
+
+
+@app.command("report", epilog=EXIT_CODES)
+def report_model(
+    model: Annotated[str, typer.Argument(help=f"The model: {FORMS}.")],
+    input_shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="H,W,C",
+            help="Lengths of the input without the batch, where the model leaves one open.",
+            show_default="the model's own",
+        ),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Page to write.", show_default="none")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Shows what a model costs, layer by layer, and how large its receptive field is.
+
+    The weights are of no matter: a network of keras.applications is built without them.
+    """
+    shape = None if input_shape is None else _lengths(input_shape)
+    if html is not None and not html.absolute().parent.is_dir():
+        raise CommandError(f"--html {html}: there is no such folder.", ExitCode.FOLDER)
+    if html is not None and html.is_dir():
+        raise CommandError(f"--html {html}: that is a folder.", ExitCode.FOLDER)
+    keras, _ = start_keras()
+    from keras_dlnotes import reports
+
+    with console.status("Counting …"):
+        built = _find_model(keras, model, shape)
+        try:
+            report = reports.summarize(built, shape)
+        except ValueError as error:
+            raise CommandError(f"{model}: {error} (--input-shape)", ExitCode.USAGE) from error
+    if json:
+        print(report.to_json())
+    else:
+        (console if console.is_terminal else Console(width=PIPED_WIDTH)).print(report)
+    if html is not None:
+        try:
+            report.to_html(html)
+        except OSError as error:
+            raise CommandError(f"--html {html}: {error.strerror}.", ExitCode.FOLDER) from error
+        if not json:
+            console.print(f"report: {html}", soft_wrap=True, markup=False)
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        message = f"--input-shape must be lengths ≥ 1 such as 224,224,3. Received: {text}"
+        raise CommandError(message, ExitCode.USAGE)
+    return tuple(map(int, parts))
+
+
+def _find_model(keras: Any, name: str, shape: tuple[int, ...] | None) -> Any:
+    """Returns the model that the argument names."""
+    if name.endswith(".keras"):
+        return _load(keras, name)
+    if name.startswith(APPLICATIONS):
+        builder = _application(keras, name.removeprefix(APPLICATIONS))
+        return _build(builder, name, shape, weights=None)
+    module, colon, attribute = name.partition(":")
+    if not (colon and module and attribute):
+        raise CommandError(f"MODEL must be {FORMS}. Received: {name}", ExitCode.USAGE)
+    found = _import(module, attribute)
+    if isinstance(found, keras.Model):
+        return found
+    if not callable(found):
+        raise CommandError(f"{name} is neither a function nor a Keras model.", ExitCode.USAGE)
+    model = _build(found, name, shape)
+    if not isinstance(model, keras.Model):
+        kind = type(model).__name__
+        raise CommandError(f"{name} returned no Keras model but a {kind}.", ExitCode.USAGE)
+    return model
+
+
+def _load(keras: Any, path: str) -> Any:
+    if not Path(path).is_file():
+        raise CommandError(f"There is no file {path}.", ExitCode.USAGE)
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        message = f"{path} can't be loaded: {type(error).__name__}: {error}"
+        raise CommandError(message, ExitCode.FAILED) from error
+
+
+def _application(keras: Any, name: str) -> Callable:
+    builders = {
+        key: value
+        for key, value in vars(keras.applications).items()
+        if key[0].isupper() and callable(value)
+    }
+    if name not in builders:
+        near = difflib.get_close_matches(name, builders, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise CommandError(f"keras.applications has no {name!r}.{hint}", ExitCode.USAGE)
+    return builders[name]
+
+
+def _import(module: str, attribute: str) -> Any:
+    """Returns what a module has under a name; modules of the working directory count."""
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise CommandError(f"{error}.", ExitCode.USAGE) from error
+    finally:
+        sys.path.pop(0)
+    if not hasattr(found, attribute):
+        raise CommandError(f"Module {module} has no {attribute!r}.", ExitCode.USAGE)
+    return getattr(found, attribute)
+
+
+def _build(function: Callable, name: str, shape: tuple[int, ...] | None, **arguments: Any) -> Any:
+    """Calls a function that returns a model, for the shape if it takes one."""
+    parameters = inspect.signature(function).parameters
+    if shape is not None and "input_shape" in parameters:
+        arguments["input_shape"] = shape
+    missing = [
+        key
+        for key, parameter in parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and key not in arguments
+    ]
+    if missing:
+        hint = " Give --input-shape." if missing == ["input_shape"] else ""
+        message = f"{name} needs arguments: {', '.join(missing)}.{hint}"
+        raise CommandError(message, ExitCode.USAGE)
+    try:
+        return function(**arguments)
+    except ValueError as error:
+        raise CommandError(f"{name}: {error}", ExitCode.USAGE) from error

@@ -1,0 +1,84 @@
+"""Choosing Keras's backend and starting it, which takes seconds and is talkative."""
+
+import contextlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+from keras_dlnotes.cli.application import CommandError, ExitCode, console
+
+
+class Backend(StrEnum):
+    """The frameworks that Keras runs on."""
+
+    TENSORFLOW = "tensorflow"
+    JAX = "jax"
+    TORCH = "torch"
+
+
+def select_backend(backend: Backend) -> None:
+    """Makes Keras use the backend; where it already runs on another one, this process starts over.
+
+    Keras reads the environment variable when it is imported, and never again.
+    """
+    if importlib.util.find_spec(backend) is None:
+        raise CommandError(
+            f"Backend {backend} is not installed. Install it: "
+            f"pip install 'keras_dlnotes[{backend}]'",
+            ExitCode.USAGE,
+        )
+    os.environ["KERAS_BACKEND"] = backend
+    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != backend:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def start_tasks() -> Any:
+    """Imports the tasks and starts TensorFlow, which takes seconds and is talkative.
+
+    On every backend, the data sets and the logs need TensorFlow.
+    """
+    with console.status("Starting …"), _quiet_error_stream():
+        import tensorflow
+
+        from keras_dlnotes import tasks
+
+        tensorflow.config.list_physical_devices()
+    return tasks
+
+
+def start_keras() -> Any:
+    """Imports Keras, and the package's layers, so that Keras knows them in a saved model."""
+    with console.status("Starting …"), _quiet_error_stream():
+        import keras
+
+        from keras_dlnotes import layers
+
+        # Making a tensor starts the framework.
+        keras.ops.zeros(())
+    return keras, layers
+
+
+@contextlib.contextmanager
+def _quiet_error_stream() -> Iterator[None]:
+    """Drops what TensorFlow's C++ code logs while it starts, unless it fails to.
+
+    No environment variable keeps it from logging, and it writes to the file descriptor itself.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(kept, log.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
