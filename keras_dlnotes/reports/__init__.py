@@ -5,13 +5,18 @@ from keras_dlnotes.reports.classification import plot_confusion_matrix, plot_mis
 from keras_dlnotes.reports.convolution import plot_feature_maps, plot_kernels
 from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
 from keras_dlnotes.reports.fields import ReceptiveField
+from keras_dlnotes.reports.gradient_callback import GradientFlow
+from keras_dlnotes.reports.gradient_flow import gradient_flow
+from keras_dlnotes.reports.gradient_plot import plot_gradient_flow
 from keras_dlnotes.reports.learning_curves import plot_learning_curves
 from keras_dlnotes.reports.page import Page
 from keras_dlnotes.reports.receptive_field import MisalignedBranchesWarning, receptive_field
 from keras_dlnotes.reports.rules import Window, rule
+from keras_dlnotes.reports.savings import savings
 from keras_dlnotes.reports.summary import Report, Row, summarize
 
 __all__ = [
+    "GradientFlow",
     "MisalignedBranchesWarning",
     "Page",
     "ReceptiveField",
@@ -20,14 +25,17 @@ __all__ = [
     "Window",
     "feature_maps",
     "first_kernel",
+    "gradient_flow",
     "plot_confusion_matrix",
     "plot_costs",
     "plot_feature_maps",
+    "plot_gradient_flow",
     "plot_kernels",
     "plot_learning_curves",
     "plot_mistakes",
     "plot_receptive_fields",
     "receptive_field",
     "rule",
+    "savings",
     "summarize",
 ]

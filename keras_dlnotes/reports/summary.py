@@ -247,7 +247,7 @@ def _accounts(traced: Trace) -> list[_Account]:
     containers = {id(step.operation): step for step in reversed(traced.containers)}
     accounts: dict[int, _Account] = {}
     for step in traced.steps:
-        if not step.counted:
+        if not step.counted or _is_mask(step):
             continue
         key = id(step.owner)
         account = accounts.setdefault(key, _Account(containers.get(key, step)))
@@ -273,6 +273,11 @@ def _accounts(traced: Trace) -> list[_Account]:
         for key, account in accounts.items()
         if key not in containers or account.parameters or account.multiplications != 0
     ]
+
+
+def _is_mask(step: Step) -> bool:
+    """Tells whether a plain operation computes what a layer's mask is made of."""
+    return not isinstance(step.operation, keras.Layer) and step.outputs[0].dtype == "bool"
 
 
 def _cost(step: Step) -> int | None:

@@ -82,7 +82,7 @@ def trace(
     """
     if not isinstance(model, keras.Model):
         raise argument_error("model", "a Keras model", f"model={model!r}")
-    if not _graph_inputs(model):
+    if not graph_inputs(model):
         model = _built(model, input_shape, batch_size)
     specs = _input_specs(model, input_shape, batch_size)
     tracer = _Tracer(is_known)
@@ -92,7 +92,7 @@ def trace(
     return tracer.trace
 
 
-def _graph_inputs(model: Any) -> list[KerasTensor]:
+def graph_inputs(model: Any) -> list[KerasTensor]:
     """Returns the inputs of the model's graph; none where Keras recorded no graph."""
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         return []
@@ -134,7 +134,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def _input_specs(model: keras.Model, input_shape: Any, batch_size: int | None) -> Any:
-    inputs = _graph_inputs(model)
+    inputs = graph_inputs(model)
     if not inputs:
         return _map_shapes(lambda shape: KerasTensor((batch_size, *shape)), input_shape or ())
     if input_shape is None:
@@ -174,7 +174,7 @@ class _Tracer:
         """Traces one call and returns its outputs, flat."""
         operands = _operands(operation, args, kwargs)
         here = operation, args, kwargs, name, owner, times
-        inputs = _graph_inputs(operation)
+        inputs = graph_inputs(operation)
         if isinstance(operation, keras.layers.Bidirectional):
             return self._bidirectional(*here, operands)
         if not root and self.is_known(operation):
@@ -209,7 +209,7 @@ class _Tracer:
         `owner` is the layer that plain operations are counted for, None for each of its own.
         """
         known = dict(zip(map(id, inputs), specs, strict=True))
-        for node in _nodes(inputs, outputs):
+        for node in graph_nodes(inputs, outputs):
             args, kwargs = tree.map_structure(
                 lambda entry: known.get(id(entry), entry),
                 (node.arguments.args, node.arguments.kwargs),
@@ -218,7 +218,7 @@ class _Tracer:
             in_charge = operation
             if owner is not None and not isinstance(operation, keras.Layer):
                 in_charge = owner
-            path = name if in_charge is owner else _join(name, operation.name)
+            path = name if in_charge is owner else join(name, operation.name)
             results = self.call(operation, args, kwargs, path, in_charge, times)
             known.update(zip(map(id, node.outputs), results, strict=True))
         return [known[id(output)] for output in outputs]
@@ -228,7 +228,7 @@ class _Tracer:
         entry = KerasTensor((batch, *rest), dtype=operands[0].dtype)
         markers = {"owner": layer, "name": name, "times": times, "counted": False}
         self.trace.steps.append(Step(FoldTime(), operands=operands[:1], outputs=[entry], **markers))
-        child = _join(name, layer.layer.name)
+        child = join(name, layer.layer.name)
         inner = self.call(layer.layer, (entry,), {}, child, layer.layer, _product(times, steps))
         outputs = _outputs(layer, args, kwargs)
         self.trace.steps.append(Step(UnfoldTime(), operands=inner, outputs=outputs, **markers))
@@ -237,7 +237,7 @@ class _Tracer:
     def _bidirectional(self, layer, args, kwargs, name, owner, times, operands):
         halves = []
         for half in (layer.forward_layer, layer.backward_layer):
-            path = _join(name, half.name)
+            path = join(name, half.name)
             halves += self.call(half, (operands[0],), {}, path, half, times)
         outputs = self._whole(layer, args, kwargs, name, layer, times, halves)
         self.trace.containers.append(Step(layer, name, layer, operands, outputs))
@@ -254,7 +254,7 @@ class _Tracer:
                 lambda size: KerasTensor((batch, size), dtype=layer.compute_dtype),
                 [*_as_list(part.state_size)],
             )
-            path = _join(name, part.name)
+            path = join(name, part.name)
             entry, *_ = self.call(part, (entry, states), {}, path, part, _product(times, steps))
         return self._whole(layer, args, kwargs, name, layer, times, operands, counted=False)
 
@@ -267,7 +267,7 @@ def _as_list(value: Any) -> list:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _join(outer: str, inner: str) -> str:
+def join(outer: str, inner: str) -> str:
     return f"{outer}/{inner}" if outer else inner
 
 
@@ -321,7 +321,7 @@ def _record(layer: Any, args: tuple, kwargs: dict) -> tuple[list, list, list] | 
     return given, symbolic, results
 
 
-def _nodes(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Any]:
+def graph_nodes(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Any]:
     """Returns the recorded calls between the tensors, each behind those that it depends on."""
     known = set(map(id, inputs))
     ordered, seen = [], set()

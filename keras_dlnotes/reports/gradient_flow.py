@@ -1,0 +1,240 @@
+"""How the gradient of the loss flows back: over time in recurrent layers, or layer by layer."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from keras import tree
+
+from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.reports.autodiff import gradients
+from keras_dlnotes.reports.probes import Probe, ProbedBidirectional, ProbedRecurrence, Replay
+from keras_dlnotes.reports.trace import graph_inputs
+
+if TYPE_CHECKING:
+    import pandas
+
+COLUMNS = ("layer", "step", "norm", "ratio", "flag")
+Loss = str | Callable[..., Any]
+
+
+def gradient_flow(
+    model: keras.Model,
+    inputs: Any,
+    targets: Any = None,
+    loss: Loss | None = None,
+    by: str | None = None,
+    training: bool = False,
+    vanishing: float = 1e-3,
+    exploding: float = 1e3,
+) -> "pandas.DataFrame":
+    """Returns how large the gradient of the loss is at each time step or layer.
+
+    By step, the norm is ‖∂L/∂h_t‖ over the batch and the units of a recurrent layer's h_t: the
+    gradient through all later steps, which back-propagation through time multiplies with the
+    recurrent weights again and again. By layer, it is ‖∂L/∂y‖ for the output y of each layer.
+
+    Args:
+        model: A Functional or Sequential model that knows its input shape.
+        inputs: What the model is called on: a batch of arrays.
+        targets: What the loss compares the outputs with.
+        loss: A Keras loss or its name, called on targets and outputs; without targets a function of
+            the outputs. By default, with targets, what the model is compiled with; without, a fixed
+            random combination of the outputs, so that no symmetry (as of a softmax) hides anything.
+        by: "step" or "layer"; by default "step" where the model has a recurrent layer.
+        training: Whether layers such as dropout act as in training.
+        vanishing: A ratio below this is flagged.
+        exploding: A ratio above this is flagged, as is one that is not finite.
+
+    Returns:
+        A data frame with the columns
+
+        - layer: its name, behind those of the models that it is nested in;
+        - step: the time step, from 0 in the order of the input; by layer missing;
+        - norm: of the gradient;
+        - ratio: of the norm to that at the step where the gradient enters the layer, the last one
+          that has any (the first in a layer that runs backwards); by layer, to the last layer's;
+        - flag: "vanishing", "exploding" or "".
+
+        A truncated layer shows its gradient as it were without the truncation. A step that is
+        masked has none, and no flag.
+
+    Raises:
+        ValueError: If the model is no such model or has no recurrent layer where `by` is "step", or
+            an argument is none of these.
+
+    Reference:
+        Lecture notes, "Vanishing/ exploding gradient problems".
+
+    >>> cell = keras.layers.SimpleRNN(1, activation=None, recurrent_initializer="ones")
+    >>> model = keras.Sequential([keras.Input((3, 1)), cell])
+    >>> frame = gradient_flow(model, np.ones((1, 3, 1), "float32"))
+    >>> frame["ratio"].tolist()
+    [1.0, 1.0, 1.0]
+    """
+    import pandas
+
+    if not graph_inputs(model):
+        expected = "a Functional or Sequential model that knows its input shape"
+        raise argument_error("model", expected, f"model={model!r}")
+    if by not in (None, "step", "layer"):
+        raise argument_error("by", "'step', 'layer' or None", f"by={by!r}")
+    measure = _loss_function(model, inputs, targets, loss)
+    inputs = tree.map_structure(keras.ops.convert_to_tensor, inputs)
+    shapes = _Shapes()
+    Replay(shapes, training).run(model, inputs)
+    if by is None:
+        by = "step" if shapes.recurrent else "layer"
+    if by == "step" and not shapes.recurrent:
+        raise argument_error("model", "one with a recurrent layer for by='step'", f"{model.name!r}")
+    probed = shapes.recurrent if by == "step" else shapes.layers
+    zeros = [np.zeros(shape, "float32") for shape in probed.values()]
+
+    def run(offsets: list[Any]) -> Any:
+        given = dict(zip(probed, offsets, strict=True))
+        outputs = Replay(_Probing(given, by), training).run(model, inputs)
+        return measure(tree.pack_sequence_as(_output_structure(model), outputs))
+
+    found = dict(zip(probed, gradients(run, zeros), strict=True))
+    rows = _by_step(found, shapes) if by == "step" else _by_layer(found)
+    for row in rows:
+        row["flag"] = _flag(row["ratio"], vanishing, exploding)
+    return pandas.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _loss_function(model: keras.Model, inputs: Any, targets: Any, loss: Loss | None) -> Callable:
+    if targets is None:
+        if loss is None:
+            return _random_combination
+        if not callable(loss) or isinstance(loss, keras.losses.Loss):
+            expected = "a function of the outputs where there are no targets"
+            raise argument_error("loss", expected, f"loss={loss!r}")
+        return loss
+    if loss is not None:
+        compare = keras.losses.get(loss)
+        return lambda outputs: keras.ops.mean(compare(targets, outputs))
+    if not getattr(model, "compiled", False):
+        expected = "given for a model that is not compiled"
+        raise argument_error("loss", expected, "loss=None with targets")
+    return lambda outputs: model.compute_loss(inputs, targets, outputs)
+
+
+def _random_combination(outputs: Any) -> Any:
+    generator = np.random.default_rng(0)
+    weighted = [
+        keras.ops.sum(output * keras.ops.cast(generator.normal(size=output.shape), output.dtype))
+        for output in tree.flatten(outputs)
+    ]
+    return sum(weighted)
+
+
+def _output_structure(model: keras.Model) -> Any:
+    return model.outputs[0] if isinstance(model, keras.Sequential) else model.output
+
+
+class _Shapes:
+    """Notes, on a first run, what has a gradient to look at, and how large it is."""
+
+    def __init__(self):
+        self.recurrent: dict[str, tuple[int, ...]] = {}
+        self.layers: dict[str, tuple[int, ...]] = {}
+        self.backwards: set[str] = set()
+
+    def __call__(self, operation: Any, name: str, args: tuple, kwargs: dict) -> Any:
+        if not isinstance(operation, keras.Layer) or graph_inputs(operation):
+            return None
+        for part in _recurrent_parts(operation):
+            batch, steps = args[0].shape[:2]
+            key = _free(_part_name(operation, part, name), self.recurrent)
+            self.recurrent[key] = (batch, steps, _units(part))
+            if part.go_backwards:
+                self.backwards.add(key)
+        outputs = operation(*args, **kwargs)
+        [first, *rest] = tree.flatten(outputs)
+        if not rest and "float" in keras.backend.standardize_dtype(first.dtype):
+            self.layers[_free(name, self.layers)] = tuple(first.shape)
+        return outputs
+
+
+class _Probing:
+    """Adds each offset where it belongs."""
+
+    def __init__(self, offsets: dict[str, Any], by: str):
+        self.offsets = offsets
+        self.by = by
+        self.used: dict[str, Any] = {}
+
+    def __call__(self, operation: Any, name: str, args: tuple, kwargs: dict) -> Any:
+        if not isinstance(operation, keras.Layer) or graph_inputs(operation):
+            return None
+        if self.by == "layer":
+            offset = self._next(name)
+            return None if offset is None else Probe(offset)(operation(*args, **kwargs))
+        parts = _recurrent_parts(operation)
+        if not parts:
+            return None
+        offsets = [self._next(_part_name(operation, part, name)) for part in parts]
+        if len(parts) == 2:
+            return ProbedBidirectional(operation, *offsets)(*args, **kwargs)
+        return ProbedRecurrence(operation, *offsets)(*args, **kwargs)
+
+    def _next(self, name: str) -> Any:
+        key = _free(name, self.used)
+        self.used[key] = True
+        return self.offsets.get(key)
+
+
+def _free(name: str, taken: dict[str, Any]) -> str:
+    """Returns the name, with the number of the call where a layer is called more than once."""
+    key, call = name, 1
+    while key in taken:
+        call += 1
+        key = f"{name} (call {call})"
+    return key
+
+
+def _recurrent_parts(layer: keras.Layer) -> list[keras.layers.RNN]:
+    if isinstance(layer, keras.layers.Bidirectional):
+        return [layer.forward_layer, layer.backward_layer]
+    return [layer] if isinstance(layer, keras.layers.RNN) else []
+
+
+def _part_name(layer: keras.Layer, part: keras.layers.RNN, name: str) -> str:
+    return name if part is layer else f"{name}/{part.name}"
+
+
+def _units(layer: keras.layers.RNN) -> int:
+    return int(layer.cell.output_size)
+
+
+def _by_step(found: dict[str, np.ndarray], shapes: _Shapes) -> list[dict[str, Any]]:
+    rows = []
+    for name, gradient in found.items():
+        norms = np.sqrt((gradient.astype("float64") ** 2).sum(axis=(0, 2)))
+        present = np.flatnonzero(norms)
+        entrance = 0.0
+        if len(present):
+            entrance = norms[present[0 if name in shapes.backwards else -1]]
+        for step, norm in enumerate(norms):
+            # Masked steps, and those that the loss does not depend on, have no gradient at all.
+            ratio = norm / entrance if norm else np.nan
+            rows.append({"layer": name, "step": step, "norm": norm, "ratio": ratio})
+    return rows
+
+
+def _by_layer(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    norms = {name: float(np.linalg.norm(gradient)) for name, gradient in found.items()}
+    last = next(reversed(norms.values()))
+    return [
+        {"layer": name, "step": None, "norm": norm, "ratio": norm / last if last else np.nan}
+        for name, norm in norms.items()
+    ]
+
+
+def _flag(ratio: float, vanishing: float, exploding: float) -> str:
+    if np.isnan(ratio):
+        return ""
+    if ratio < vanishing:
+        return "vanishing"
+    return "exploding" if ratio > exploding else ""

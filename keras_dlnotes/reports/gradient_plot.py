@@ -1,0 +1,81 @@
+"""A picture of how the gradient flows back."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.reports.theme import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    RULE,
+    WIDTH,
+    new_figure,
+    style_axes,
+)
+
+LINES = ("solid", (0, (4, 1.5)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
+
+
+def plot_gradient_flow(
+    norms: Mapping[str, Sequence[float]], xlabel: str = "time step", flat: float = 1e-3
+) -> Figure:
+    """Plots the norms of the gradient on a logarithmic scale, a line for each layer or run.
+
+    Where the gradient neither vanishes nor explodes, a line keeps its height. A norm of zero, as at
+    a masked step, leaves a hole.
+
+    Args:
+        norms: One number ≥ 0 for each step or layer, by the name of the line.
+        xlabel: What the numbers stand for.
+        flat: A band from this part of the largest norm up to it is shaded: what leaves it vanishes.
+
+    Returns:
+        A figure with one panel.
+
+    Raises:
+        ValueError: If there is no line or a number is below zero.
+
+    Reference:
+        Lecture notes, "Vanishing/ exploding gradient problems".
+
+    >>> figure = plot_gradient_flow({"lstm": [0.1, 0.2, 0.4]})
+    >>> figure.axes[0].get_yscale()
+    'log'
+    """
+    if not isinstance(norms, Mapping) or not norms:
+        raise argument_error("norms", "a non-empty mapping of names to norms", f"norms={norms!r}")
+    figure = new_figure(WIDTH, 3.4)
+    axes = figure.subplots()
+    style_axes(axes)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    largest = 0.0
+    for number, (name, values) in enumerate(norms.items()):
+        line = as_array(f"norms[{name!r}]", values, ["(steps,)"])
+        if np.nanmin(line, initial=0) < 0:
+            raise argument_error(f"norms[{name!r}]", "numbers ≥ 0", f"{np.nanmin(line)}")
+        largest = max(largest, np.nanmax(line, initial=0, where=np.isfinite(line)))
+        axes.plot(
+            np.where(line > 0, line, np.nan),
+            label=name,
+            color=(BLUE, ORANGE, MUTED)[number % 3],
+            linestyle=LINES[number // 3 % len(LINES)],
+            linewidth=1.8,
+            marker="o" if len(line) == 1 else "",
+        )
+    axes.set(yscale="log", xlabel=xlabel, ylabel="norm of the gradient")
+    if largest:
+        axes.axhspan(flat * largest, largest, color=RULE, alpha=0.35, linewidth=0)
+    figure.legend(
+        loc="outside upper left",
+        ncols=min(len(norms), 3),
+        frameon=False,
+        fontsize=10,
+        labelcolor=INK,
+    )
+    return figure
