@@ -143,7 +143,8 @@ def test_an_impulse_reaches_the_outputs_whose_field_holds_it(model):
     """The network is linear with positive weights, so no path cancels another."""
     traced = trace(model, None, lambda layer: isinstance(layer, L.Layer), 1)
     [tracked] = Fields(traced).of(traced.outputs[0]).values()
-    reached = np.asarray(model(np.eye(LENGTH)[:, :, None], training=False)).sum(axis=-1).T > 0
+    outputs = keras.ops.convert_to_numpy(model(np.eye(LENGTH)[:, :, None], training=False))
+    reached = outputs.sum(axis=-1).T > 0
     inside = [
         position
         for position in range(len(reached))
