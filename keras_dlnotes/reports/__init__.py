@@ -1,6 +1,11 @@
 """Tables, pictures and pages about any Keras model."""
 
 from keras_dlnotes.reports.activations import feature_maps, first_kernel
+from keras_dlnotes.reports.attention_maps import (
+    class_activation_map,
+    occlusion_map,
+    plot_attention_map,
+)
 from keras_dlnotes.reports.classification import plot_confusion_matrix, plot_mistakes
 from keras_dlnotes.reports.convolution import plot_feature_maps, plot_kernels
 from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
@@ -8,7 +13,9 @@ from keras_dlnotes.reports.fields import ReceptiveField
 from keras_dlnotes.reports.gradient_callback import GradientFlow
 from keras_dlnotes.reports.gradient_flow import gradient_flow
 from keras_dlnotes.reports.gradient_plot import plot_gradient_flow
+from keras_dlnotes.reports.latent import latent_grid, plot_latent_grid, plot_latent_map
 from keras_dlnotes.reports.learning_curves import plot_learning_curves
+from keras_dlnotes.reports.learning_runs import plot_runs
 from keras_dlnotes.reports.page import Page
 from keras_dlnotes.reports.receptive_field import MisalignedBranchesWarning, receptive_field
 from keras_dlnotes.reports.rules import Window, rule
@@ -23,17 +30,24 @@ __all__ = [
     "Report",
     "Row",
     "Window",
+    "class_activation_map",
     "feature_maps",
     "first_kernel",
     "gradient_flow",
+    "latent_grid",
+    "occlusion_map",
+    "plot_attention_map",
     "plot_confusion_matrix",
     "plot_costs",
     "plot_feature_maps",
     "plot_gradient_flow",
     "plot_kernels",
+    "plot_latent_grid",
+    "plot_latent_map",
     "plot_learning_curves",
     "plot_mistakes",
     "plot_receptive_fields",
+    "plot_runs",
     "receptive_field",
     "rule",
     "savings",

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 PAPER = "#fdfdfc"
 INK = "#23282e"
@@ -70,11 +71,19 @@ def draw_title(axes: Axes, text: str, fontsize: float = 11) -> None:
 
 
 def draw_scale(
-    axes: Axes, ticks: Sequence[float], tick_labels: Sequence[str], label: str = "", part: float = 1
+    axes: Axes,
+    ticks: Sequence[float],
+    tick_labels: Sequence[str],
+    label: str = "",
+    part: float = 1,
+    image: AxesImage | None = None,
 ) -> None:
-    """Draws the colour scale of the axes' first image beside it, along a part of the height."""
+    """Draws an image's colour scale beside the axes, along a part of the height.
+
+    The image is by default the first of the axes.
+    """
     bar = axes.figure.colorbar(
-        axes.images[0],
+        image or axes.images[0],
         ax=axes,
         fraction=0.04,
         pad=0.02,

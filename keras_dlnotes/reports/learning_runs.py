@@ -1,0 +1,73 @@
+"""One metric of several runs in one figure."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.reports.theme import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    RULE,
+    WIDTH,
+    new_figure,
+    style_axes,
+)
+
+DASHES = ("solid", (0, (4, 1.5)), (0, (1, 1.5)))
+
+
+def plot_runs(
+    histories: Mapping[str, Mapping[str, Sequence[float]]], metric: str = "val_loss"
+) -> Figure:
+    """Plots one metric of several runs by epoch, a line for each run, its best epoch marked.
+
+    Args:
+        histories: By the name of the run its history, a list of one number an epoch for each
+            metric; runs may differ in length. A NaN leaves a hole.
+        metric: The metric to show. The best epoch is that of the lowest value of a loss or an
+            error, of the highest of anything else.
+
+    Returns:
+        A figure with one panel.
+
+    Raises:
+        ValueError: If there is no run, or one lacks the metric.
+
+    >>> runs = {"small": {"val_loss": [0.9, 0.7, 0.8]}, "large": {"val_loss": [0.8, 0.5]}}
+    >>> [line.get_label() for line in plot_runs(runs).axes[0].get_lines()[::2]]
+    ['small: 0.7 at epoch 2', 'large: 0.5 at epoch 2']
+    """
+    if not isinstance(histories, Mapping) or not histories:
+        expected = "a non-empty mapping of names to histories"
+        raise argument_error("histories", expected, f"histories={histories!r}")
+    figure = new_figure(WIDTH, 3.6)
+    axes = figure.subplots()
+    style_axes(axes)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    for number, (name, history) in enumerate(histories.items()):
+        if metric not in history:
+            expected = f"one of the metrics of run {name!r}: {', '.join(history) or 'none'}"
+            raise argument_error("metric", expected, f"metric={metric!r}")
+        curve = as_array(f"histories[{name!r}][{metric!r}]", history[metric], ["(epochs,)"])
+        colour = (BLUE, ORANGE, MUTED)[number % 3]
+        epochs = np.arange(1, len(curve) + 1)
+        dashes = DASHES[number // 3 % len(DASHES)]
+        [line] = axes.plot(epochs, curve, color=colour, linestyle=dashes, linewidth=1.8, label=name)
+        if not np.isnan(curve).all():
+            best = _best(metric, curve)
+            axes.plot(best + 1, curve[best], "o", color=colour, markersize=5, label="_best")
+            line.set_label(f"{name}: {curve[best]:.4g} at epoch {best + 1}")
+    axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10, labelcolor=INK)
+    return figure
+
+
+def _best(metric: str, curve: np.ndarray) -> int:
+    is_error = any(word in metric for word in ("loss", "error", "perplexity"))
+    return int(np.nanargmin(curve) if is_error else np.nanargmax(curve))

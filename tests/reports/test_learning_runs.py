@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from keras_dlnotes.reports import plot_runs
+
+RUNS = {
+    "small": {"val_loss": [0.9, np.nan, 0.7, 0.8], "val_accuracy": [0.5, 0.6, 0.8, 0.7]},
+    "large": {"val_loss": [0.8, 0.5], "val_accuracy": [0.6, 0.9]},
+}
+
+
+def lines(figure) -> dict:
+    found = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    return {label: line for label, line in found.items() if not label.startswith("_")}
+
+
+def test_each_run_is_a_line_of_its_own_length_with_its_best_epoch():
+    figure = plot_runs(RUNS)
+    small, large = lines(figure).values()
+    np.testing.assert_array_equal(small.get_ydata(), RUNS["small"]["val_loss"])
+    np.testing.assert_array_equal(large.get_xdata(), [1, 2])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "small: 0.7 at epoch 3",
+        "large: 0.5 at epoch 2",
+    ]
+    assert figure.axes[0].get_ylabel() == "val loss"
+
+
+def test_the_best_of_a_score_is_the_highest():
+    assert list(lines(plot_runs(RUNS, "val_accuracy"))) == [
+        "small: 0.8 at epoch 3",
+        "large: 0.9 at epoch 2",
+    ]
+
+
+def test_many_runs_differ_in_colour_or_dashes():
+    runs = {str(number): {"loss": [1.0, 0.5]} for number in range(6)}
+    drawn = lines(plot_runs(runs, "loss")).values()
+    assert len({(line.get_color(), line.get_linestyle()) for line in drawn}) == 6
+
+
+def test_a_run_of_nothing_but_nan_has_no_best_epoch():
+    assert list(lines(plot_runs({"lost": {"loss": [np.nan]}}, "loss"))) == ["lost"]
+
+
+def test_bad_runs_are_refused():
+    with pytest.raises(ValueError, match="`histories` must be a non-empty mapping"):
+        plot_runs({})
+    with pytest.raises(
+        ValueError, match="`metric` must be one of the metrics of run 'small': val_l"
+    ):
+        plot_runs(RUNS, "loss")
