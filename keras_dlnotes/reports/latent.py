@@ -17,7 +17,7 @@ from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
 # Colours in Okabe and Ito's manner that stand out from light and dark paper alike. Where there are
 # more classes than colours, the others take other marks.
-CLASS_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9")
+CLASS_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#8a63d2")
 MARKS = ("o", "^", "s", "D")
 
 

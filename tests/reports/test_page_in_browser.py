@@ -2,10 +2,11 @@
 
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
-from keras_dlnotes.reports import Page, plot_kernels
+from keras_dlnotes.reports import Page, plot_kernels, summarize
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -132,3 +133,39 @@ def test_the_policy_refuses_every_request(browser, report):
     )
     assert directive == "img-src"
     page.close()
+
+
+@pytest.fixture(scope="module")
+def model_report(tmp_path_factory) -> str:
+    inputs = keras.Input((64, 64, 3))
+    x = inputs
+    for number in range(6):
+        x = keras.layers.Conv2D(8, 3, padding="same", name=f"convolution_{number}")(x)
+    outputs = keras.layers.Dense(10, name="head")(keras.layers.GlobalAveragePooling2D()(x))
+    path = tmp_path_factory.mktemp("model") / "report.html"
+    summarize(keras.Model(inputs, outputs, name="a_model")).to_html(path)
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_page_of_a_model_opens_sorts_and_fits(browser, model_report, scheme, width):
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    messages, requests = [], []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(model_report)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_role("heading", level=1).inner_text() == "a_model"
+    for image in page.locator("figure img").all():
+        assert image.evaluate("image => image.complete && image.naturalWidth") > 0
+    heading = page.get_by_role("columnheader", name="multiplications").get_by_role("button")
+    heading.press("Enter")
+    heading.press("Enter")
+    assert column(page, 5)[0] == "2,359,296", "8 channels see 8 channels at 64 × 64 positions"
+    page.get_by_role("columnheader", name="layer").get_by_role("button").click()
+    assert column(page, 1)[:2] == ["convolution_0", "convolution_1"]
+    page.close()
+    assert messages == []
+    assert [url for url in requests if not url.startswith("data:")] == [model_report]
