@@ -205,6 +205,23 @@ def test_products_of_tensors():
     assert counted == 3 * 6 * 5
 
 
+# Keras's hard_silu, mish and sparsemax take no symbolic tensors; as `Activation` they are known.
+ACTIVATIONS = ["celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid"]
+ACTIVATIONS += ["hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "relu", "relu6"]
+ACTIVATIONS += ["selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign"]
+ACTIVATIONS += ["sparse_plus", "sparse_sigmoid", "squareplus", "tanh", "tanh_shrink"]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_function_in_a_call_is_known(name):
+    activation = getattr(keras.activations, name)
+    inputs = keras.Input((4, 6))
+    model = keras.Model(inputs, L.Lambda(lambda x: activation(x))(inputs))
+    report = reports.summarize(model)
+    assert report.unknown == []
+    assert report.total.receptive_field == (1,)
+
+
 def test_windows_of_a_batch_count_each():
     def split(inputs):
         windows = keras.ops.reshape(inputs, (-1, 4, 8))  # three windows an example

@@ -20,6 +20,8 @@ def _shapes(input_shape: Any) -> list[tuple]:
         *("Where", "Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual"),
         *("Identity", "StopGradient", "ZerosLike", "OnesLike", "BatchNorm"),
         *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "Softplus", "Softsign"),
+        *("ReLU", "Squareplus", "SoftShrink", "SparsePlus", "TanhShrink", "Threshold"),
+        *("SparseSigmoid", "HardTanh", "HardShrink"),
         *("Sigmoid", "HardSigmoid", "HardSilu", "LogSigmoid", "Tanh", "Celu"),
     ),
 )
@@ -56,7 +58,7 @@ def reduction(operation, input_shape, output_shape):
     return moves
 
 
-@view(*operations("Softmax", "LogSoftmax"))
+@view(*operations("Softmax", "LogSoftmax", "Sparsemax", "Glu"))
 def softmax(operation, input_shape, output_shape):
     axis = -1 if operation.axis is None else operation.axis
     axes = [axis] if isinstance(axis, int) else axis
