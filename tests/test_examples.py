@@ -23,6 +23,7 @@ SAYS = {
     "batch_normalization_over_mini_batches.py": ["with batch normalization: deviation from"],
     "moving_against_exact_statistics.py": ["momentum 0.99: moving σ off by up to"],
     "two_tokenizers.py": ["BytePairTokenizer", "RuleTokenizer"],
+    "what_a_model_costs.py": ["second    18,874,368   2,392,064   0.127   8 × 8"],
     "your_own_classifier.py": ["test accuracy 0.9"],
 }
 
