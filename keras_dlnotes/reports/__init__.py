@@ -9,6 +9,7 @@ from keras_dlnotes.reports.attention_maps import (
 from keras_dlnotes.reports.classification import plot_confusion_matrix, plot_mistakes
 from keras_dlnotes.reports.convolution import plot_feature_maps, plot_kernels
 from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
+from keras_dlnotes.reports.cost_report import Report, Row
 from keras_dlnotes.reports.fields import ReceptiveField
 from keras_dlnotes.reports.gradient_callback import GradientFlow
 from keras_dlnotes.reports.gradient_flow import gradient_flow
@@ -20,7 +21,7 @@ from keras_dlnotes.reports.page import Page
 from keras_dlnotes.reports.receptive_field import MisalignedBranchesWarning, receptive_field
 from keras_dlnotes.reports.rules import Window, rule
 from keras_dlnotes.reports.savings import savings
-from keras_dlnotes.reports.summary import Report, Row, summarize
+from keras_dlnotes.reports.summary import summarize
 
 __all__ = [
     "GradientFlow",

@@ -9,8 +9,8 @@ from keras import tree
 
 from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.autodiff import gradients
+from keras_dlnotes.reports.input_specs import graph_inputs
 from keras_dlnotes.reports.probes import Probe, ProbedBidirectional, ProbedRecurrence, Replay
-from keras_dlnotes.reports.trace import graph_inputs
 
 if TYPE_CHECKING:
     import pandas

@@ -6,7 +6,7 @@ from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
 from keras_dlnotes.reports.page import Page
 
 if TYPE_CHECKING:
-    from keras_dlnotes.reports.summary import Report
+    from keras_dlnotes.reports.cost_report import Report
 
 DEFINITIONS = (
     "Multiplications are products of inputs and weights, and of inputs with each other, for one "
@@ -19,7 +19,7 @@ DEFINITIONS = (
 
 def summary_page(report: "Report") -> Page:
     """Lays out the totals, where they come from, what the layers see, and every layer."""
-    from keras_dlnotes.reports.summary import product_text, texts
+    from keras_dlnotes.reports.cost_report import product_text, texts
 
     total = texts(report.total)
     page = Page(report.title, "What this model costs and what it sees")

@@ -137,7 +137,7 @@ def networks(draw) -> keras.Model:
     return keras.Model(inputs, x)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(networks())
 def test_an_impulse_reaches_the_outputs_whose_field_holds_it(model):
     """The network is linear with positive weights, so no path cancels another."""
