@@ -24,8 +24,8 @@ def sample(
     makes the likely likelier below 1, and all alike far above it; at 0 the likeliest is taken.
 
     Args:
-        model: of recurrent layers, such as `language_model` builds, stateful or not; its weights
-            and states stay as they are.
+        model: a chain of an embedding, recurrent layers and others that treat every step alike,
+            such as `language_model` builds, stateful or not; it stays as it is.
         prompt: ids (batch, time) or (time,), at least one a row and none of them 0.
         length: number of tokens to draw, ≥ 1.
         temperature: τ ≥ 0.
@@ -57,18 +57,19 @@ def sample(
         raise argument_error("temperature", "a number ≥ 0", temperature)
 
     generator = np.random.default_rng(seed)
-    stepper = _stateful_twin(model, len(ids))
+    step, states = _one_step(model, len(ids))
+    for token in ids.T:
+        probabilities, states = step(token, states)
     drawn = np.zeros((len(ids), length), ids.dtype)
     ended = np.zeros(len(ids), bool)
-    latest = ids
-    for step in range(length):
-        probabilities = stepper.predict_on_batch(latest)[:, -1].astype("float64")
+    for number in range(length):
         tokens = _draw(probabilities, temperature, generator)
-        drawn[:, step] = np.where(ended, 0, tokens)
+        drawn[:, number] = np.where(ended, 0, tokens)
         ended |= tokens == end_id
         if ended.all():
             break
-        latest = tokens[:, np.newaxis]
+        if number < length - 1:
+            probabilities, states = step(tokens, states)
     result = np.concatenate([ids, drawn], axis=1)
     return result if np.ndim(prompt) == 2 else result[0]
 
@@ -193,9 +194,10 @@ def _parts(model: keras.Model) -> tuple[Callable, Callable]:
         return states
 
     def step(tokens, states):
-        vectors = target_embedding(ops.convert_to_tensor(tokens[:, np.newaxis], "int32"))
-        hidden, *states = decoder(vectors, initial_state=states)
-        following = ops.convert_to_numpy(probabilities(hidden))[:, 0].astype("float64")
+        vectors = target_embedding(ops.convert_to_tensor(tokens, "int32"))
+        # the cell is the layer's one step, without the loop around it
+        hidden, states = decoder.cell(vectors, states)
+        following = ops.convert_to_numpy(probabilities(hidden)).astype("float64")
         with np.errstate(divide="ignore"):
             return np.log(following), states
 
@@ -221,18 +223,34 @@ def _draw(probabilities, temperature: float, generator) -> np.ndarray:
     return (logarithms / temperature + generator.gumbel(size=logarithms.shape)).argmax(axis=1)
 
 
-def _stateful_twin(model: keras.Model, batch_size: int) -> keras.Model:
-    """The model with the same weights, whose recurrent layers remember what they have read."""
+def _one_step(model: keras.Model, batch_size: int) -> tuple[Callable, list]:
+    """A language model as (tokens (batch,), states) → (P of the next token, states); and h_0.
 
-    def stateful(layer):
-        config = layer.get_config()
-        if isinstance(layer, keras.layers.Bidirectional):
-            raise argument_error("model", "one that reads in one direction only", model.name)
-        if "stateful" in config:
-            config["stateful"] = True
-        return type(layer).from_config(config)
+    A recurrent layer's cell is its one step, without the loop around it.
+    """
+    chain = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    tensor = model.inputs[0]
+    for layer in chain:
+        # a recurrent layer gets the mask as well
+        first = keras.tree.flatten(layer.input)[0]
+        if first is not tensor or isinstance(layer, keras.layers.Bidirectional):
+            expected = "a chain of layers, the recurrent ones in one direction"
+            raise argument_error("model", expected, model.name)
+        tensor = layer.output
+    states = [
+        layer.cell.get_initial_state(batch_size)
+        for layer in chain
+        if isinstance(layer, keras.layers.RNN)
+    ]
 
-    inputs = keras.Input(batch_shape=(batch_size, None), dtype="int32")
-    twin = keras.models.clone_model(model, input_tensors=inputs, clone_function=stateful)
-    twin.set_weights(model.get_weights())
-    return twin
+    def step(tokens, states):
+        values, before, after = ops.convert_to_tensor(tokens, "int32"), iter(states), []
+        for layer in chain:
+            if isinstance(layer, keras.layers.RNN):
+                values, state = layer.cell(values, next(before))
+                after.append(state)
+            else:
+                values = layer(values)
+        return ops.convert_to_numpy(values).astype("float64"), after
+
+    return step, states
