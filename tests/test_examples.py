@@ -8,6 +8,16 @@ import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SAYS = {
+    "compress_digits.py": ["PCA 0.026", "dense 0.0", "convolutional 0.01"],
+    "deep_networks.py": ["weights, test accuracy 0.9"],
+    "forecast_sunspots.py": ["same as this month 13.6", "GRU 1"],
+    "pronounce_words.py": ["next phoneme right 0.", "stat "],
+    "recognize_speakers.py": ["test accuracy 0.9"],
+    "remove_noise.py": ["noisy 8.0 dB", "denoised 1"],
+    "restore_letters.py": ["one direction: 0.3", "both directions: 0."],
+    "segment_nuclei.py": ["threshold 0.757", "U-Net 0.8"],
+    "spell_digits.py": ["exact match 0.9"],
+    "write_text.py": ["bits a character", "τ = 0.7"],
     "padding_and_stride.py": [
         "'same'  centres its windows on the columns [1, 3, 5, 7]",
         "1       centres its windows on the columns [0, 2, 4, 6]",
