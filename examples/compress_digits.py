@@ -24,7 +24,7 @@ for name, build in builders.items():
     keras.utils.set_random_seed(0)
     model = build()
     model.compile(keras.optimizers.Adam(0.002), "mse")
-    model.fit(train, train, batch_size=32, epochs=10, verbose=0)
+    model.fit(train, train, batch_size=32, epochs=6, verbose=0)
     print(f"{name} {model.evaluate(test, test, verbose=0):.4f}")
 
 codes = model.get_layer("encoder").predict(test[:2], verbose=0)

@@ -25,9 +25,11 @@ rows, lost, scanned = lines("train")
 test_rows, test_lost, test_scanned = lines("test")
 for bidirectional in (False, True):
     keras.utils.set_random_seed(0)
-    model = models.tagger(128, 128, 64, 32, cell="gru", bidirectional=bidirectional)
+    model = models.tagger(
+        128, 128, units=48, embedding_dim=32, cell="gru", bidirectional=bidirectional
+    )
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    model.fit(scanned, rows, batch_size=128, epochs=5, verbose=0, sample_weight=lost)
+    model.fit(scanned, rows, batch_size=128, epochs=4, verbose=0, sample_weight=lost)
     found = model.predict(test_scanned, verbose=0).argmax(axis=-1)
     restored = np.mean(found[test_lost] == test_rows[test_lost])
     print(f"{'both directions' if bidirectional else 'one direction'}: {restored:.3f} restored")

