@@ -54,6 +54,13 @@ def choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     return value
 
 
+def probability(name: str, value: Any) -> float:
+    """Returns the value as a float in [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise argument_error(name, "a number in [0, 1]", value)
+    return float(value)
+
+
 def fraction(name: str, value: Any) -> float:
     """Returns the value as a float in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:

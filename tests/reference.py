@@ -118,3 +118,70 @@ def max_pool_indices(image, size, strides, padding):
             winner = seen[values.index(max(values))][1]
             result[(b, *place, c)] = np.ravel_multi_index(winner, lengths)
     return result
+
+
+def recurrence(step, x, states, mask=None, zero_output_for_mask=False):
+    """h_t, c_t … = step(x_t, h_{t−1}, c_{t−1} …), row by row and step by step, as in Keras.
+
+    Returns the outputs (batch, time, units) and the last states, each (batch, units).
+    """
+    rows = []
+    for row, sequence in enumerate(x):
+        state, output, outputs = [s[row] for s in states], np.zeros_like(states[0][row]), []
+        for t, x_t in enumerate(sequence):
+            if mask is None or mask[row, t]:
+                state = step(x_t, *state)
+                output = state[0]
+            elif zero_output_for_mask:
+                output = np.zeros_like(output)
+            outputs.append(output)
+        rows.append((np.array(outputs), state))
+    last = [np.array([state[n] for _, state in rows]) for n in range(len(states))]
+    return np.array([outputs for outputs, _ in rows]), last
+
+
+def simple_rnn_step(kernel, recurrent_kernel, bias):
+    """h_t = φ(x_t W_xh + h_{t−1} W_hh + b_h)."""
+    return lambda x, h: [np.tanh(x @ kernel + h @ recurrent_kernel + bias)]
+
+
+def lstm_step(kernel, recurrent_kernel, bias, coupled=False, delayed=False):
+    """The notes' LSTM; blocks i f c o, or i c o where f = 1 − i."""
+    names = "ico" if coupled else "ifco"
+    w, u, b = (
+        dict(zip(names, np.split(weights, len(names), axis=-1), strict=True))
+        for weights in (kernel, recurrent_kernel, bias)
+    )
+
+    def step(x, h, c, o_before=None):
+        def gate(name):
+            return sigmoid(x @ w[name] + h @ u[name] + b[name])
+
+        i, o = gate("i"), gate("o")
+        f = 1 - i if coupled else gate("f")
+        candidate = np.tanh(x @ w["c"] + h @ u["c"] + b["c"])
+        c = candidate * i + c * f
+        return [np.tanh(c) * o_before, c, o] if delayed else [np.tanh(c) * o, c]
+
+    return step
+
+
+def gru_step(kernel, recurrent_kernel, bias, reset_after=False):
+    """The notes' GRU with i = 1 − z and o = r; blocks z r h."""
+    (w_z, w_r, w_h), (u_z, u_r, u_h) = (np.split(k, 3, axis=1) for k in (kernel, recurrent_kernel))
+    b, b_hidden = bias if reset_after else (bias, np.zeros_like(bias))
+    (b_z, b_r, b_h), (c_z, c_r, c_h) = np.split(b, 3), np.split(b_hidden, 3)
+
+    def step(x, h):
+        o = sigmoid(x @ w_r + h @ u_r + b_r + c_r)
+        i = 1 - sigmoid(x @ w_z + h @ u_z + b_z + c_z)
+        read = o * (h @ u_h + c_h) if reset_after else (h * o) @ u_h
+        candidate = np.tanh(x @ w_h + read + b_h)
+        return [candidate * i + h * (1 - i)]
+
+    return step
+
+
+def sigmoid(a):
+    """σ(a) = 1/(1 + e^{−a})."""
+    return 1 / (1 + np.exp(-a))

@@ -76,8 +76,8 @@ def test_only_the_command_line_prints_or_reads_its_arguments():
 
 
 def test_frameworks_are_met_in_the_seam_alone():
-    """Only `vjp` and the `correlate_…` modules of `ops` know a framework by name."""
-    for path in (PACKAGE / "ops").glob("*.py"):
+    """Only `vjp` and modules named after a framework know one."""
+    for path in (PACKAGE / "ops").rglob("*.py"):
         frameworks = {name.split(".")[0] for name in _imports(path)} & {
             "tensorflow",
             "jax",

@@ -24,13 +24,25 @@ from keras_dlnotes.layers.pool import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from keras_dlnotes.layers.recurrent import (
+    GRU,
+    LSTM,
+    Bidirectional,
+    GRUCell,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+)
 from keras_dlnotes.layers.unpool import MaxUnpooling2D
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
     "BatchNormalization",
+    "Bidirectional",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
@@ -40,6 +52,8 @@ __all__ = [
     "DenseBlock",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "GRUCell",
+    "LSTMCell",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
@@ -47,6 +61,8 @@ __all__ = [
     "Residual",
     "SeparableConv1D",
     "SeparableConv2D",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "SpatiallySeparableConv2D",
 ]
 

@@ -1,10 +1,12 @@
 """Lets a layer keep the exact signature of its Keras twin while it takes over a few arguments."""
 
 import inspect
+from typing import Any, ClassVar
 
 
 class _Signature:
-    """`inspect.signature` of the class: the twin's, then the keyword arguments that come on top.
+    """`inspect.signature` of the class: the twin's with the class's own defaults, then the keyword
+    arguments that come on top.
 
     A class attribute would also be the signature of the instances, which are called with tensors.
     """
@@ -13,7 +15,7 @@ class _Signature:
         twin = keras_twin(owner)
         if instance is not None or twin is None:
             raise AttributeError("__signature__")
-        signature = inspect.signature(twin)
+        signature = _twin_signature(owner)
         parameters = list(signature.parameters.values())
         return signature.replace(parameters=[*parameters[:-1], *_own(owner, twin), parameters[-1]])
 
@@ -22,11 +24,12 @@ class KeepsSignature:
     """Mixin in front of a Keras layer: shows that layer's signature and binds arguments by it."""
 
     __signature__ = _Signature()
+    different_defaults: ClassVar[dict[str, Any]] = {}
 
     @classmethod
     def bind(cls, args, kwargs) -> dict:
         """Returns all arguments of the twin by name, defaults included."""
-        bound = inspect.signature(keras_twin(cls)).bind(*args, **kwargs)
+        bound = _twin_signature(cls).bind(*args, **kwargs)
         bound.apply_defaults()
         arguments = dict(bound.arguments)
         others = arguments.pop("kwargs", {})
@@ -38,6 +41,16 @@ def keras_twin(layer_class: type) -> type | None:
     return next(
         (base for base in layer_class.__mro__ if base.__module__.startswith("keras.")), None
     )
+
+
+def _twin_signature(layer_class: type) -> inspect.Signature:
+    signature = inspect.signature(keras_twin(layer_class))
+    different = layer_class.different_defaults
+    parameters = [
+        parameter.replace(default=different.get(name, parameter.default))
+        for name, parameter in signature.parameters.items()
+    ]
+    return signature.replace(parameters=parameters)
 
 
 def _own(layer_class: type, twin: type) -> list[inspect.Parameter]:

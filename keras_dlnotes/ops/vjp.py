@@ -14,7 +14,9 @@ An op of this package is two plain functions, written with `keras.ops`:
 - a gradient of the gradient is taken through the plain forward by the framework itself, because
   the residuals of a hand-written rule are constants to it and terms would silently go missing;
 - without `training`, only the output is computed; should a gradient be asked for all the same, the
-  residuals are computed then.
+  residuals are computed then;
+- where the rows of a batch do not depend on each other, TensorFlow may see them in parts, one
+  compiled call for each, which run side by side (see `rows_tensorflow`).
 """
 
 import functools
@@ -23,8 +25,16 @@ from typing import Any
 
 import keras
 
+from keras_dlnotes.ops.rows_tensorflow import in_parts
 
-def with_vjp(forward: Callable, backward: Callable, compiled: bool = True) -> Callable:
+
+def with_vjp(
+    forward: Callable,
+    backward: Callable,
+    compiled: bool = True,
+    plain: Callable | None = None,
+    shared: int | None = None,
+) -> Callable:
     """Returns `op(*inputs, training=True, **settings)` whose gradient is `backward`.
 
     Args:
@@ -34,6 +44,10 @@ def with_vjp(forward: Callable, backward: Callable, compiled: bool = True) -> Ca
             for each input, None where there is none. `upstream` has the structure of `output`.
         compiled: whether XLA compiles both on TensorFlow. True pays where the work is bound by
             memory or by the number of small operations; matrix products are better left alone.
+        plain: `(*inputs, **settings) -> output` without residuals, for inference and for the
+            framework to differentiate. None takes `forward`, which must then be differentiable.
+        shared: how many of the last inputs belong to all rows of the batch, the first axis of all
+            other inputs and of the outputs, so that the rows may be divided; None keeps them whole.
 
     Returns:
         The op. `op.plain` is the forward pass alone, differentiated by the framework: the reference
@@ -50,6 +64,11 @@ def with_vjp(forward: Callable, backward: Callable, compiled: bool = True) -> Ca
     9.0
     """
 
+    if plain is None:
+
+        def plain(*inputs, **settings):
+            return forward(*inputs, **settings)[0]
+
     @functools.cache
     def joined(training: bool, settings: tuple[tuple[str, Any], ...], shapes: tuple) -> Callable:
         # by rank and channels, too: tf.function would relax the shapes of two ranks to no shape at
@@ -59,27 +78,33 @@ def with_vjp(forward: Callable, backward: Callable, compiled: bool = True) -> Ca
         return join[keras.backend.backend()](
             functools.partial(forward, **fixed),
             functools.partial(backward, **fixed),
+            functools.partial(plain, **fixed),
             training=training,
             compiled=compiled,
+            shared=shared,
         )
-
-    def plain(*inputs, **settings):
-        return forward(*map(keras.ops.convert_to_tensor, inputs), **settings)[0]
 
     def op(*inputs, training=True, **settings):
         tensors = [keras.ops.convert_to_tensor(entry) for entry in inputs]
         shapes = tuple((len(tensor.shape), *tensor.shape[-1:]) for tensor in tensors)
         return joined(bool(training), tuple(sorted(settings.items())), shapes)(*tensors)
 
-    op.plain = plain
+    op.plain = lambda *inputs, **settings: plain(
+        *map(keras.ops.convert_to_tensor, inputs), **settings
+    )
     return op
 
 
-def _output_only(forward):
-    return lambda *inputs: forward(*inputs)[0]
+def compiles_by_itself() -> bool:
+    """Tells whether ops are compiled on their own where the caller runs plain graphs.
+
+    A compiler around them then has nothing to add, and may not run the parts of a batch side by
+    side.
+    """
+    return keras.backend.backend() == "tensorflow"
 
 
-def _join_tensorflow(forward, backward, training, compiled):
+def _join_tensorflow(forward, backward, plain, training, compiled, shared):
     import tensorflow as tf
 
     def function(python_function):
@@ -89,9 +114,9 @@ def _join_tensorflow(forward, backward, training, compiled):
             python_function, jit_compile=True, autograph=False, reduce_retracing=True
         )
 
-    forward_with_residuals = function(forward)
-    forward_alone = function(_output_only(forward))
-    hand_written = function(backward)
+    forward_with_residuals, forward_alone, hand_written = in_parts(
+        function(forward), function(plain), function(backward), shared
+    )
 
     def cut_off(tensors):
         return tuple(tf.stop_gradient(tensor) for tensor in tensors)
@@ -126,15 +151,18 @@ def _join_tensorflow(forward, backward, training, compiled):
             )
 
         def second_order(tensors, *upstream_of_gradients):
+            floating = [tensor for tensor in tensors if tensor.dtype.is_floating]
             with tf.GradientTape() as outer:
-                outer.watch(tensors)
+                outer.watch(floating)
                 inputs, upstream = _divide(tensors)
                 wanted = [entry for entry, kept in zip(inputs, present, strict=True) if kept]
                 with tf.GradientTape() as inner:
                     inner.watch(wanted)
-                    plain = tf.nest.flatten(forward(*inputs)[0])
-                gradients = inner.gradient(plain, wanted, list(upstream), "zero")
-            return outer.gradient(gradients, tensors, list(upstream_of_gradients), "zero")
+                    outputs = tf.nest.flatten(plain(*inputs))
+                gradients = inner.gradient(outputs, wanted, list(upstream), "zero")
+            found = outer.gradient(gradients, floating, list(upstream_of_gradients), "zero")
+            found = iter(found)
+            return [next(found) if tensor.dtype.is_floating else None for tensor in tensors]
 
         def _divide(tensors):
             return tensors[: len(inputs)], tensors[len(inputs) :]
@@ -145,27 +173,57 @@ def _join_tensorflow(forward, backward, training, compiled):
     return op
 
 
-def _join_jax(forward, backward, training, compiled):
+def _join_jax(forward, backward, plain, training, compiled, shared):
     import jax
 
-    # XLA removes the residuals where no gradient is asked for: training needs no variant of its own
     @jax.jit
     @jax.custom_vjp
     def op(*inputs):
-        return forward(*inputs)[0]
+        return plain(*inputs)
 
     def forward_rule(*inputs):
         output, residuals = forward(*inputs)
         return output, (inputs, residuals)
 
     def backward_rule(saved, upstream):
-        return tuple(backward(upstream, *saved))
+        return first_order(*saved, upstream)
 
+    @jax.custom_vjp
+    def first_order(inputs, residuals, upstream):
+        return tuple(backward(upstream, inputs, residuals))
+
+    def first_order_rule(inputs, residuals, upstream):
+        return first_order(inputs, residuals, upstream), (inputs, upstream)
+
+    def second_order(saved, upstream_of_gradients):
+        inputs, upstream = saved
+        present = [entry is not None for entry in upstream_of_gradients]
+
+        def plain_gradients(wanted, upstream):
+            _, pull_back = jax.vjp(
+                lambda *wanted: plain(*_replace(inputs, present, wanted)), *wanted
+            )
+            return pull_back(upstream)
+
+        wanted = tuple(entry for entry, kept in zip(inputs, present, strict=True) if kept)
+        _, pull_back = jax.vjp(plain_gradients, wanted, upstream)
+        found, d_upstream = pull_back(
+            tuple(entry for entry in upstream_of_gradients if entry is not None)
+        )
+        return _replace([None] * len(inputs), present, found), None, d_upstream
+
+    first_order.defvjp(first_order_rule, second_order)
     op.__wrapped__.defvjp(forward_rule, backward_rule)
     return op
 
 
-def _join_torch(forward, backward, training, compiled):
+def _replace(entries, present, by):
+    """Returns the entries, those that are present replaced in turn."""
+    by = iter(by)
+    return tuple(next(by) if kept else entry for entry, kept in zip(entries, present, strict=True))
+
+
+def _join_torch(forward, backward, plain, training, compiled, shared):
     import torch
 
     class Differentiable(torch.autograd.Function):
@@ -181,19 +239,19 @@ def _join_torch(forward, backward, training, compiled):
             saved = context.saved_tensors
             inputs, residuals = saved[: context.count], saved[context.count :]
             if torch.is_grad_enabled():
-                return _torch_plain_gradient(forward, inputs, upstream, context.needs_input_grad)
+                return _torch_plain_gradient(plain, inputs, upstream, context.needs_input_grad)
             packed = upstream if len(upstream) > 1 else upstream[0]
             return tuple(backward(packed, inputs, residuals))
 
     return Differentiable.apply
 
 
-def _torch_plain_gradient(forward, inputs, upstream, needed):
+def _torch_plain_gradient(plain, inputs, upstream, needed):
     """The gradient through the plain forward, itself differentiable."""
     import torch
 
     with torch.enable_grad():
-        output = forward(*inputs)[0]
+        output = plain(*inputs)
         wanted = [entry for entry, kept in zip(inputs, needed, strict=True) if kept]
         outputs = output if isinstance(output, tuple) else (output,)
         pairs = [pair for pair in zip(outputs, upstream, strict=True) if pair[0].requires_grad]

@@ -1,0 +1,158 @@
+"""Recurrent layers: Keras's own, over whole sequences by `ops.recurrent`."""
+
+import inspect
+from typing import ClassVar
+
+import keras
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, choice
+from keras_dlnotes.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
+from keras_dlnotes.layers.recurrent.documentation import layer_documentation
+from keras_dlnotes.layers.signature import KeepsSignature
+from keras_dlnotes.ops.recurrent.activations import is_known
+from keras_dlnotes.ops.recurrent.arguments import checked_truncate
+from keras_dlnotes.ops.recurrent.functions import run
+from keras_dlnotes.ops.vjp import compiles_by_itself
+
+
+class _Recurrent(KeepsSignature):
+    """What the three layers share: a cell with the weights, and the loop over the sequence."""
+
+    cell_class: type
+    cell_name: str
+    _variant: ClassVar[dict[str, str]] = {}  # what the cell is asked for beyond the Keras layer
+
+    def __init__(self, *args, truncate=None, **kwargs):
+        arguments = self.bind(args, kwargs)
+        self.truncate = checked_truncate(truncate)
+        use_cudnn = choice("use_cudnn", arguments.pop("use_cudnn", False), ("auto", True, False))
+        of_cell = {*inspect.signature(self.cell_class).parameters, "implementation"}
+        cell = self.cell_class(
+            **{name: arguments.pop(name) for name in list(arguments) if name in of_cell},
+            **self._variant,
+            dtype=arguments.get("dtype"),
+            trainable=arguments.get("trainable", True),
+            name=self.cell_name,
+        )
+        keras.layers.RNN.__init__(self, cell, **arguments)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        # Keras's own `Bidirectional` asks this attribute alone whether it may take the weights
+        self.use_cudnn = False if use_cudnn == "auto" and self._beyond_cudnn() else use_cudnn
+        if compiles_by_itself():
+            self.supports_jit = False
+
+    def explain_path(self) -> str:
+        """Says which computation the layer runs, and why."""
+        return ": ".join(self._way())
+
+    def _way(self) -> tuple[str, str]:
+        obstacles = self._beyond_cudnn()
+        if not self.use_cudnn:
+            obstacles.append("use_cudnn=False")
+        if not keras.distribution.list_devices("gpu"):
+            obstacles.append("no GPU")
+        if not obstacles:
+            return "cuDNN", "a GPU and settings that cuDNN knows"
+        if self.use_cudnn is True:
+            found = ", ".join(obstacles)
+            raise argument_error("use_cudnn", '"auto" or False here', True, f"There is {found}.")
+        unknown = [name for name in self.cell.step.activations if not is_known(name)]
+        if unknown:
+            names = ", ".join(getattr(entry, "__name__", str(entry)) for entry in unknown)
+            return "the framework's gradient", f"no derivative of {names} is written out"
+        return "the hand-written gradient", f"no cuDNN because of {', '.join(obstacles)}"
+
+    def _beyond_cudnn(self) -> list[str]:
+        """What about the settings cuDNN cannot do."""
+        cell, step = self.cell, self.cell.step
+        asked = {
+            "a simple recurrent network": step.blocks == 1,
+            "activations other than tanh and sigmoid": step.activations != ("tanh", "sigmoid"),
+            "a coupled forget gate": getattr(step, "forget_gate", "separate") != "separate",
+            "a delayed output gate": getattr(step, "output_gate", "current") != "current",
+            "a reset before the product": getattr(cell, "reset_after", True) is False,
+            "no bias": not cell.use_bias,
+            "recurrent dropout": cell.recurrent_dropout > 0,
+            "unroll=True": self.unroll,
+            "truncation": self.truncate is not None,
+        }
+        return [name for name, is_asked in asked.items() if is_asked]
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        if self._way()[0] == "cuDNN":
+            return super().inner_loop(sequences, initial_state, mask, training=training)
+        cell = self.cell
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        noise = cell.dropout_masks(sequences[:, 0], initial_state[0], training)
+        input_masks, recurrent_masks = (
+            None if masks is None else ops.stack(masks, axis=1) for masks in noise
+        )
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+        outputs, *states = run(
+            cell.step,
+            sequences,
+            cell.kernel,
+            cell.recurrent_kernel,
+            cell.bias,
+            initial_state,
+            mask,
+            truncate=self.truncate,
+            return_sequences=self.return_sequences,
+            zero_output_for_mask=self.zero_output_for_mask,
+            input_masks=input_masks,
+            recurrent_masks=recurrent_masks,
+            training=training is not False,
+        )
+        return outputs, outputs, states  # Keras takes the one that `return_sequences` asks for
+
+    def reset_state(self):
+        if self.states is not None:
+            first = self.get_initial_state(self.states[0].shape[0])
+            for variable, value in zip(self.states, first, strict=True):
+                variable.assign(value)
+
+    def get_config(self):
+        own = {"truncate": self.truncate}
+        if "use_cudnn" in inspect.signature(type(self)).parameters:
+            own["use_cudnn"] = self.use_cudnn
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class SimpleRNN(_Recurrent, keras.layers.SimpleRNN):
+    __doc__ = layer_documentation("SimpleRNN")
+    cell_class = SimpleRNNCell
+    cell_name = "simple_rnn_cell"
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class LSTM(_Recurrent, keras.layers.LSTM):
+    __doc__ = layer_documentation("LSTM")
+    cell_class = LSTMCell
+    cell_name = "lstm_cell"
+
+    def __init__(self, *args, forget_gate="separate", output_gate="current", **kwargs):
+        self._variant = {"forget_gate": forget_gate, "output_gate": output_gate}
+        super().__init__(*args, **kwargs)
+
+    @property
+    def forget_gate(self):
+        return self.cell.forget_gate
+
+    @property
+    def output_gate(self):
+        return self.cell.output_gate
+
+    def get_config(self):
+        return {**super().get_config(), **self._variant}
+
+
+@keras.saving.register_keras_serializable(package="keras_dlnotes")
+class GRU(_Recurrent, keras.layers.GRU):
+    __doc__ = layer_documentation("GRU")
+    different_defaults: ClassVar = {"reset_after": False}
+    cell_class = GRUCell
+    cell_name = "gru_cell"

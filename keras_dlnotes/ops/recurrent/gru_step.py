@@ -1,0 +1,144 @@
+"""The GRU's step, and the way back through it.
+
+With the blocks of x W + b in Keras's order z r h,
+
+    z = σ(a_z)   r = σ(a_r)   ĥ = φ(a_h)
+    h = z ⊙ h₋₁ + (1 − z) ⊙ ĥ
+
+where a_z and a_r add h₋₁ U, and a_h adds (r ⊙ h₋₁) U (reset before the product, as in the notes) or
+r ⊙ (h₋₁ U + b′) (reset after it, with a bias of its own). The notes' update gate is i = 1 − z.
+
+The way back, from ∂E/∂h of all that follows:
+
+    ∂E/∂a_h = ∂E/∂h ⊙ (1 − z) φ′           ∂E/∂a_z = ∂E/∂h ⊙ (h₋₁ − ĥ) σ′
+    before: D = ∂E/∂a_h Uᵀ                 ∂E/∂a_r = D ⊙ h₋₁ σ′
+    after:  D = ∂E/∂a_h                    ∂E/∂a_r = D ⊙ (h₋₁ U + b′) σ′
+    ∂E/∂h₋₁ = ∂E/∂h ⊙ z + what comes back through the products
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from keras_dlnotes.ops.recurrent.activations import activate, derivative
+from keras_dlnotes.ops.recurrent.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class _GRUStep:
+    """What both forms share. See `LSTMStep` for what the methods take and return."""
+
+    activation: Any = "tanh"
+    recurrent_activation: Any = "sigmoid"
+
+    blocks = 3
+    states = 1
+
+    @property
+    def activations(self) -> tuple:
+        return self.activation, self.recurrent_activation
+
+    def initial_states(self, zeros, bias):
+        return (zeros,)
+
+    def _da_factor(self, z, r, candidate, of_reset, hidden_before):
+        to_z = (hidden_before - candidate) * derivative(self.recurrent_activation, z)
+        to_r = of_reset * derivative(self.recurrent_activation, r)
+        to_h = (1 - z) * derivative(self.activation, candidate)
+        return ops.concatenate([to_z, to_r, to_h], axis=-1)
+
+
+@dataclass(frozen=True)
+class ResetBeforeGRUStep(_GRUStep):
+    """One step with the reset before the product, there and back."""
+
+    saved = 3
+    biases = ()
+
+    def recurrent(self, weights, bias, masks=None):
+        units = weights.shape[0]
+        gates, candidate = weights[:, : 2 * units], weights[:, 2 * units :]
+        if masks is None:
+            return Kernel(gates), Kernel(candidate)
+        return Kernel(gates, masks[:2]), Kernel(candidate, masks[2:])
+
+    def input_bias(self, bias):
+        return bias
+
+    def forward(self, a, states, recurrent):
+        (hidden,), (of_gates, of_candidate) = states, recurrent
+        a_gates, a_h = _gates_and_candidate(a)
+        a_gates = a_gates + of_gates.product(hidden)
+        z, r = ops.split(activate(self.recurrent_activation, a_gates), 2, axis=-1)
+        candidate = activate(self.activation, a_h + of_candidate.product(r * hidden))
+        return (z * hidden + (1 - z) * candidate,), (z, r, candidate)
+
+    def factors(self, saved, before, after):
+        (z, r, candidate), (hidden_before,) = saved, before
+        return self._da_factor(z, r, candidate, hidden_before, hidden_before), z, r
+
+    def backward(self, d_states, da_factor, factors, recurrent):
+        (dh,), (z, r), (of_gates, of_candidate) = d_states, factors, recurrent
+        to_z, to_r, to_h = ops.split(da_factor, 3, axis=-1)
+        da_h = dh * to_h
+        d_reset = of_candidate.adjoint(da_h)
+        da_gates = ops.concatenate([dh * to_z, d_reset * to_r], axis=-1)
+        d_before = dh * z + d_reset * r + of_gates.adjoint(da_gates)
+        return ops.concatenate([da_gates, da_h], axis=-1), (d_before,)
+
+    def gradients(self, hidden_before, saved, da, recurrent):
+        (of_gates, of_candidate), (_, r, _) = recurrent, saved
+        da_gates, da_h = _gates_and_candidate(da)
+        d_gates = of_gates.gradient(hidden_before, da_gates)
+        d_candidate = of_candidate.gradient(r * hidden_before, da_h)
+        return ops.concatenate([d_gates, d_candidate], axis=-1), ops.sum(da, axis=(0, 1))
+
+
+@dataclass(frozen=True)
+class ResetAfterGRUStep(_GRUStep):
+    """One step with the reset after the product; `bias` is (2, 3 units), the second that of h U."""
+
+    saved = 4
+    biases = (2,)
+
+    def recurrent(self, weights, bias, masks=None):
+        return Kernel(weights, masks), bias[1]
+
+    def input_bias(self, bias):
+        return bias[0]
+
+    def forward(self, a, states, recurrent):
+        (hidden,), (kernel, bias) = states, recurrent
+        a_gates, a_h = _gates_and_candidate(a)
+        from_gates, from_candidate = _gates_and_candidate(kernel.product(hidden) + bias)
+        gates = activate(self.recurrent_activation, a_gates + from_gates)
+        z, r = ops.split(gates, 2, axis=-1)
+        candidate = activate(self.activation, a_h + r * from_candidate)
+        return (z * hidden + (1 - z) * candidate,), (z, r, candidate, from_candidate)
+
+    def factors(self, saved, before, after):
+        (z, r, candidate, from_candidate), (hidden_before,) = saved, before
+        return self._da_factor(z, r, candidate, from_candidate, hidden_before), z, r
+
+    def backward(self, d_states, da_factor, factors, recurrent):
+        (dh,), (z, r), (kernel, _) = d_states, factors, recurrent
+        to_z, to_r, to_h = ops.split(da_factor, 3, axis=-1)
+        da_h = dh * to_h
+        da_gates = ops.concatenate([dh * to_z, da_h * to_r], axis=-1)
+        d_product = ops.concatenate([da_gates, da_h * r], axis=-1)
+        d_before = dh * z + kernel.adjoint(d_product)
+        return ops.concatenate([da_gates, da_h], axis=-1), (d_before,)
+
+    def gradients(self, hidden_before, saved, da, recurrent):
+        (kernel, _), (_, r, *_) = recurrent, saved
+        da_gates, da_h = _gates_and_candidate(da)
+        d_product = ops.concatenate([da_gates, da_h * r], axis=-1)
+        biases = [ops.sum(d, axis=(0, 1)) for d in (da, d_product)]
+        return kernel.gradient(hidden_before, d_product), ops.stack(biases)
+
+
+def _gates_and_candidate(blocks):
+    """The blocks z and r together, and h."""
+    units = blocks.shape[-1] // 3
+    return blocks[..., : 2 * units], blocks[..., 2 * units :]

@@ -1,0 +1,115 @@
+"""The LSTM's step, and the way back through it.
+
+With the blocks of a = x W + h₋₁ U + b in Keras's order i f c o,
+
+    i = σ(a_i)   f = σ(a_f)   g = φ(a_c)   o = σ(a_o)
+    c = f ⊙ c₋₁ + i ⊙ g            write and forget
+    h = φ(c) ⊙ o                   read
+
+`forget_gate="coupled"` has no block f and forgets as much as it writes: f = 1 − i.
+`output_gate="delayed"` reads by the gate of the step before, h = φ(c) ⊙ o₋₁, so o is a state, too.
+
+The way back takes ∂E/∂h, ∂E/∂c (and ∂E/∂o) of all that follows, and returns ∂E/∂a and the same
+for the step before:
+
+    ∂E/∂c += ∂E/∂h ⊙ o ⊙ φ′(c)
+    ∂E/∂a_i = ∂E/∂c ⊙ g σ′         ∂E/∂a_f = ∂E/∂c ⊙ c₋₁ σ′
+    ∂E/∂a_c = ∂E/∂c ⊙ i φ′         ∂E/∂a_o = ∂E/∂h ⊙ φ(c) σ′
+    ∂E/∂c₋₁ = ∂E/∂c ⊙ f            ∂E/∂h₋₁ = ∂E/∂a Uᵀ
+
+What stands to the right of each ⊙ is known before the way back begins: `factors` computes it for
+all steps at once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from keras_dlnotes.ops.recurrent.activations import activate, derivative
+from keras_dlnotes.ops.recurrent.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class LSTMStep:
+    """One step, there and back."""
+
+    activation: Any = "tanh"
+    recurrent_activation: Any = "sigmoid"
+    forget_gate: str = "separate"
+    output_gate: str = "current"
+
+    biases = ()  # axes of the bias in front of its blocks
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of units the kernels have."""
+        return 3 if self.forget_gate == "coupled" else 4
+
+    @property
+    def saved(self) -> int:
+        """How many tensors of the states' shape a step saves for the way back."""
+        return self.blocks
+
+    @property
+    def states(self) -> int:
+        """How many states there are: h, c and, where it is delayed, o."""
+        return 3 if self.output_gate == "delayed" else 2
+
+    @property
+    def activations(self) -> tuple:
+        """The functions that `derivative` must know."""
+        return self.activation, self.recurrent_activation
+
+    def initial_states(self, zeros, bias):
+        """The states before the first step: 0 and, where it is delayed, o = σ(b_o)."""
+        if self.output_gate == "current":
+            return zeros, zeros
+        return zeros, zeros, activate(self.recurrent_activation, zeros + bias[-zeros.shape[-1] :])
+
+    def recurrent(self, weights, bias, masks=None):
+        """What the hidden state is multiplied by; made once, before the loop."""
+        return Kernel(weights, masks)
+
+    def input_bias(self, bias):
+        """What is added to x W for all steps at once."""
+        return bias
+
+    def forward(self, a, states, recurrent):
+        """(x W + b, states before) → (states, what the way back needs)."""
+        hidden, carry, *reader = states
+        *a, a_c, a_o = ops.split(a + recurrent.product(hidden), self.blocks, axis=-1)
+        i, *f, o = (activate(self.recurrent_activation, a) for a in (*a, a_o))
+        g = activate(self.activation, a_c)
+        carry = (f[0] if f else 1 - i) * carry + i * g
+        content = activate(self.activation, carry)
+        if reader:
+            return (content * reader[0], carry, o), (i, *f, g, o)
+        return (content * o, carry), (i, *f, g, o)
+
+    def factors(self, saved, before, after):
+        """What the way back multiplies by, for all steps: first that of ∂E/∂a, then the others."""
+        (i, *f, g, o), (_, carry_before, *reader), (_, carry, *_) = saved, before, after
+        content = activate(self.activation, carry)
+        of_gates = [g, carry_before] if f else [g - carry_before]
+        of_gates.append(ops.ones_like(o) if reader else content)
+        *to_gates, to_o = (
+            factor * derivative(self.recurrent_activation, gate)
+            for factor, gate in zip(of_gates, (i, *f, o), strict=True)
+        )
+        to_c = i * derivative(self.activation, g)
+        through_content = (reader[0] if reader else o) * derivative(self.activation, content)
+        forget = f[0] if f else 1 - i
+        da_factor = ops.concatenate([*to_gates, to_c, to_o], axis=-1)
+        return da_factor, through_content, forget, *([content] if reader else [])
+
+    def backward(self, d_states, da_factor, factors, recurrent):
+        """∂E/∂states → (∂E/∂a, ∂E/∂states before)."""
+        (dh, dc, *do), (through_content, forget, *content) = d_states, factors
+        dc = dc + dh * through_content
+        da = ops.concatenate([dc] * (self.blocks - 1) + [do[0] if do else dh], -1) * da_factor
+        return da, (recurrent.adjoint(da), dc * forget, *(dh * factor for factor in content))
+
+    def gradients(self, hidden_before, saved, da, recurrent):
+        """(∂E/∂U, ∂E/∂b), the sums over all steps."""
+        return recurrent.gradient(hidden_before, da), ops.sum(da, axis=(0, 1))

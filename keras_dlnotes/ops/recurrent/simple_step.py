@@ -1,0 +1,56 @@
+"""The simple recurrent network's step, and the way back through it.
+
+h = φ(x W + h₋₁ U + b)
+
+∂E/∂a = ∂E/∂h ⊙ φ′        ∂E/∂h₋₁ = ∂E/∂a Uᵀ
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+from keras_dlnotes.ops.recurrent.activations import activate, derivative
+from keras_dlnotes.ops.recurrent.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class SimpleStep:
+    """One step, there and back. See `LSTMStep` for what the methods take and return."""
+
+    activation: Any = "tanh"
+
+    blocks = 1
+    saved = 1
+    states = 1
+    biases = ()
+
+    @property
+    def activations(self) -> tuple:
+        return (self.activation,)
+
+    def initial_states(self, zeros, bias):
+        return (zeros,)
+
+    def recurrent(self, weights, bias, masks=None):
+        return Kernel(weights, masks)
+
+    def input_bias(self, bias):
+        return bias
+
+    def forward(self, a, states, recurrent):
+        (hidden,) = states
+        hidden = activate(self.activation, a + recurrent.product(hidden))
+        return (hidden,), (hidden,)
+
+    def factors(self, saved, before, after):
+        (hidden,) = saved
+        return (derivative(self.activation, hidden),)
+
+    def backward(self, d_states, da_factor, factors, recurrent):
+        (dh,) = d_states
+        da = dh * da_factor
+        return da, (recurrent.adjoint(da),)
+
+    def gradients(self, hidden_before, saved, da, recurrent):
+        return recurrent.gradient(hidden_before, da), ops.sum(da, axis=(0, 1))

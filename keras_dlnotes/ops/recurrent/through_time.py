@@ -1,0 +1,240 @@
+"""Recurrence over a whole sequence, and back-propagation through time.
+
+    h_t = step(x_t W + b, h_{t−1})
+
+The products x_t W of all steps are one product before the loop. The loop saves each step's gates,
+in the place of x_t W + b where they fit, and its states: for an LSTM with its four gates and two
+states, 6 numbers a unit, step and row of the batch.
+
+The way back is one loop from the last step to the first, ∂E/∂h_t being what the output and what
+step t + 1 ask for. What does not depend on them is computed before, for all steps at once. ∂E/∂a_t
+of every step is kept (4 more numbers for the LSTM), and each sum over time is then one product:
+
+    ∂E/∂W = Σ_t x_tᵀ ∂E/∂a_t    ∂E/∂U = Σ_t h_{t−1}ᵀ ∂E/∂a_t    ∂E/∂b = Σ_t ∂E/∂a_t
+    ∂E/∂x_t = ∂E/∂a_t Wᵀ
+
+A step that the mask skips hands the states on as they are, in both directions. With truncation,
+nothing comes back from the first step of a block of τ steps to the last of the block before.
+"""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_dlnotes.ops.recurrent.kernel import Kernel
+from keras_dlnotes.ops.recurrent.loop import repeat, write
+from keras_dlnotes.ops.vjp import with_vjp
+
+_OPTIONAL = ("mask", "input_masks", "recurrent_masks")
+_SHARED = 3  # the last tensors belong to all rows of the batch
+
+
+class Inputs(NamedTuple):
+    """What a recurrence reads."""
+
+    sequence: Any  # (batch, time, features)
+    states: tuple  # each (batch, units)
+    mask: Any  # boolean (batch, time), False where a step is skipped; or None
+    input_masks: Any  # (batch, blocks, features), dropout of x for each gate; or None
+    recurrent_masks: Any  # (batch, blocks, units), dropout of h for each gate; or None
+    kernel: Any  # (features, blocks · units)
+    recurrent_kernel: Any  # (units, blocks · units)
+    bias: Any
+
+
+def recurrence(inputs: Inputs, step, plain=False, training=True, **settings) -> tuple:
+    """Returns (outputs, *last states), differentiable by the rule below or, if `plain`, without.
+
+    Args:
+        inputs: the tensors, all of one floating-point type but for the mask.
+        step: an instance of one of the steps.
+        plain: whether the framework differentiates, for activations that have no rule here.
+        training: whether a gradient will be asked for.
+        settings: `return_sequences`, whether the outputs are the hidden states of all steps
+            (batch, time, units) or that of the last one (batch, units); `zero_output_for_mask`,
+            whether the output of a skipped step is 0 and not that of the step before; `truncate`,
+            the length τ of blocks whose borders no gradient crosses, or None.
+    """
+    given = tuple(name for name in _OPTIONAL if getattr(inputs, name) is not None)
+    optional = [getattr(inputs, name) for name in given]
+    weights = inputs.kernel, inputs.recurrent_kernel, inputs.bias
+    tensors = (inputs.sequence, *inputs.states, *optional, *weights)
+    settings = {**settings, "step": step, "given": given, "units": inputs.recurrent_kernel.shape[0]}
+    if plain:
+        return _recurrence.plain(*tensors, **settings)
+    return _recurrence(*tensors, training=training, **settings)
+
+
+def _named(tensors, step, given) -> Inputs:
+    sequence, *rest = tensors
+    states, rest = tuple(rest[: step.states]), rest[step.states :]
+    optional = dict.fromkeys(_OPTIONAL) | dict(zip(given, rest, strict=False))
+    return Inputs(
+        sequence, states, **optional, **dict(zip(Inputs._fields[-3:], rest[-3:], strict=True))
+    )
+
+
+def recurrence_forward(
+    *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate
+):
+    """(outputs, *last states), and what the way back needs: the gates and the states by time."""
+    inputs = _named(tensors, step, given)
+    length = ops.shape(inputs.sequence)[1]
+    recurrent = _recurrent(inputs, step)
+    products = _input_products(inputs, step)
+    in_place = step.saved == step.blocks
+    gates = products if in_place else _room(inputs.sequence, length, step.saved * units)
+    histories = [write(_room(state, length + 1, units), 0, state) for state in inputs.states]
+
+    def body(t, *variables):
+        before, gates, histories = _divided(variables, step)
+        a = (gates if in_place else products)[:, t]
+        states, saved = step.forward(a, before, recurrent)
+        if inputs.mask is not None:
+            states = _select(inputs.mask[:, t, None], states, before)
+        gates = write(gates, t, ops.concatenate(saved, axis=-1))
+        histories = [
+            write(*entry) for entry in zip(histories, [t + 1] * len(states), states, strict=True)
+        ]
+        return (*states, gates, *histories)
+
+    variables = repeat(body, length, (*inputs.states, gates, *histories))
+    states, gates, histories = _divided(variables, step)
+    outputs = histories[0][:, 1:] if return_sequences else states[0]
+    outputs = _shown(outputs, inputs.mask, return_sequences, zero_output_for_mask)
+    return (outputs, *states), (gates, *histories)
+
+
+def recurrence_backward(
+    upstream,
+    tensors,
+    residuals,
+    *,
+    step,
+    given,
+    units,
+    return_sequences,
+    zero_output_for_mask,
+    truncate,
+):
+    """∂E/∂x, ∂E/∂h₀ …, None for each mask, ∂E/∂W, ∂E/∂U, ∂E/∂b."""
+    inputs = _named(tensors, step, given)
+    length = ops.shape(inputs.sequence)[1]
+    recurrent = _recurrent(inputs, step)
+    gates, *histories = residuals
+    saved = ops.split(gates, step.saved, axis=-1)
+    before, after = ([h[:, :-1] for h in histories], [h[:, 1:] for h in histories])
+    da, *factors = step.factors(saved, before, after)
+    from_outputs, *d_states = upstream
+    from_outputs = _shown(from_outputs, inputs.mask, return_sequences, zero_output_for_mask)
+    if not return_sequences:
+        d_states[0] = d_states[0] + from_outputs
+
+    def body(index, *variables):
+        *d_after, da = variables
+        t = length - 1 - index
+        if return_sequences:
+            d_after[0] = d_after[0] + from_outputs[:, t]
+        da_t, d_before = step.backward(
+            d_after, da[:, t], [factor[:, t] for factor in factors], recurrent
+        )
+        if inputs.mask is not None:
+            live = inputs.mask[:, t, None]
+            d_before = _select(live, d_before, d_after)
+            da_t = ops.where(live, da_t, ops.zeros_like(da_t))
+        if truncate is not None:
+            d_before = _cut_off(d_before, t, truncate, ops.zeros_like)
+        return (*d_before, write(da, t, da_t))
+
+    *d_states, da = repeat(body, length, (*d_states, da))
+    kernel = _kernel(inputs)
+    d_weights = step.gradients(before[0], saved, da, recurrent)
+    return (
+        kernel.adjoint(da),
+        *d_states,
+        *[None] * len(given),
+        kernel.gradient(inputs.sequence, da),
+        *d_weights,
+    )
+
+
+def recurrence_plain(
+    *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate
+):
+    """The outputs alone, by operations that every framework differentiates and exports."""
+    inputs = _named(tensors, step, given)
+    length = ops.shape(inputs.sequence)[1]
+    recurrent = _recurrent(inputs, step)
+    by_time = {
+        "t": ops.arange(length),
+        "a": ops.transpose(_input_products(inputs, step), (1, 0, 2)),
+    }
+    if inputs.mask is not None:
+        by_time["live"] = ops.transpose(inputs.mask)
+
+    def body(before, now):
+        if truncate is not None:
+            before = _cut_off(before, now["t"], truncate, ops.stop_gradient)
+        states, _ = step.forward(now["a"], before, recurrent)
+        if inputs.mask is not None:
+            states = _select(now["live"][:, None], states, before)
+        return list(states), list(states)  # one structure for both, as TensorFlow asks
+
+    states, histories = ops.scan(body, list(inputs.states), by_time)
+    outputs = ops.transpose(histories[0], (1, 0, 2)) if return_sequences else states[0]
+    return (_shown(outputs, inputs.mask, return_sequences, zero_output_for_mask), *states)
+
+
+_recurrence = with_vjp(
+    recurrence_forward, recurrence_backward, plain=recurrence_plain, shared=_SHARED
+)
+
+
+def _kernel(inputs):
+    return Kernel(inputs.kernel, _by_block(inputs.input_masks))
+
+
+def _recurrent(inputs, step):
+    return step.recurrent(inputs.recurrent_kernel, inputs.bias, _by_block(inputs.recurrent_masks))
+
+
+def _by_block(masks):
+    return None if masks is None else [masks[:, block] for block in range(masks.shape[1])]
+
+
+def _input_products(inputs, step):
+    """x_t W + b of all steps, as one product."""
+    return _kernel(inputs).product(inputs.sequence) + step.input_bias(inputs.bias)
+
+
+def _room(like, length, width):
+    return ops.zeros((ops.shape(like)[0], length, width), like.dtype)
+
+
+def _divided(variables, step):
+    states, gates = variables[: step.states], variables[step.states]
+    return states, gates, variables[step.states + 1 :]
+
+
+def _select(condition, left, right):
+    return [ops.where(condition, *pair) for pair in zip(left, right, strict=True)]
+
+
+def _cut_off(states, t, truncate, replace):
+    """The states, replaced where step t is the first of a block; no block borders on step 0."""
+    border = ops.logical_and(t > 0, t % truncate == 0)
+    return [ops.where(border, replace(state), state) for state in states]
+
+
+def _shown(outputs, mask, return_sequences, zero_output_for_mask):
+    """The outputs, 0 where there are none: before the first live step, or at all skipped ones."""
+    if mask is None:
+        return outputs
+    if zero_output_for_mask:
+        shown = mask if return_sequences else mask[:, -1]
+    else:
+        shown = ops.any(mask, axis=1)
+        if return_sequences:
+            first = ops.argmax(ops.cast(mask, "int32"), axis=1)
+            shown = shown[:, None] & (ops.arange(ops.shape(mask)[1])[None] >= first[:, None])
+    return ops.where(shown[..., None], outputs, ops.zeros_like(outputs))

@@ -1,0 +1,335 @@
+"""Recurrence over time against literal loops, autodiff, finite differences and PyTorch."""
+
+import functools
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+
+from keras_dlnotes import ops
+from tests import reference
+from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
+
+BATCH, TIME, FEATURES, UNITS = 4, 6, 3, 2
+# right-padded, left-padded, with holes, and nothing at all
+MASK = np.array(
+    [[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1], [1, 0, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0]], bool
+)
+
+on_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="needs float64 or tf.function"
+)
+
+
+class Form(NamedTuple):
+    """One of the recurrent ops with its settings."""
+
+    op: str
+    blocks: int
+    states: int
+    settings: dict
+    step: object
+    biases: tuple = ()
+
+    def __call__(self, *tensors, **more):
+        """x, W, U, b and the initial states → all outputs."""
+        x, w, u, b, *states = tensors
+        return getattr(ops, self.op)(x, w, u, b, states or None, **self.settings, **more)
+
+    def arrays(self, seed=0):
+        generator = np.random.default_rng(seed)
+        width = self.blocks * UNITS
+        shapes = [(BATCH, TIME, FEATURES), (FEATURES, width), (UNITS, width), (*self.biases, width)]
+        shapes += [(BATCH, UNITS)] * self.states
+        return [generator.normal(size=shape).astype("float32") for shape in shapes]
+
+    def loop(self, arrays, **settings):
+        x, w, u, b, *states = (np.asarray(array, float) for array in arrays)
+        sequence, last = reference.recurrence(self.step(w, u, b), x, states, **settings)
+        return [sequence, *last]
+
+
+def _lstm(forget_gate, output_gate):
+    coupled, delayed = forget_gate == "coupled", output_gate == "delayed"
+    step = functools.partial(reference.lstm_step, coupled=coupled, delayed=delayed)
+    settings = {"forget_gate": forget_gate, "output_gate": output_gate}
+    return Form("lstm", 4 - coupled, 2 + delayed, settings, step)
+
+
+FORMS = {
+    "simple": Form("simple_rnn", 1, 1, {}, reference.simple_rnn_step),
+    "lstm": _lstm("separate", "current"),
+    "lstm coupled": _lstm("coupled", "current"),
+    "lstm delayed": _lstm("separate", "delayed"),
+    "lstm coupled delayed": _lstm("coupled", "delayed"),
+    "gru": Form("gru", 3, 1, {"reset_after": False}, reference.gru_step),
+    "gru reset after": Form(
+        "gru",
+        3,
+        1,
+        {"reset_after": True},
+        functools.partial(reference.gru_step, reset_after=True),
+        (2,),
+    ),
+}
+every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+
+
+def _noise(form, seed=3):
+    generator = np.random.default_rng(seed)
+    return {
+        "input_masks": 2.0 * generator.integers(0, 2, (BATCH, form.blocks, FEATURES)),
+        "recurrent_masks": 2.0 * generator.integers(0, 2, (BATCH, form.blocks, UNITS)),
+    }
+
+
+@every_form
+@pytest.mark.parametrize("masked", [False, True])
+def test_equals_the_loop(form, masked):
+    arrays = form.arrays()
+    settings = {"mask": MASK} if masked else {}
+    expected = form.loop(arrays, **settings)
+    assert_close(outputs(lambda *t: form(*t, **settings), arrays), expected, 1e-6)
+    last = [expected[0][:, -1], *expected[1:]]
+    found = outputs(lambda *t: form(*t, **settings, return_sequences=False), arrays)
+    assert_close(found, last, 1e-6)
+    found = outputs(lambda *t: form(*t, **settings, training=False), arrays)
+    assert_close(found, expected, 1e-6)
+
+
+def test_skipped_steps_can_give_zero():
+    form = FORMS["lstm"]
+    arrays, settings = form.arrays(), {"mask": MASK, "zero_output_for_mask": True}
+    expected = form.loop(arrays, **settings)
+    assert_close(outputs(lambda *t: form(*t, **settings), arrays), expected, 1e-6)
+    found = outputs(lambda *t: form(*t, **settings, return_sequences=False), arrays)
+    assert_close(found, [expected[0][:, -1], *expected[1:]], 1e-6)
+
+
+@every_form
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"mask": MASK, "truncate": 2, "return_sequences": False}],
+    ids=["plain", "masked, truncated, last output"],
+)
+def test_hand_written_gradient_equals_autodiff_of_the_plain_forward(form, settings, monkeypatch):
+    _compare_with_plain(form, settings, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["lstm coupled", "gru", "gru reset after"])
+def test_hand_written_gradient_under_dropout(name, monkeypatch):
+    _compare_with_plain(FORMS[name], _noise(FORMS[name]), monkeypatch)
+
+
+def _compare_with_plain(form, settings, monkeypatch):
+    from keras_dlnotes.ops.recurrent import functions
+
+    def plain(*tensors):
+        with monkeypatch.context() as patch:
+            patch.setattr(functions, "is_known", lambda activation: False)
+            return form(*tensors, **settings)
+
+    compare_gradients(lambda *t: form(*t, **settings), plain, form.arrays(), tolerance=2e-6)
+
+
+@on_tensorflow
+@every_form
+def test_gradient_equals_finite_differences(form):
+    check_gradients(lambda *t: form(*t, mask=MASK), form.arrays())
+
+
+@on_tensorflow
+def test_gradient_equals_finite_differences_under_dropout_and_from_the_last_output():
+    form = FORMS["gru"]
+    check_gradients(lambda *t: form(*t, **_noise(form), return_sequences=False), form.arrays())
+
+
+@pytest.mark.parametrize("name", ["simple", "lstm coupled delayed", "gru"])
+def test_truncation_stops_the_gradient_at_the_borders_of_blocks(name):
+    form = FORMS[name]
+
+    def in_blocks(x, w, u, b, *states):
+        pieces = []
+        for start in range(0, TIME, 4):
+            if start:
+                states = [keras.ops.stop_gradient(state) for state in states]
+            piece, *states = form(x[:, start : start + 4], w, u, b, *states)
+            pieces.append(piece)
+        return keras.ops.concatenate(pieces, axis=1), *states
+
+    compare_gradients(lambda *t: form(*t, truncate=4), in_blocks, form.arrays(), tolerance=2e-6)
+
+
+@pytest.mark.parametrize("truncate", [TIME, 100])
+def test_a_block_of_all_steps_is_full_back_propagation(truncate):
+    form = FORMS["lstm"]
+    compare_gradients(lambda *t: form(*t, truncate=truncate), form, form.arrays(), tolerance=1e-7)
+
+
+def test_one_output_gate_step_of_the_notes():
+    """(0.3, 0.7, 0.6) ⊙ (0.7, 0.8, 0.5) = (0.21, 0.56, 0.30): φ is linear, c stays, o is given."""
+    carry, gate = np.array([[0.3, 0.7, 0.6]]), np.array([[0.7, 0.8, 0.5]])
+    logit = np.log(gate / (1 - gate))[0]
+    bias = np.concatenate([np.full(3, -100.0), np.full(3, 100.0), np.zeros(3), logit])
+    x, w, u = np.zeros((1, 1, 1)), np.zeros((1, 12)), np.zeros((3, 12))
+    states = [np.zeros((1, 3)), carry]
+    hidden = ops.lstm(x, w, u, bias, states, activation="linear")[1]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(hidden), [[0.21, 0.56, 0.30]], atol=1e-6)
+    # the slide's own indices: the gate is that of the step before
+    hidden = ops.lstm(x, w, u, bias, [*states, gate], activation="linear", output_gate="delayed")[1]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(hidden), [[0.21, 0.56, 0.30]], atol=1e-6)
+
+
+def test_a_delayed_gate_starts_from_its_bias():
+    form = FORMS["lstm delayed"]
+    x, w, u, b, *_ = form.arrays()
+    zeros = np.zeros((BATCH, UNITS))
+    first = [zeros, zeros, zeros + reference.sigmoid(b[-UNITS:])]
+    expected = form.loop([x, w, u, b, *first])
+    assert_close(outputs(form, [x, w, u, b]), expected, 1e-6)
+
+
+@pytest.mark.parametrize("op", ["simple_rnn", "lstm", "gru"])
+def test_equals_pytorch(op):
+    torch = pytest.importorskip("torch", reason="PyTorch is the oracle here")
+    form = {"simple_rnn": FORMS["simple"], "lstm": FORMS["lstm"], "gru": FORMS["gru reset after"]}[
+        op
+    ]
+    # Keras's order of blocks in PyTorch's: LSTM i f g o, GRU r z n
+    order = {"simple_rnn": [0], "lstm": [0, 1, 2, 3], "gru": [1, 0, 2]}[op]
+    module = {"simple_rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[op](
+        FEATURES, UNITS, batch_first=True
+    )
+
+    def blocks(weights):
+        found = np.split(weights, form.blocks, axis=-1)
+        return torch.tensor(np.concatenate([found[n] for n in order], axis=-1))
+
+    x, w, u, b, *states = form.arrays()
+    both = b if form.biases else np.stack([b, np.zeros_like(b)])
+    parameters = {
+        "weight_ih_l0": blocks(w).T,
+        "weight_hh_l0": blocks(u).T,
+        "bias_ih_l0": blocks(both[0]),
+        "bias_hh_l0": blocks(both[1]),
+    }
+    module.load_state_dict(parameters)
+    tensor = torch.tensor(x, requires_grad=True)
+    first = [torch.tensor(state)[None] for state in states]
+    expected, _ = module(tensor, tuple(first) if len(first) > 1 else first[0])
+    assert_close(outputs(form, [x, w, u, b, *states])[:1], [expected.detach().numpy()])
+    upstream = np.random.default_rng(1).normal(size=expected.shape).astype("float32")
+    expected.backward(torch.tensor(upstream))
+
+    found = gradients(lambda *t: form(*t)[0], [x, w, u, b, *states], [upstream])
+    assert_close(found[:1], [tensor.grad.numpy()])
+    for ours, theirs in zip(found[1:3], (module.weight_ih_l0, module.weight_hh_l0), strict=True):
+        assert_close([blocks(ours).numpy()], [theirs.grad.numpy().T])
+
+
+ACTIVATIONS = ["tanh", "sigmoid", "hard_sigmoid", "linear", "relu", "softsign"]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_known_activation(activation, monkeypatch):
+    form = FORMS["simple"]._replace(settings={"activation": activation})
+    _compare_with_plain(form, {}, monkeypatch)
+
+
+def test_any_function_will_do_for_an_activation():
+    def softplus(a):
+        return keras.ops.log(1 + keras.ops.exp(a))
+
+    x, w, u, b, hidden = FORMS["simple"].arrays()
+    found = outputs(lambda *t: ops.simple_rnn(*t, activation=softplus), [x, w, u, b, hidden])
+    step = lambda x, h: [np.log(1 + np.exp(x @ w + h @ u + b))]  # noqa: E731
+    sequence, last = reference.recurrence(step, x, [hidden])
+    assert_close(found, [sequence, *last], 1e-6)
+    if keras.backend.backend() == "tensorflow":
+        check_gradients(lambda *t: ops.simple_rnn(*t, activation=softplus), [x, w, u, b, hidden])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_computed_in_float32(dtype):
+    arrays = [keras.ops.cast(array, dtype) for array in FORMS["lstm"].arrays()]
+    found = FORMS["lstm"](*arrays)
+    assert {keras.backend.standardize_dtype(entry.dtype) for entry in found} == {dtype}
+    exact = [keras.ops.convert_to_numpy(keras.ops.cast(array, "float32")) for array in arrays]
+    found = [keras.ops.convert_to_numpy(keras.ops.cast(entry, "float32")) for entry in found]
+    assert_close(found, FORMS["lstm"].loop(exact), 1e-3 if dtype == "float16" else 4e-3)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_second_gradient_is_that_of_the_plain_forward(name, monkeypatch):
+    import tensorflow as tf
+
+    from keras_dlnotes.ops.recurrent import functions
+
+    form = FORMS[name]
+    arrays = [tf.constant(array) for array in form.arrays()]
+
+    def second():
+        with tf.GradientTape() as outer:
+            outer.watch(arrays)
+            with tf.GradientTape() as inner:
+                inner.watch(arrays)
+                loss = tf.reduce_sum(form(*arrays, mask=MASK)[0] ** 3)
+            penalty = sum(tf.reduce_sum(g**2) for g in inner.gradient(loss, arrays))
+        return [entry.numpy() for entry in outer.gradient(penalty, arrays)]
+
+    found = second()
+    monkeypatch.setattr(functions, "is_known", lambda activation: False)
+    assert_close(found, second(), 1e-4)
+
+
+@on_tensorflow
+def test_sizes_unknown_until_the_call():
+    import tensorflow as tf
+
+    form = FORMS["lstm"]
+    x, w, u, b, *_ = form.arrays()
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, FEATURES))])
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            found = form(x, w, u, b)
+            loss = tf.reduce_sum(found[0] ** 3)
+        return (*found, tape.gradient(loss, x))
+
+    zeros = np.zeros((12, UNITS))
+    generator = np.random.default_rng(1)
+    for batch, time in ((1, 1), (9, 5), (12, 40)):
+        x = generator.normal(size=(batch, time, FEATURES)).astype("float32")
+        *found, gradient = [entry.numpy() for entry in step(x)]
+        assert_close(found, form.loop([x, w, u, b, zeros[:batch], zeros[:batch]]), 1e-6)
+        (expected,) = gradients(lambda x: form(x, w, u, b)[0], [x], [3 * found[0] ** 2])
+        assert_close([gradient], [expected])
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"inputs": np.ones((4, 3))}, "inputs"),
+        ({"kernel": np.ones((5, 8))}, "kernel"),
+        ({"recurrent_kernel": np.ones((2, 6))}, "recurrent_kernel"),
+        ({"recurrent_kernel": np.ones(2)}, "recurrent_kernel"),
+        ({"bias": np.ones(6)}, "bias"),
+        ({"initial_state": [np.ones((4, 2))]}, "initial_state"),
+        ({"initial_state": [np.ones((4, 2)), np.ones((4, 3))]}, "initial_state"),
+        ({"mask": np.ones((4, 5), bool)}, "mask"),
+        ({"mask": np.ones(4, bool)}, "mask"),
+        ({"recurrent_masks": np.ones((4, 3, 2))}, "recurrent_masks"),
+        ({"truncate": 0}, "truncate"),
+        ({"truncate": 1.5}, "truncate"),
+        ({"forget_gate": "x"}, "forget_gate"),
+        ({"output_gate": None}, "output_gate"),
+    ],
+)
+def test_bad_arguments_are_named(changes, name):
+    x, w, u, b, *_ = FORMS["lstm"].arrays()
+    arguments = {"inputs": x, "kernel": w, "recurrent_kernel": u, "bias": b, **changes}
+    with pytest.raises(ValueError, match=rf"Argument `{name}` must be .*Received: {name}="):
+        ops.lstm(**arguments)
