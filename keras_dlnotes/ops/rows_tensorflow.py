@@ -23,25 +23,27 @@ def in_parts(forward_with_residuals, forward_alone, hand_written, shared) -> tup
         # a graph, so that calls also run side by side where TensorFlow executes eagerly
         return tf.function(function, autograph=False, reduce_retracing=True)
 
-    def parts(inputs):
+    def parts(inputs, count):
         own = len(inputs) - shared
-        return [(*rows, *inputs[own:]) for rows in _divide(inputs[:own])]
+        return [(*rows, *inputs[own:]) for rows in _divide(inputs[:own], count)]
 
     @together
     def outputs_and_residuals(*inputs):
-        results = [forward_with_residuals(*part) for part in parts(inputs)]
+        results = [forward_with_residuals(*part) for part in parts(inputs, _count(inputs[0]))]
         return _concatenate([output for output, _ in results]), [kept for _, kept in results]
 
     @together
     def outputs_alone(*inputs):
-        return _concatenate([forward_alone(*part) for part in parts(inputs)])
+        return _concatenate([forward_alone(*part) for part in parts(inputs, _count(inputs[0]))])
 
     @together
     def gradients(upstream, inputs, residuals):
+        count = len(residuals)  # here more or less may be known about the rows than there
+        upstream_parts = _divide(tf.nest.flatten(upstream), count)
         found = [
             hand_written(tf.nest.pack_sequence_as(upstream, rows), part, kept)
             for rows, part, kept in zip(
-                _divide(tf.nest.flatten(upstream)), parts(inputs), residuals, strict=True
+                upstream_parts, parts(inputs, count), residuals, strict=True
             )
         ]
         own = len(inputs) - shared
@@ -53,14 +55,16 @@ def in_parts(forward_with_residuals, forward_alone, hand_written, shared) -> tup
     return outputs_and_residuals, outputs_alone, gradients
 
 
-def _divide(tensors) -> list[tuple]:
-    """One tuple of tensors for each part."""
+def _count(tensor) -> int:
+    """How many parts are worth while for the rows of a tensor, as far as they are known."""
+    rows = tensor.shape[0]
+    return _cores() if rows is None else max(1, min(_cores(), rows // _LEAST_ROWS))
+
+
+def _divide(tensors, count: int) -> list[tuple]:
+    """One tuple of tensors for each part; all rows are in the first where they are few."""
     import tensorflow as tf
 
-    rows = tensors[0].shape[0]
-    count = _cores()
-    if rows is not None:
-        count = max(1, min(count, rows // _LEAST_ROWS))
     if count == 1:
         return [tuple(tensors)]
     rows = tf.shape(tensors[0])[0]

@@ -3,6 +3,8 @@
 A case is a layer with arguments and the shape of one input without the batch; `twin` are the
 arguments with which its Keras twin does the same thing, None where Keras cannot. A layer that takes
 a value together with where it came from also has `positions`: how many there are to choose from.
+An argument may be a layer, written as a case. A cell is called through a layer that loops: see
+`runnable`.
 """
 
 from typing import Any, NamedTuple
@@ -26,15 +28,23 @@ class Case(NamedTuple):
     positions: int | None = None
 
     def layer(self, **more) -> keras.Layer:
-        dtype = {"dtype": more["dtype"]} if "dtype" in more else {}
-        arguments = {name: _fresh(value, dtype) for name, value in self.arguments.items()}
+        arguments = {name: _fresh(value, more) for name, value in self.arguments.items()}
         return getattr(layers, self.name)(**arguments, **more)
 
     def twin_layer(self, **more) -> keras.Layer | None:
         if self.twin is None:
             return None
-        arguments = self.arguments if self.twin is SAME else self.twin
+        arguments = {
+            name: value.twin_layer(**more) if isinstance(value, Case) else value
+            for name, value in (self.arguments if self.twin is SAME else self.twin).items()
+        }
         return keras_twin(getattr(layers, self.name))(**arguments, **more)
+
+    def runnable(self, layer, **more) -> keras.Layer:
+        """The layer itself or, for a cell, one that runs it over the input."""
+        if not self.name.endswith("Cell"):
+            return layer
+        return keras.layers.RNN(layer, return_sequences=True, **more)
 
     def inputs(self, batch: int = 3):
         """Random inputs: an array, or the pair of an array and of different positions."""
@@ -55,13 +65,11 @@ class Case(NamedTuple):
         return f"{self.name}({arguments})"
 
 
-def _fresh(value, dtype):
+def _fresh(value, more):
     """The argument, a layer in it made anew: no two layers of the table share one."""
     if isinstance(value, list):
-        return [_fresh(entry, dtype) for entry in value]
-    if isinstance(value, keras.Layer):
-        return type(value).from_config({**value.get_config(), **dtype})
-    return value
+        return [_fresh(entry, {key: more[key] for key in more if key != "name"}) for entry in value]
+    return value.layer(**more) if isinstance(value, Case) else value
 
 
 def _lengths(rank):
@@ -163,10 +171,37 @@ def _normalizations():
     yield Case("BatchNormalization", {"center": False, "scale": False}, (5, 4))
 
 
+def _recurrences():
+    shape = (6, 4)
+    for name in ("SimpleRNN", "LSTM", "GRU"):
+        yield Case(f"{name}Cell", {"units": 3, "use_bias": name != "GRU"}, shape)
+        # Keras's other default, where there is one
+        more = {"reset_after": True} if name == "GRU" else {}
+        sequences = {"units": 3, "return_sequences": True, "use_bias": name != "LSTM", **more}
+        yield Case(name, sequences, shape)
+        yield Case(name, {"units": 3, "go_backwards": True, "activation": "relu", **more}, shape)
+        yield Case(name, {"units": 3, "truncate": 2}, shape, twin=None)
+    before = {"units": 3, "reset_after": False}
+    yield Case("GRUCell", before, shape)
+    yield Case("GRU", {"units": 3}, shape, twin=before)
+    variant = {"units": 3, "forget_gate": "coupled", "output_gate": "delayed"}
+    yield Case("LSTMCell", variant, shape, twin=None)
+    yield Case("LSTM", {**variant, "return_sequences": True}, shape, twin=None)
+    yield Case("LSTM", {"units": 3, "forget_gate": "coupled"}, shape, twin=None)
+    for name, mode in (("SimpleRNN", "sum"), ("LSTM", "concat"), ("GRU", "ave")):
+        arguments = {"units": 3, "return_sequences": mode != "ave"}
+        twin = {**arguments, "reset_after": False} if name == "GRU" else SAME
+        inner = Case(name, arguments, shape, twin)
+        yield Case("Bidirectional", {"layer": inner, "merge_mode": mode}, shape)
+    inner = Case("LSTM", variant, shape)
+    yield Case("Bidirectional", {"layer": inner, "merge_mode": "mul"}, shape, twin=None)
+
+
 def _blocks():
-    branch = [layers.Conv2D(6, 3, strides=2, padding=1), layers.BatchNormalization()]
+    convolution = {"filters": 6, "kernel_size": 3, "strides": 2, "padding": 1}
+    branch = [Case("Conv2D", convolution, (7, 6, 4)), Case("BatchNormalization", {}, (4, 3, 6))]
     yield Case("Residual", {"branch": branch, "activation": "relu"}, (7, 6, 4), twin=None)
-    yield Case("Residual", {"branch": keras.layers.Dense(4, "tanh")}, (4,), twin=None)
+    yield Case("Residual", {"branch": Case("Dense", {"units": 4}, (4,))}, (4,), twin=None)
     yield Case("DenseBlock", {"layer_count": 2, "growth_rate": 3}, (5, 4, 2), twin=None)
     plain = {"layer_count": 1, "growth_rate": 2, "bottleneck": False}
     yield Case("DenseBlock", plain, (5, 4, 2), twin=None)
@@ -179,5 +214,6 @@ CASES = [
     *_spatially_separable_convolutions(),
     *_poolings(),
     *_normalizations(),
+    *_recurrences(),
     *_blocks(),
 ]

@@ -1,7 +1,5 @@
 """Recurrent cells: Keras's own, stepping by the maths of `ops.recurrent`."""
 
-from typing import ClassVar
-
 import keras
 from keras import ops
 
@@ -139,7 +137,6 @@ class LSTMCell(_Cell, keras.layers.LSTMCell):
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class GRUCell(_Cell, keras.layers.GRUCell):
     __doc__ = cell_documentation("GRU")
-    different_defaults: ClassVar = {"reset_after": False}
 
     @property
     def step(self):
