@@ -47,11 +47,13 @@ def import_torch():
     return torch
 
 
-def tensorflow_step(function: Callable, inputs, variables=()) -> Callable:
+def tensorflow_step(
+    function: Callable, inputs, variables=(), jit_compile: bool = False
+) -> Callable:
     """Returns forward and backward of the function as one graph: a train step without optimizer."""
     import tensorflow as tf
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False, jit_compile=jit_compile)
     def step(inputs, upstream):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
@@ -102,14 +104,20 @@ def row(name: str, step: Mapping[str, float], forward: Mapping[str, float]) -> d
     }
 
 
-def main(description: str, measure: Callable[[int], list[dict]]) -> None:
-    """Runs a benchmark from the command line: prints a table, and writes JSON when asked to."""
+def main(description: str, measure: Callable[..., list[dict]], choices=()) -> None:
+    """Runs a benchmark from the command line: prints a table, and writes JSON when asked to.
+
+    Where there are choices, `--only` picks some of them, and `measure` is told which.
+    """
     parser = argparse.ArgumentParser(description=description)
+    if choices:
+        parser.add_argument("--only", nargs="+", choices=choices, default=list(choices))
     parser.add_argument("--repeats", type=int, default=15, help="counted turns of each rival")
     parser.add_argument("--json", type=Path, help="file to write the rows to, with the machine")
     arguments = parser.parse_args()
     use_two_threads()
-    rows = measure(arguments.repeats)
+    chosen = [arguments.only] if choices else []
+    rows = measure(arguments.repeats, *chosen)
     _print_table(rows)
     if arguments.json:
         arguments.json.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=2))

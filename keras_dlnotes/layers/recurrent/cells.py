@@ -29,6 +29,14 @@ class _Cell(KeepsSignature):
         """The maths: a step of `ops.recurrent`."""
         raise NotImplementedError
 
+    def add_weight(self, *args, initializer=None, **kwargs):
+        def in_float32(shape, dtype=None):
+            return ops.cast(initializer(shape, dtype="float32"), dtype)
+
+        # an orthogonal matrix, for one, cannot be made in bfloat16
+        half = self.variable_dtype == "bfloat16"
+        return super().add_weight(*args, initializer=in_float32 if half else initializer, **kwargs)
+
     def call(self, inputs, states, training=False):
         step, bias = self.step, self._bias(inputs.dtype)
         before = tuple(states) if keras.tree.is_nested(states) else (states,)

@@ -99,9 +99,9 @@ _LAYER = """{name} over a sequence, with hand-derived back-propagation through t
     step that the mask skips leaves the states as they are; its output is that of the step before.
     `explain_path()` says which computation runs and why.
 
-    A new shape of input is compiled once on TensorFlow and JAX, which takes a second or two. Under
-    `compile(jit_compile="auto")`, Keras's default, TensorFlow runs parts of the batch side by side;
-    under `jit_compile=True` it cannot.
+    A new shape of input is compiled once on TensorFlow and JAX, which takes about a second. On
+    TensorFlow the layer compiles itself, in parts that run side by side; so Keras does not compile
+    a model with it once more, and says so under `compile(jit_compile=True)`.
 
     Args:{weights}
         activity_regularizer: as in Keras.

@@ -60,7 +60,8 @@ class _Recurrent(KeepsSignature):
         unknown = [name for name in self.cell.step.activations if not is_known(name)]
         if unknown:
             names = ", ".join(getattr(entry, "__name__", str(entry)) for entry in unknown)
-            return "the framework's gradient", f"no derivative of {names} is written out"
+            loop = "Keras's loop" if self.truncate is None else "the framework's gradient"
+            return loop, f"no derivative of {names} is written out"
         return "the hand-written gradient", f"no cuDNN because of {', '.join(obstacles)}"
 
     def _beyond_cudnn(self) -> list[str]:
@@ -80,7 +81,7 @@ class _Recurrent(KeepsSignature):
         return [name for name, is_asked in asked.items() if is_asked]
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        if self._way()[0] == "cuDNN":
+        if self._way()[0] in ("cuDNN", "Keras's loop"):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         cell = self.cell
         mask = mask[0] if isinstance(mask, list | tuple) else mask

@@ -143,7 +143,8 @@ def recurrence_backward(
             d_before = _select(live, d_before, d_after)
             da_t = ops.where(live, da_t, ops.zeros_like(da_t))
         if truncate is not None:
-            d_before = _cut_off(d_before, t, truncate, ops.zeros_like)
+            nothing = [ops.zeros_like(d) for d in d_before]
+            d_before = _select(_is_border(t, truncate), nothing, d_before)
         return (*d_before, write(da, t, da_t))
 
     *d_states, da = repeat(body, length, (*d_states, da))
@@ -165,21 +166,26 @@ def recurrence_plain(
     inputs = _named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
-    by_time = {
-        "t": ops.arange(length),
-        "a": ops.transpose(_input_products(inputs, step), (1, 0, 2)),
-    }
+    # one tensor for the scan, because TensorFlow's takes several of known length alone
+    by_step = [_input_products(inputs, step)]
     if inputs.mask is not None:
-        by_time["live"] = ops.transpose(inputs.mask)
+        by_step.append(ops.cast(inputs.mask[..., None], by_step[0].dtype))
+    if truncate is not None:
+        border = ops.cast(_is_border(ops.arange(length), truncate), by_step[0].dtype)
+        by_step.append(ops.zeros_like(by_step[0][..., :1]) + border[None, :, None])
+    width = step.blocks * units
 
     def body(before, now):
+        a, flags = now[:, :width], now[:, width:]
         if truncate is not None:
-            before = _cut_off(before, now["t"], truncate, ops.stop_gradient)
-        states, _ = step.forward(now["a"], before, recurrent)
+            cut_off = [ops.stop_gradient(state) for state in before]
+            before = _select(flags[:, -1:] > 0, cut_off, before)
+        states, _ = step.forward(a, before, recurrent)
         if inputs.mask is not None:
-            states = _select(now["live"][:, None], states, before)
+            states = _select(flags[:, :1] > 0, states, before)
         return list(states), list(states)  # one structure for both, as TensorFlow asks
 
+    by_time = ops.transpose(ops.concatenate(by_step, axis=-1), (1, 0, 2))
     states, histories = ops.scan(body, list(inputs.states), by_time)
     outputs = ops.transpose(histories[0], (1, 0, 2)) if return_sequences else states[0]
     return (_shown(outputs, inputs.mask, return_sequences, zero_output_for_mask), *states)
@@ -220,10 +226,9 @@ def _select(condition, left, right):
     return [ops.where(condition, *pair) for pair in zip(left, right, strict=True)]
 
 
-def _cut_off(states, t, truncate, replace):
-    """The states, replaced where step t is the first of a block; no block borders on step 0."""
-    border = ops.logical_and(t > 0, t % truncate == 0)
-    return [ops.where(border, replace(state), state) for state in states]
+def _is_border(t, truncate):
+    """Whether step t is the first of a block; step 0 borders on no block."""
+    return ops.logical_and(t > 0, t % truncate == 0)
 
 
 def _shown(outputs, mask, return_sequences, zero_output_for_mask):
