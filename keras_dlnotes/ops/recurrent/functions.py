@@ -48,7 +48,7 @@ simple_rnn.__doc__ = f"""Returns the hidden states of a simple recurrent network
 
     h_t = φ(x_t W + h_{{t−1}} U + b)
 
-    The gradient is the notes' back-propagation through time, which saves 2 numbers a unit, step and
+    The gradient is the notes' back-propagation through time, which saves 1 number a unit, step and
     row of the batch (see `ops.recurrent.simple_step`).{_COST}
 
     Args:

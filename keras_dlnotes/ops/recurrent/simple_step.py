@@ -21,7 +21,7 @@ class SimpleStep:
     activation: Any = "tanh"
 
     blocks = 1
-    saved = 1
+    saved = 0
     states = 1
     biases = ()
 
@@ -41,10 +41,10 @@ class SimpleStep:
     def forward(self, a, states, recurrent):
         (hidden,) = states
         hidden = activate(self.activation, a + recurrent.product(hidden))
-        return (hidden,), (hidden,)
+        return (hidden,), ()
 
     def factors(self, saved, before, after):
-        (hidden,) = saved
+        (hidden,) = after
         return (derivative(self.activation, hidden),)
 
     def backward(self, d_states, da_factor, factors, recurrent):

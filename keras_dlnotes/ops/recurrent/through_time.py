@@ -83,26 +83,28 @@ def recurrence_forward(
     recurrent = _recurrent(inputs, step)
     products = _input_products(inputs, step)
     in_place = step.saved == step.blocks
-    gates = products if in_place else _room(inputs.sequence, length, step.saved * units)
+    gates = []  # one buffer, or none where the states are all that the way back needs
+    if step.saved:
+        gates = [products if in_place else _room(inputs.sequence, length, step.saved * units)]
     histories = [write(_room(state, length + 1, units), 0, state) for state in inputs.states]
 
     def body(t, *variables):
         before, gates, histories = _divided(variables, step)
-        a = (gates if in_place else products)[:, t]
+        a = (gates[0] if in_place else products)[:, t]
         states, saved = step.forward(a, before, recurrent)
         if inputs.mask is not None:
             states = _select(inputs.mask[:, t, None], states, before)
-        gates = write(gates, t, ops.concatenate(saved, axis=-1))
+        gates = [write(buffer, t, ops.concatenate(saved, axis=-1)) for buffer in gates]
         histories = [
             write(*entry) for entry in zip(histories, [t + 1] * len(states), states, strict=True)
         ]
-        return (*states, gates, *histories)
+        return (*states, *gates, *histories)
 
-    variables = repeat(body, length, (*inputs.states, gates, *histories))
+    variables = repeat(body, length, (*inputs.states, *gates, *histories))
     states, gates, histories = _divided(variables, step)
     outputs = histories[0][:, 1:] if return_sequences else states[0]
     outputs = _shown(outputs, inputs.mask, return_sequences, zero_output_for_mask)
-    return (outputs, *states), (gates, *histories)
+    return (outputs, *states), (*gates, *histories)
 
 
 def recurrence_backward(
@@ -121,8 +123,8 @@ def recurrence_backward(
     inputs = _named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
-    gates, *histories = residuals
-    saved = ops.split(gates, step.saved, axis=-1)
+    _, gates, histories = _divided((*inputs.states, *residuals), step)
+    saved = ops.split(gates[0], step.saved, axis=-1) if gates else ()
     before, after = ([h[:, :-1] for h in histories], [h[:, 1:] for h in histories])
     da, *factors = step.factors(saved, before, after)
     from_outputs, *d_states = upstream
@@ -218,8 +220,9 @@ def _room(like, length, width):
 
 
 def _divided(variables, step):
-    states, gates = variables[: step.states], variables[step.states]
-    return states, gates, variables[step.states + 1 :]
+    """(states, the buffer of gates or none, one buffer for the states by time for each state)."""
+    count = step.states
+    return variables[:count], variables[count:-count], variables[-count:]
 
 
 def _select(condition, left, right):
