@@ -1,4 +1,4 @@
-"""What `keras.Model.fit` lacks: run folders, and runs that survive any interruption."""
+"""What `keras.Model.fit` lacks: runs that survive any interruption, and endless streams."""
 
 from keras_dlnotes.training.batches import ShuffledBatches
 from keras_dlnotes.training.checkpoints import RunState
@@ -7,6 +7,7 @@ from keras_dlnotes.training.fit import fit_resumable, run_state
 from keras_dlnotes.training.run_folder import RunFolder, RunFolderError
 from keras_dlnotes.training.separation import Separation, separate_convolutions
 from keras_dlnotes.training.statistics import RecomputeStatistics, recompute_statistics
+from keras_dlnotes.training.truncated import fit_truncated
 
 __all__ = [
     "RecomputeStatistics",
@@ -17,6 +18,7 @@ __all__ = [
     "ShuffledBatches",
     "atomic_path",
     "fit_resumable",
+    "fit_truncated",
     "recompute_statistics",
     "run_state",
     "separate_convolutions",
