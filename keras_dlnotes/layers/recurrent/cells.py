@@ -6,12 +6,14 @@ from keras import ops
 from keras_dlnotes.checks import choice, integer, probability
 from keras_dlnotes.layers.recurrent.documentation import cell_documentation
 from keras_dlnotes.layers.signature import KeepsSignature
-from keras_dlnotes.ops.recurrent.activations import identified
-from keras_dlnotes.ops.recurrent.functions import FORGET_GATES, OUTPUT_GATES
-from keras_dlnotes.ops.recurrent.gru_step import ResetAfterGRUStep, ResetBeforeGRUStep
 from keras_dlnotes.ops.recurrent.kernel import Kernel
-from keras_dlnotes.ops.recurrent.lstm_step import LSTMStep
-from keras_dlnotes.ops.recurrent.simple_step import SimpleStep
+from keras_dlnotes.ops.recurrent.steps import (
+    FORGET_GATES,
+    OUTPUT_GATES,
+    gru_step,
+    lstm_step,
+    simple_step,
+)
 
 
 class _Cell(KeepsSignature):
@@ -78,7 +80,7 @@ class SimpleRNNCell(_Cell, keras.layers.SimpleRNNCell):
 
     @property
     def step(self):
-        return SimpleStep(identified(self.activation))
+        return simple_step(self.activation)
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
@@ -95,11 +97,8 @@ class LSTMCell(_Cell, keras.layers.LSTMCell):
 
     @property
     def step(self):
-        return LSTMStep(
-            identified(self.activation),
-            identified(self.recurrent_activation),
-            self.forget_gate,
-            self.output_gate,
+        return lstm_step(
+            self.activation, self.recurrent_activation, self.forget_gate, self.output_gate
         )
 
     def build(self, input_shape):
@@ -148,5 +147,4 @@ class GRUCell(_Cell, keras.layers.GRUCell):
 
     @property
     def step(self):
-        kind = ResetAfterGRUStep if self.reset_after else ResetBeforeGRUStep
-        return kind(identified(self.activation), identified(self.recurrent_activation))
+        return gru_step(self.activation, self.recurrent_activation, self.reset_after)

@@ -5,5 +5,6 @@
 """
 
 from keras_dlnotes.ops.recurrent.functions import gru, lstm, simple_rnn
+from keras_dlnotes.ops.recurrent.gradient_flow import gradient_flow
 
-__all__ = ["gru", "lstm", "simple_rnn"]
+__all__ = ["gradient_flow", "gru", "lstm", "simple_rnn"]

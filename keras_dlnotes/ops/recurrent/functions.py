@@ -2,16 +2,10 @@
 
 from keras import ops
 
-from keras_dlnotes.checks import choice
-from keras_dlnotes.ops.recurrent.activations import identified, is_known
+from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
-from keras_dlnotes.ops.recurrent.gru_step import ResetAfterGRUStep, ResetBeforeGRUStep
-from keras_dlnotes.ops.recurrent.lstm_step import LSTMStep
-from keras_dlnotes.ops.recurrent.simple_step import SimpleStep
+from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 from keras_dlnotes.ops.recurrent.through_time import recurrence
-
-FORGET_GATES = ("separate", "coupled")
-OUTPUT_GATES = ("current", "delayed")
 
 _SHARED_ARGUMENTS = """
         initial_state: the states before the first step, each (batch, units); None for zeros.
@@ -40,7 +34,7 @@ def simple_rnn(
     activation="tanh",
     **settings,
 ):
-    step = SimpleStep(identified(activation))
+    step = simple_step(activation)
     return run(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask, **settings)
 
 
@@ -89,12 +83,7 @@ def lstm(
     output_gate="current",
     **settings,
 ):
-    step = LSTMStep(
-        identified(activation),
-        identified(recurrent_activation),
-        choice("forget_gate", forget_gate, FORGET_GATES),
-        choice("output_gate", output_gate, OUTPUT_GATES),
-    )
+    step = lstm_step(activation, recurrent_activation, forget_gate, output_gate)
     return run(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask, **settings)
 
 
@@ -154,9 +143,7 @@ def gru(
     reset_after=False,
     **settings,
 ):
-    step = (ResetAfterGRUStep if reset_after else ResetBeforeGRUStep)(
-        identified(activation), identified(recurrent_activation)
-    )
+    step = gru_step(activation, recurrent_activation, reset_after)
     return run(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask, **settings)
 
 

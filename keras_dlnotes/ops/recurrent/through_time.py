@@ -55,14 +55,20 @@ def recurrence(inputs: Inputs, step, plain=False, training=True, **settings) -> 
             whether the output of a skipped step is 0 and not that of the step before; `truncate`,
             the length τ of blocks whose borders no gradient crosses, or None.
     """
+    tensors, settings = flat(inputs, step, settings)
+    if plain:
+        return _recurrence.plain(*tensors, **settings)
+    return _recurrence(*tensors, training=training, **settings)
+
+
+def flat(inputs: Inputs, step, settings) -> tuple[tuple, dict]:
+    """The tensors that there are, and all that the functions below must know besides."""
     given = tuple(name for name in _OPTIONAL if getattr(inputs, name) is not None)
     optional = [getattr(inputs, name) for name in given]
     weights = inputs.kernel, inputs.recurrent_kernel, inputs.bias
     tensors = (inputs.sequence, *inputs.states, *optional, *weights)
-    settings = {**settings, "step": step, "given": given, "units": inputs.recurrent_kernel.shape[0]}
-    if plain:
-        return _recurrence.plain(*tensors, **settings)
-    return _recurrence(*tensors, training=training, **settings)
+    units = inputs.recurrent_kernel.shape[0]
+    return tensors, {**settings, "step": step, "given": given, "units": units}
 
 
 def _named(tensors, step, given) -> Inputs:
@@ -118,8 +124,9 @@ def recurrence_backward(
     return_sequences,
     zero_output_for_mask,
     truncate,
+    of_hidden=False,
 ):
-    """∂E/∂x, ∂E/∂h₀ …, None for each mask, ∂E/∂W, ∂E/∂U, ∂E/∂b."""
+    """∂E/∂x, ∂E/∂h₀ …, None for each mask, ∂E/∂W, ∂E/∂U, ∂E/∂b; or, if `of_hidden`, all ∂E/∂h_t."""
     inputs = _named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
@@ -132,11 +139,14 @@ def recurrence_backward(
     if not return_sequences:
         d_states[0] = d_states[0] + from_outputs
 
+    d_hidden = [_room(inputs.sequence, length, units)] if of_hidden else []
+
     def body(index, *variables):
-        *d_after, da = variables
+        d_after, (da, *d_hidden) = list(variables[: step.states]), variables[step.states :]
         t = length - 1 - index
         if return_sequences:
             d_after[0] = d_after[0] + from_outputs[:, t]
+        d_hidden = [write(buffer, t, d_after[0]) for buffer in d_hidden]
         da_t, d_before = step.backward(
             d_after, da[:, t], [factor[:, t] for factor in factors], recurrent
         )
@@ -147,9 +157,12 @@ def recurrence_backward(
         if truncate is not None:
             nothing = [ops.zeros_like(d) for d in d_before]
             d_before = _select(_is_border(t, truncate), nothing, d_before)
-        return (*d_before, write(da, t, da_t))
+        return (*d_before, write(da, t, da_t), *d_hidden)
 
-    *d_states, da = repeat(body, length, (*d_states, da))
+    variables = repeat(body, length, (*d_states, da, *d_hidden))
+    if of_hidden:
+        return variables[-1]
+    d_states, da = variables[: step.states], variables[step.states]
     kernel = _kernel(inputs)
     d_weights = step.gradients(before[0], saved, da, recurrent)
     return (

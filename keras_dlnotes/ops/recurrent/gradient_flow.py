@@ -1,0 +1,97 @@
+"""How much of the gradient reaches each time step: what vanishes, and what gates do about it."""
+
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, choice
+from keras_dlnotes.ops.recurrent.activations import is_known
+from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
+from keras_dlnotes.ops.recurrent.steps import STEPS
+from keras_dlnotes.ops.recurrent.through_time import (
+    flat,
+    recurrence_backward,
+    recurrence_forward,
+)
+from keras_dlnotes.ops.vjp import with_vjp
+
+
+def gradient_flow(
+    upstream,
+    inputs,
+    kernel,
+    recurrent_kernel,
+    bias=None,
+    initial_state=None,
+    mask=None,
+    *,
+    cell="lstm",
+    truncate=None,
+    zero_output_for_mask=False,
+    **settings,
+):
+    """Returns ‖∂L/∂h_t‖ for every row and step of a recurrence.
+
+    ∂L/∂h_t = ∂L/∂y_t + (∂h_{t+1}/∂h_t)ᵀ ∂L/∂h_{t+1}: what the output y_t = h_t asks for itself, and
+    what comes back through all later steps. In a simple network the factors W_hh ⊙ φ′ multiply and
+    the norm vanishes or explodes with the distance; gates carry it on.
+
+    Args:
+        upstream: ∂L/∂y, (batch, time, units); or (batch, units) where the last output alone counts.
+        inputs, kernel, recurrent_kernel, bias, initial_state, mask: as in `simple_rnn`, `lstm` and
+            `gru`.
+        cell: "simple", "lstm" or "gru".
+        truncate: length τ of the blocks whose borders no gradient crosses, or None.
+        zero_output_for_mask: whether the output of a skipped step is 0.
+        settings: the activations and forms of that op, such as `forget_gate` or `reset_after`.
+
+    Returns:
+        (batch, time), ‖∂L/∂h_t‖ in the Euclidean norm. It carries no gradient.
+
+    Raises:
+        ValueError: for a tensor whose shape does not fit, or a setting out of range.
+
+    Reference:
+        Lecture notes, "Vanishing/ exploding gradient problems".
+
+    Example: h_t = ½·h_{t−1}, so each step back halves the gradient.
+
+    >>> x, w, u = ops.zeros((1, 3, 1)), ops.zeros((1, 1)), ops.full((1, 1), 0.5)
+    >>> norms = gradient_flow(ops.ones((1, 1)), x, w, u, cell="simple", activation="linear")
+    >>> ops.convert_to_numpy(norms).tolist()
+    [[0.25, 0.5, 1.0]]
+    """
+    step = STEPS[choice("cell", cell, STEPS)](**settings)
+    unknown = [activation for activation in step.activations if not is_known(activation)]
+    if unknown:
+        raise argument_error("activation", "one whose derivative is written out", unknown[0])
+    tensors = prepared(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask)
+    upstream = ops.cast(ops.convert_to_tensor(upstream), tensors.sequence.dtype)
+    batch, time, units = *tensors.sequence.shape[:2], tensors.recurrent_kernel.shape[0]
+    if tuple(upstream.shape) not in ((batch, time, units), (batch, units)):
+        expected = f"of shape {(batch, time, units)} or {(batch, units)}"
+        raise argument_error("upstream", expected, tuple(upstream.shape))
+    settings = {
+        "truncate": checked_truncate(truncate),
+        "return_sequences": len(upstream.shape) == 3,
+        "zero_output_for_mask": bool(zero_output_for_mask),
+    }
+    tensors, settings = flat(tensors, step, settings)
+    return _gradient_flow(upstream, *tensors, training=False, **settings)
+
+
+def gradient_flow_forward(upstream, *tensors, step, **settings):
+    """The norms, by a pass forward and one back."""
+    states = tensors[1 : 1 + step.states]
+    _, residuals = recurrence_forward(*tensors, step=step, **settings)
+    nothing = [ops.zeros_like(state) for state in states]
+    d_hidden = recurrence_backward(
+        (upstream, *nothing), tensors, residuals, step=step, of_hidden=True, **settings
+    )
+    return ops.sqrt(ops.sum(ops.square(d_hidden), axis=-1)), ()
+
+
+def gradient_flow_backward(upstream, inputs, residuals, **settings):
+    """Nothing: the norms are for looking at."""
+    return (None,) * len(inputs)
+
+
+_gradient_flow = with_vjp(gradient_flow_forward, gradient_flow_backward)
