@@ -18,6 +18,13 @@ SAYS = {
     "segment_nuclei.py": ["threshold 0.757", "U-Net 0.8"],
     "spell_digits.py": ["exact match 0.9"],
     "write_text.py": ["bits a character", "τ = 0.7"],
+    "adding_problem.py": ["always 1   error 0.1", "below 0.01: GRU, LSTM\n"],
+    "minibatch_at_time_t.py": ["X_3 = [27, 17, 44, 26], a mini-batch of size 4", "agree: True"],
+    "selective_write_read_forget.py": [
+        "write bc             into 3   board [10.0, 3.0, 30.0]",
+        "a(bc + d) + ac = 76",
+    ],
+    "total_loss_term_by_term.py": ["term by term 0.122541, back-propagation through time 0.122541"],
     "padding_and_stride.py": [
         "'same'  centres its windows on the columns [1, 3, 5, 7]",
         "1       centres its windows on the columns [0, 2, 4, 6]",

@@ -9,6 +9,7 @@ from keras import ops
 from keras_dlnotes.checks import argument_error, choice
 from keras_dlnotes.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from keras_dlnotes.layers.recurrent.documentation import layer_documentation
+from keras_dlnotes.layers.recurrent.exporting import is_exporting
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate
@@ -57,6 +58,8 @@ class _Recurrent(KeepsSignature):
         if self.use_cudnn is True:
             found = ", ".join(obstacles)
             raise argument_error("use_cudnn", '"auto" or False here', True, f"There is {found}.")
+        if is_exporting():
+            return "Keras's loop", "an export runs where this package's compiled calls may not"
         unknown = [name for name in self.cell.step.activations if not is_known(name)]
         if unknown:
             names = ", ".join(getattr(entry, "__name__", str(entry)) for entry in unknown)
