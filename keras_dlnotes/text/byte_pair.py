@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
-from keras_dlnotes.text.checks import argument_error, unicode_text
+from keras_dlnotes.text.checks import argument_error, is_integer, unicode_text
 from keras_dlnotes.text.tokenizer import BYTES, Tokenizer
 
 
@@ -44,7 +44,7 @@ class BytePairTokenizer(Tokenizer):
     ):
         super().__init__(special_tokens)
         smallest = len(self.special_tokens) + len(BYTES)
-        if isinstance(vocabulary_size, bool) or not isinstance(vocabulary_size, int):
+        if not is_integer(vocabulary_size):
             raise argument_error("vocabulary_size", "an integer", vocabulary_size)
         if vocabulary_size < smallest:
             raise argument_error(
@@ -53,7 +53,7 @@ class BytePairTokenizer(Tokenizer):
                 vocabulary_size,
                 f"That is {len(self.special_tokens)} special tokens and 256 bytes.",
             )
-        self._unused_count = vocabulary_size - smallest
+        self._unused_count = int(vocabulary_size) - smallest
         self._merges: list[tuple[str, str]] | None = None
         self._encoder: Any = None
 

@@ -1,5 +1,6 @@
 """The wording of this part's errors: the package's own, which it does not import."""
 
+from numbers import Integral
 from typing import Any
 
 
@@ -10,6 +11,11 @@ def argument_error(name: str, expected: str, received: Any, hint: str = "") -> V
         shown = f"{shown[:200]}…"
     message = f"Argument `{name}` must be {expected}. Received: {name}={shown}"
     return ValueError(f"{message}. {hint}" if hint else message)
+
+
+def is_integer(value: Any) -> bool:
+    """Tells whether the value is an integer; a bool, which Python counts as one, is not."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def unicode_text(name: str, value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes.text.checks import argument_error
+from keras_dlnotes.text.checks import argument_error, is_integer
 
 
 def sequence_log_probability(
@@ -46,7 +46,7 @@ def sequence_log_probability(
     array = np.asarray(ids)
     if array.ndim not in (1, 2) or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
         raise argument_error("ids", "integers of shape (batch, time) or (time,)", ids)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    if not is_integer(batch_size) or batch_size < 1:
         raise argument_error("batch_size", "an integer ≥ 1", batch_size)
     rows = np.atleast_2d(array)
     scores = [

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.text.byte_pair import BytePairTokenizer
-from keras_dlnotes.text.checks import argument_error
+from keras_dlnotes.text.checks import argument_error, is_integer
 from keras_dlnotes.text.rules import RuleTokenizer
 from keras_dlnotes.text.tokenizer import Tokenizer
 
@@ -67,11 +67,13 @@ class Tokenization(keras.layers.Layer):
         self.tokenizer = tokenizer
         self.before = _known("before", before, tokenizer)
         self.after = _known("after", after, tokenizer)
-        self.output_length = output_length
         shortest = len(before) + len(after) + 1
-        is_integer = isinstance(output_length, int) and not isinstance(output_length, bool)
-        if output_length is not None and not (is_integer and output_length >= shortest):
-            raise argument_error("output_length", f"an integer ≥ {shortest} or None", output_length)
+        if output_length is not None:
+            if not is_integer(output_length) or output_length < shortest:
+                expected = f"an integer ≥ {shortest} or None"
+                raise argument_error("output_length", expected, output_length)
+            output_length = int(output_length)
+        self.output_length = output_length
 
     def __call__(self, inputs, *args, **kwargs):
         if isinstance(inputs, keras.KerasTensor):

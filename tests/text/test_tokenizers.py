@@ -219,6 +219,9 @@ class TestBytePairs:
             tokenizer = BytePairTokenizer(vocabulary_size=size).fit(CORPUS)
             assert tokenizer.vocabulary_size == len(tokenizer.vocabulary) == size
         assert tokenizer.decode([4999]) == ""
+        assert (
+            BytePairTokenizer(vocabulary_size=np.int64(300)).get_config()["vocabulary_size"] == 300
+        )
 
     def test_merges_stay_within_words(self):
         assert not any(" " in piece[1:] for piece in TOKENIZERS["byte pairs"].vocabulary[259:])
