@@ -104,6 +104,15 @@ def compiles_by_itself() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
+def has_gpu() -> bool:
+    """Tells whether the framework sees a GPU."""
+    if keras.backend.backend() == "torch":  # the one for which Keras lists no devices
+        import torch
+
+        return torch.cuda.is_available()
+    return bool(keras.distribution.list_devices("gpu"))
+
+
 def _join_tensorflow(forward, backward, plain, training, compiled, shared):
     import tensorflow as tf
 

@@ -14,7 +14,7 @@ from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate
 from keras_dlnotes.ops.recurrent.functions import run
-from keras_dlnotes.ops.vjp import compiles_by_itself
+from keras_dlnotes.ops.vjp import compiles_by_itself, has_gpu
 
 
 class _Recurrent(KeepsSignature):
@@ -51,7 +51,7 @@ class _Recurrent(KeepsSignature):
         obstacles = self._beyond_cudnn()
         if not self.use_cudnn:
             obstacles.append("use_cudnn=False")
-        if not keras.distribution.list_devices("gpu"):
+        if not has_gpu():
             obstacles.append("no GPU")
         if not obstacles:
             return "cuDNN", "a GPU and settings that cuDNN knows"
