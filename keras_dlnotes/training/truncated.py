@@ -59,7 +59,7 @@ def fit_truncated(
         ValueError: for an argument out of range, a model without recurrent layers or with one that
             runs backward, a stream whose arrays do not fit, and one that can be read only once but
             is asked for several epochs.
-        RuntimeError: on the JAX backend, where Keras drops carried states.
+        RuntimeError: on another backend than TensorFlow.
 
     Reference:
         Lecture notes, "Solution: Truncated BPTT".
@@ -80,10 +80,8 @@ def fit_truncated(
     window = integer("window", window, minimum=1)
     epochs = integer("epochs", epochs, minimum=1)
     initial_epoch = integer("initial_epoch", initial_epoch)
-    if keras.backend.backend() == "jax":
-        raise RuntimeError(
-            "fit_truncated carries states that Keras drops on JAX: use another backend"
-        )
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError("fit_truncated carries states on the TensorFlow backend alone")
     if not model.built or not getattr(model, "compiled", False):
         raise argument_error("model", "built and compiled", model.name)
     recurrent_layers(model)

@@ -35,8 +35,8 @@ class _Cell(KeepsSignature):
         def in_float32(shape, dtype=None):
             return ops.cast(initializer(shape, dtype="float32"), dtype)
 
-        # an orthogonal matrix, for one, cannot be made in bfloat16
-        half = self.variable_dtype == "bfloat16"
+        # an orthogonal matrix, for one, cannot be made in half precision everywhere
+        half = self.variable_dtype in ("bfloat16", "float16")
         return super().add_weight(*args, initializer=in_float32 if half else initializer, **kwargs)
 
     def call(self, inputs, states, training=False):
@@ -65,7 +65,8 @@ class _Cell(KeepsSignature):
 
     def get_initial_state(self, batch_size=None):
         zeros = ops.zeros((batch_size, self.units), self.compute_dtype)
-        return list(self.step.initial_states(zeros, self._bias(self.compute_dtype)))
+        first = self.step.initial_states(zeros, self._bias(self.compute_dtype))
+        return [ops.copy(state) for state in first]  # on PyTorch, variables would share a tensor
 
     def _bias(self, dtype):
         bias = getattr(self, "bias", None)  # there is none before the cell is built
