@@ -61,8 +61,12 @@ class Case(NamedTuple):
         return [values, np.moveaxis(positions, 1, -1).astype("int32")]
 
     def __str__(self) -> str:
-        arguments = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        arguments = ", ".join(f"{name}={_shown(value)}" for name, value in self.arguments.items())
         return f"{self.name}({arguments})"
+
+
+def _shown(value) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
 def _fresh(value, more):

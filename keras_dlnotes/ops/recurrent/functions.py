@@ -19,8 +19,7 @@ _SHARED_ARGUMENTS = """
         training: whether a gradient will be asked for; False saves nothing for it."""
 _COST = """
     Time is linear in the number of steps. A new shape is compiled once on TensorFlow and JAX, which
-    takes a second or two; lengths that TensorFlow does not know beforehand are rounded up, so that
-    few of them are new."""
+    takes a second or two: pad sequences of many lengths to a few."""
 
 
 def simple_rnn(
