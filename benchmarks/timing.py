@@ -135,6 +135,17 @@ def _print_table(rows: list[dict]) -> None:
     Console(width=140).print(table)
 
 
+def _processor_information() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
+
+
+def _processor() -> str:
+    lines = _processor_information().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 def _machine() -> dict:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -145,7 +156,10 @@ def _machine() -> dict:
         except PackageNotFoundError:
             versions[package] = None
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
+        # TensorFlow takes oneDNN's kernels where the processor has these instructions, or when told
+        "avx512_vnni": "avx512_vnni" in _processor_information(),
+        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "not set"),
         "cores": os.cpu_count(),
         "threads": THREADS,
         "python": platform.python_version(),
