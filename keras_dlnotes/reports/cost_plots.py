@@ -134,7 +134,9 @@ def plot_receptive_fields(
     if image is not None:
         picture = as_images("image", np.asarray(image)[None])[0]
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0), alpha=0.6)
-    axes.add_patch(Rectangle((0, 0), width, height, fill=False, edgecolor=MUTED, linestyle=":"))
+    # above the frames, one of which may be as large
+    input_frame = {"fill": False, "edgecolor": INK, "linestyle": ":", "linewidth": 1.6, "zorder": 3}
+    axes.add_patch(Rectangle((0, 0), width, height, **input_frame))
     for number, (name, size) in enumerate(fields):
         opacity = 0.35 + 0.65 * (number + 1) / len(fields)
         across = width if size[-1] is None else size[-1]
