@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SAYS = {
     "compress_digits.py": ["PCA 0.026", "dense 0.0", "convolutional 0.01"],
     "deep_networks.py": ["weights, test accuracy 0.9"],
