@@ -22,21 +22,24 @@ DASHES = ("solid", (0, (4, 1.5)), (0, (1, 1.5)))
 
 
 def plot_runs(
-    histories: Mapping[str, Mapping[str, Sequence[float]]], metric: str = "val_loss"
+    histories: Mapping[str, Mapping[str, Sequence[float]]],
+    metric: str = "val_loss",
+    direction: str | None = None,
 ) -> Figure:
     """Plots one metric of several runs by epoch, a line for each run, its best epoch marked.
 
     Args:
         histories: By the name of the run its history, a list of one number an epoch for each
             metric; runs may differ in length. A NaN leaves a hole.
-        metric: The metric to show. The best epoch is that of the lowest value of a loss or an
-            error, of the highest of anything else.
+        metric: The metric to show.
+        direction: "min" where the lowest value is the best, "max" where the highest is. By default
+            it is the lowest of a loss or an error, the highest of anything else.
 
     Returns:
         A figure with one panel.
 
     Raises:
-        ValueError: If there is no run, or one lacks the metric.
+        ValueError: If there is no run, one lacks the metric, or the direction is another.
 
     >>> runs = {"small": {"val_loss": [0.9, 0.7, 0.8]}, "large": {"val_loss": [0.8, 0.5]}}
     >>> [line.get_label() for line in plot_runs(runs).axes[0].get_lines()[::2]]
@@ -45,6 +48,8 @@ def plot_runs(
     if not isinstance(histories, Mapping) or not histories:
         expected = "a non-empty mapping of names to histories"
         raise argument_error("histories", expected, f"histories={histories!r}")
+    if direction not in (None, "min", "max"):
+        raise argument_error("direction", '"min", "max" or None', f"direction={direction!r}")
     figure = new_figure(WIDTH, 3.6)
     axes = figure.subplots()
     style_axes(axes)
@@ -60,7 +65,7 @@ def plot_runs(
         dashes = DASHES[number // 3 % len(DASHES)]
         [line] = axes.plot(epochs, curve, color=colour, linestyle=dashes, linewidth=1.8, label=name)
         if not np.isnan(curve).all():
-            best = _best(metric, curve)
+            best = _best(metric, curve, direction)
             axes.plot(best + 1, curve[best], "o", color=colour, markersize=5, label="_best")
             line.set_label(f"{name}: {curve[best]:.4g} at epoch {best + 1}")
     axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
@@ -68,6 +73,7 @@ def plot_runs(
     return figure
 
 
-def _best(metric: str, curve: np.ndarray) -> int:
+def _best(metric: str, curve: np.ndarray, direction: str | None) -> int:
     is_error = any(word in metric for word in ("loss", "error", "perplexity"))
-    return int(np.nanargmin(curve) if is_error else np.nanargmax(curve))
+    is_lowest = is_error if direction is None else direction == "min"
+    return int(np.nanargmin(curve) if is_lowest else np.nanargmax(curve))

@@ -33,6 +33,13 @@ def test_the_best_of_a_score_is_the_highest():
     ]
 
 
+def test_the_direction_can_be_told():
+    assert list(lines(plot_runs(RUNS, "val_accuracy", direction="min"))) == [
+        "small: 0.5 at epoch 1",
+        "large: 0.6 at epoch 1",
+    ]
+
+
 def test_many_runs_differ_in_colour_or_dashes():
     runs = {str(number): {"loss": [1.0, 0.5]} for number in range(6)}
     drawn = lines(plot_runs(runs, "loss")).values()
@@ -50,3 +57,5 @@ def test_bad_runs_are_refused():
         ValueError, match="`metric` must be one of the metrics of run 'small': val_l"
     ):
         plot_runs(RUNS, "loss")
+    with pytest.raises(ValueError, match='`direction` must be "min", "max" or None'):
+        plot_runs(RUNS, direction="up")
