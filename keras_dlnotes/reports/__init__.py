@@ -14,6 +14,7 @@ from keras_dlnotes.reports.fields import ReceptiveField
 from keras_dlnotes.reports.gradient_callback import GradientFlow
 from keras_dlnotes.reports.gradient_flow import gradient_flow
 from keras_dlnotes.reports.gradient_plot import plot_gradient_flow
+from keras_dlnotes.reports.importance import hyperparameter_importance
 from keras_dlnotes.reports.latent import latent_grid, plot_latent_grid, plot_latent_map
 from keras_dlnotes.reports.learning_curves import plot_learning_curves
 from keras_dlnotes.reports.learning_runs import plot_runs
@@ -21,6 +22,12 @@ from keras_dlnotes.reports.page import Page
 from keras_dlnotes.reports.receptive_field import MisalignedBranchesWarning, receptive_field
 from keras_dlnotes.reports.rules import Window, rule
 from keras_dlnotes.reports.savings import savings
+from keras_dlnotes.reports.search_page import search_page
+from keras_dlnotes.reports.search_plots import (
+    plot_importance,
+    plot_parallel_coordinates,
+    plot_search_progress,
+)
 from keras_dlnotes.reports.summary import summarize
 
 __all__ = [
@@ -35,6 +42,7 @@ __all__ = [
     "feature_maps",
     "first_kernel",
     "gradient_flow",
+    "hyperparameter_importance",
     "latent_grid",
     "occlusion_map",
     "plot_attention_map",
@@ -42,15 +50,19 @@ __all__ = [
     "plot_costs",
     "plot_feature_maps",
     "plot_gradient_flow",
+    "plot_importance",
     "plot_kernels",
     "plot_latent_grid",
     "plot_latent_map",
     "plot_learning_curves",
     "plot_mistakes",
+    "plot_parallel_coordinates",
     "plot_receptive_fields",
     "plot_runs",
+    "plot_search_progress",
     "receptive_field",
     "rule",
     "savings",
+    "search_page",
     "summarize",
 ]

@@ -4,9 +4,10 @@ import shutil
 
 import keras
 import numpy as np
+import pandas
 import pytest
 
-from keras_dlnotes.reports import Page, plot_kernels, summarize
+from keras_dlnotes.reports import Page, plot_kernels, search_page, summarize
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -169,3 +170,41 @@ def test_the_page_of_a_model_opens_sorts_and_fits(browser, model_report, scheme,
     page.close()
     assert messages == []
     assert [url for url in requests if not url.startswith("data:")] == [model_report]
+
+
+@pytest.fixture(scope="module")
+def search_report(tmp_path_factory) -> str:
+    rows = [
+        {"trial": f"{trial:02}", "status": "COMPLETED", "execution": 0, "epoch": epoch}
+        | {"val_loss": trial + 1 / epoch, "a_long_name_of_a_rate": 10.0 ** (-trial / 2)}
+        | {"cell": ("gru", "lstm", "simple")[trial % 3], "units": 8 * (trial % 5 + 1)}
+        for trial in range(12)
+        for epoch in (1, 2, 3)
+    ]
+    rows.append({"trial": "12", "status": "FAILED", "cell": "gru", "units": 8})
+    path = tmp_path_factory.mktemp("search") / "report.html"
+    search_page(pandas.DataFrame(rows), "val_loss").write(path)
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_page_of_a_search_opens_sorts_and_fits(browser, search_report, scheme, width):
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    messages, requests = [], []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(search_report)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    images = page.locator("figure img").all()
+    assert len(images) == 4
+    for image in images:
+        assert image.evaluate("image => image.complete && image.naturalWidth") > 0
+    assert column(page, 1)[0] == "00"
+    assert column(page, 4)[-1] == "FAILED"
+    page.get_by_role("columnheader", name="trial").get_by_role("button").click()
+    assert column(page, 1) == [f"{trial:02}" for trial in range(13)]
+    page.close()
+    assert messages == []
+    assert [url for url in requests if not url.startswith("data:")] == [search_report]
