@@ -13,11 +13,11 @@ from keras_dlnotes import reports
 L = keras.layers
 
 # Multiply-adds, published as
-#   VGG-16, Inception v3, DenseNet-121, MobileNet v2, EfficientNet-B0: torchvision.models, column
-#     "GFLOPS", which its weights' `_ops` have with more digits (15.47, 5.713, 2.834, 0.301, 0.386);
+#   VGG-16, Inception v3, DenseNet-121, MobileNet v2, EfficientNet-B0: torchvision.models, `_ops` of
+#     the metadata of the weights, in billions (15.47, 5.713, 2.834, 0.301, 0.386);
 #   ResNet-50, with strides in the 1×1 convolutions as in Keras: Hu et al., "Squeeze-and-Excitation
-#     Networks", 2018, table 2 (3.86);
-#   MobileNet v1: Howard et al., "MobileNets", 2017, table 8 (569 million).
+#     Networks", arXiv 1709.01507, section 4 and table 2 (3.86 billion; VGG-16 there has 15.47);
+#   MobileNet v1: Howard et al., "MobileNets", arXiv 1704.04861, table 6 (569 million).
 PUBLISHED = {
     "VGG16": 15.47e9,
     "ResNet50": 3.86e9,
