@@ -2,13 +2,21 @@
 
 from keras_dlnotes.tasks.fit import STRATEGIES, FitResult, check_strategy, fit
 from keras_dlnotes.tasks.table import TASKS, get, names
-from keras_dlnotes.tasks.task import Baseline, Picture, Splits, Task, UnsuitableDataError
+from keras_dlnotes.tasks.task import (
+    Baseline,
+    Outcome,
+    Picture,
+    Splits,
+    Task,
+    UnsuitableDataError,
+)
 
 __all__ = [
     "STRATEGIES",
     "TASKS",
     "Baseline",
     "FitResult",
+    "Outcome",
     "Picture",
     "Splits",
     "Task",

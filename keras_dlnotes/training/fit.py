@@ -1,5 +1,6 @@
 """`fit` that writes a run folder and survives any interruption."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -27,6 +28,7 @@ def fit_resumable(
     seed: int,
     patience: int,
     monitor: str = "val_loss",
+    batches: Callable[[tuple[Any, ...], int, int], keras.utils.PyDataset] = ShuffledBatches,
     verbose: str | int = "auto",
 ) -> RunState:
     """Trains a compiled model in a run folder, from its last finished epoch where there is one.
@@ -48,6 +50,8 @@ def fit_resumable(
         seed: of the order of the examples.
         patience: epochs without improvement after which training stops.
         monitor: the logged value that should improve.
+        batches: (training, batch size, seed) → the batches of an epoch, which depend on nothing but
+            its arguments and the attribute `epoch`, set when an epoch begins.
         verbose: as in `keras.Model.fit`.
 
     Returns:
@@ -65,14 +69,14 @@ def fit_resumable(
             f"The run in {folder.path} has finished {state.epoch} epochs, which is more than "
             f"epochs={epochs}."
         )
-    batches = ShuffledBatches(training, batch_size, seed)
+    batches_of_epoch = batches(training, batch_size, seed)
     early_stopping = EarlyStopping(monitor, patience=patience, restore_best_weights=True)
     if state.epoch:
         early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))
     folder.begin()
     folder.remove_results()
     model.fit(
-        batches,
+        batches_of_epoch,
         shuffle=False,  # of the batches themselves, by a state that nobody saves
         validation_data=validation,
         validation_batch_size=batch_size,
@@ -81,7 +85,7 @@ def fit_resumable(
         verbose=verbose,
         callbacks=[
             keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
+                on_epoch_begin=lambda epoch, logs: setattr(batches_of_epoch, "epoch", epoch)
             ),
             keras.callbacks.TerminateOnNaN(raise_error=True),
             early_stopping,

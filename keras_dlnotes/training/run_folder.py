@@ -15,6 +15,7 @@ SETTINGS = "run.json"
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
+RIVALS = "rivals"
 HISTORY = "history.csv"
 MODEL = "model.keras"
 METRICS = "metrics.json"
@@ -171,7 +172,7 @@ class RunFolder:
         """Removes what a run writes, by name; the settings stay until new ones take their place."""
         self.remove_results()
         (self.path / HISTORY).unlink(missing_ok=True)
-        for name in (LOGS, CHECKPOINTS):
+        for name in (LOGS, CHECKPOINTS, RIVALS):
             entry = self.path / name
             if entry.is_symlink():
                 entry.unlink()
