@@ -14,6 +14,7 @@ from keras_dlnotes.reports.fields import ReceptiveField
 from keras_dlnotes.reports.gradient_callback import GradientFlow
 from keras_dlnotes.reports.gradient_flow import gradient_flow
 from keras_dlnotes.reports.gradient_plot import plot_gradient_flow
+from keras_dlnotes.reports.image_rows import plot_image_rows
 from keras_dlnotes.reports.importance import hyperparameter_importance
 from keras_dlnotes.reports.latent import latent_grid, plot_latent_grid, plot_latent_map
 from keras_dlnotes.reports.learning_curves import plot_learning_curves
@@ -28,6 +29,7 @@ from keras_dlnotes.reports.search_plots import (
     plot_parallel_coordinates,
     plot_search_progress,
 )
+from keras_dlnotes.reports.segmentation import plot_overlays
 from keras_dlnotes.reports.summary import summarize
 
 __all__ = [
@@ -50,12 +52,14 @@ __all__ = [
     "plot_costs",
     "plot_feature_maps",
     "plot_gradient_flow",
+    "plot_image_rows",
     "plot_importance",
     "plot_kernels",
     "plot_latent_grid",
     "plot_latent_map",
     "plot_learning_curves",
     "plot_mistakes",
+    "plot_overlays",
     "plot_parallel_coordinates",
     "plot_receptive_fields",
     "plot_runs",
