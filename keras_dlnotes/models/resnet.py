@@ -16,6 +16,8 @@ def resnet(
     blocks: Sequence[int] = (2, 2, 2),
     residual: bool = True,
     classifier_activation: str | Callable | None = "softmax",
+    batch_norm: bool = True,
+    kernel_initializer: str | Callable = "he_normal",
     preprocessing: Sequence[keras.layers.Layer] = (),
     name: str = "resnet",
 ) -> keras.Model:
@@ -32,6 +34,8 @@ def resnet(
         blocks: number of blocks of each stage.
         residual: whether x is added; without it, this is the plain network to compare with.
         classifier_activation: of the last layer; None for logits.
+        batch_norm: whether each convolution is followed by a batch normalization, and has no bias.
+        kernel_initializer: of every 3×3 convolution.
         preprocessing: layers that the images go through first.
         name: of the model.
 
@@ -61,41 +65,51 @@ def resnet(
 
     inputs = keras.Input(input_shape)
     outputs = preprocessed(inputs, preprocessing)
-    outputs = _convolution(outputs, filters[0], 1, "stem")
+    outputs = _convolution(outputs, filters[0], 1, batch_norm, kernel_initializer, "stem")
     outputs = keras.layers.Activation("relu", name="stem_relu")(outputs)
     for stage, (count, depth) in enumerate(zip(filters, blocks, strict=True), start=1):
         for block in range(1, depth + 1):
             strides = 2 if stage > 1 and block == 1 else 1
-            outputs = _block(outputs, count, strides, residual, f"stage{stage}_block{block}")
+            outputs = _block(
+                outputs,
+                count,
+                strides,
+                residual,
+                batch_norm,
+                kernel_initializer,
+                f"stage{stage}_block{block}",
+            )
     outputs = keras.layers.GlobalAveragePooling2D(name="average")(outputs)
     outputs = keras.layers.Dense(classes, classifier_activation, name="predictions")(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 
-def _block(inputs, filters: int, strides: int, residual: bool, name: str):
-    outputs = _convolution(inputs, filters, strides, f"{name}_1")
+def _block(inputs, filters, strides, residual, batch_norm, kernel_initializer, name):
+    options = batch_norm, kernel_initializer
+    outputs = _convolution(inputs, filters, strides, *options, f"{name}_1")
     outputs = keras.layers.Activation("relu", name=f"{name}_1_relu")(outputs)
-    outputs = _convolution(outputs, filters, 1, f"{name}_2")
+    outputs = _convolution(outputs, filters, 1, *options, f"{name}_2")
     if residual:
         shortcut = inputs
         if strides > 1 or inputs.shape[-1] != filters:
             shortcut = layers.Conv2D(
-                filters, 1, strides=strides, use_bias=False, name=f"{name}_shortcut"
+                filters, 1, strides=strides, use_bias=not batch_norm, name=f"{name}_shortcut"
             )(inputs)
-            shortcut = layers.BatchNormalization(name=f"{name}_shortcut_bn")(shortcut)
+            if batch_norm:
+                shortcut = layers.BatchNormalization(name=f"{name}_shortcut_bn")(shortcut)
         outputs = keras.layers.Add(name=f"{name}_add")([outputs, shortcut])
     return keras.layers.Activation("relu", name=f"{name}_relu")(outputs)
 
 
-def _convolution(inputs, filters: int, strides: int, name: str):
+def _convolution(inputs, filters, strides, batch_norm, kernel_initializer, name):
     """3×3 with a padding of 1, so that at stride 2 the windows are centred on every other pixel."""
     outputs = layers.Conv2D(
         filters,
         3,
         strides=strides,
         padding=1,
-        use_bias=False,
-        kernel_initializer="he_normal",
+        use_bias=not batch_norm,
+        kernel_initializer=kernel_initializer,
         name=f"{name}_conv",
     )(inputs)
-    return layers.BatchNormalization(name=f"{name}_bn")(outputs)
+    return layers.BatchNormalization(name=f"{name}_bn")(outputs) if batch_norm else outputs

@@ -159,6 +159,15 @@ class TestResnet:
         assert model.count_params() == convolutions + normalizations + 64 * 10 + 10
         assert sum("conv" in layer.name for layer in model.layers) == 19
 
+    def test_without_normalization_each_convolution_has_a_bias_and_its_initializer(self):
+        model = resnet((8, 8, 1), 2, (2, 3), (1, 1), batch_norm=False, kernel_initializer="zeros")
+        assert not any("_bn" in layer.name for layer in model.layers)
+        convolutions = [layer for layer in model.layers if layer.name.endswith("_conv")]
+        assert len(convolutions) == 5
+        assert all(layer.use_bias and not layer.kernel.numpy().any() for layer in convolutions)
+        [shortcut] = (layer for layer in model.layers if "shortcut" in layer.name)
+        assert shortcut.use_bias and shortcut.kernel.numpy().any()
+
     @pytest.mark.parametrize("residual", [True, False])
     def test_computes_what_pytorch_computes(self, residual):
         torch = pytest.importorskip("torch")
