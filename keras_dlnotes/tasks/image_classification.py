@@ -1,6 +1,7 @@
 """The parts of a task that tells what an image shows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import data, models, reports
+from keras_dlnotes.tasks.images import standardization
 from keras_dlnotes.tasks.task import (
     Arrays,
     Baseline,
@@ -21,6 +23,7 @@ from keras_dlnotes.tasks.task import (
 
 VALIDATION_FRACTION = 0.1
 BASELINE_EXAMPLES = 5000
+MOST_STAGES = 9  # of a network that a figure shows
 
 
 def prepare(name: str) -> Splits:
@@ -53,10 +56,14 @@ def _split_off(images, labels) -> tuple[Arrays, Arrays]:
     return (images[training], labels[training]), (images[validation], labels[validation])
 
 
-def build_convnet(
-    splits: Splits, shift: float = 0.0, rotation: float = 0.0, **arguments: Any
+def build(
+    network: Callable[..., keras.Model],
+    splits: Splits,
+    shift: float = 0.0,
+    rotation: float = 0.0,
+    **arguments: Any,
 ) -> keras.Model:
-    """Builds a `models.convnet` that takes raw pixels.
+    """Builds a network of `models` that takes raw pixels and tells the class.
 
     It standardizes them by the training images' mean and variance, and in training moves each image
     by up to `shift` of its size and turns it by up to `rotation` of a full turn.
@@ -67,11 +74,13 @@ def build_convnet(
         preprocessing.append(keras.layers.RandomTranslation(shift, shift, fill_mode="constant"))
     if rotation:
         preprocessing.append(keras.layers.RandomRotation(rotation, fill_mode="constant"))
-    mean, variance = (float(value(images, dtype="float64")) for value in (np.mean, np.var))
-    preprocessing.append(keras.layers.Normalization(axis=None, mean=mean, variance=variance))
-    return models.convnet(
+    preprocessing.append(standardization(images))
+    return network(
         images.shape[1:], len(splits.class_names), preprocessing=preprocessing, **arguments
     )
+
+
+build_convnet = partial(build, models.convnet)
 
 
 def logistic_regression(splits: Splits) -> Baseline:
@@ -113,12 +122,14 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
     yield Picture(
         "Feature maps of one image",
         reports.plot_feature_maps(images[0], _stages(model, images[:1])),
-        "The first test image on its way through the stages of each complex layer.",
-        "An image and its feature maps after each convolution, detector and pooling.",
+        "The first test image on its way through the network's convolutions, detectors and "
+        "poolings; of a deep network, some of them.",
+        "An image and its feature maps in one layer after another.",
     )
 
 
 def _stages(model: keras.Model, images) -> dict[str, np.ndarray]:
     kinds = keras.layers.Conv2D, keras.layers.Activation, keras.layers.MaxPooling2D
     names = [layer.name for layer in model.layers if isinstance(layer, kinds)]
-    return reports.feature_maps(model, images, names)
+    step = -(-len(names) // MOST_STAGES)
+    return reports.feature_maps(model, images, names[::step])

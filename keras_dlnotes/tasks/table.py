@@ -3,17 +3,32 @@
 import difflib
 
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.tasks.deep_networks import DENSENET, RESNET, VGG
 from keras_dlnotes.tasks.digits import DIGITS, MNIST
 from keras_dlnotes.tasks.task import Task
 
-TASKS = {task.name: task for task in (DIGITS, MNIST)}
+TASKS = {
+    task.name: task
+    for task in (
+        DIGITS,
+        MNIST,
+        VGG,
+        RESNET,
+        DENSENET,
+    )
+}
 
 
 def names() -> list[str]:
     """Returns the names of all tasks.
 
-    >>> names()
-    ['digits', 'mnist']
+    >>> for name in names():
+    ...     print(name)
+    digits
+    mnist
+    mnist-vgg
+    mnist-resnet
+    mnist-densenet
     """
     return list(TASKS)
 

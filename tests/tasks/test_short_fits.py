@@ -13,6 +13,9 @@ EXAMPLES = 64
 SMALLER = {
     "digits": {"filters": (4, 8)},
     "mnist": {"filters": (4, 8)},
+    "mnist-vgg": {"filters": (4, 8), "blocks": (1, 1)},
+    "mnist-resnet": {"filters": (4,), "blocks": (1,)},
+    "mnist-densenet": {"blocks": (1, 1), "growth_rate": 4},
 }
 
 
@@ -20,17 +23,25 @@ def shorter(arrays):
     return keras.tree.map_structure(lambda array: array[:EXAMPLES], arrays)
 
 
+def on_few_examples(splits):
+    """The splits, and those in their context, cut to a few examples each."""
+    return replace(
+        splits,
+        training=shorter(splits.training),
+        validation=shorter(splits.validation),
+        test=shorter(splits.test),
+        context={
+            name: on_few_examples(value) if isinstance(value, tasks.Splits) else value
+            for name, value in splits.context.items()
+        },
+    )
+
+
 def in_short(task):
     """The task on a few examples, its network and those of its rivals made smaller."""
 
     def prepare(name):
-        splits = task.prepare(name)
-        return replace(
-            splits,
-            training=shorter(splits.training),
-            validation=shorter(splits.validation),
-            test=shorter(splits.test),
-        )
+        return on_few_examples(task.prepare(name))
 
     smaller = SMALLER.get(task.name, {})
     rivals = {name: {**arguments, **smaller} for name, arguments in task.rivals.items()}

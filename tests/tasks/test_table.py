@@ -6,7 +6,13 @@ from keras_dlnotes import data, tasks
 
 
 def test_names_and_get_agree():
-    assert tasks.names() == ["digits", "mnist"]
+    assert tasks.names() == [
+        "digits",
+        "mnist",
+        "mnist-vgg",
+        "mnist-resnet",
+        "mnist-densenet",
+    ]
     for name in tasks.names():
         task = tasks.get(name)
         assert task.name == name

@@ -1,0 +1,86 @@
+"""The notes' deep networks read handwritten digits: VGG's, a residual and a dense one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from keras_dlnotes import models, reports
+from keras_dlnotes.tasks import image_classification
+from keras_dlnotes.tasks.digits import MNIST
+from keras_dlnotes.tasks.task import Outcome, Picture
+
+
+def residual_pictures(outcome: Outcome) -> Iterator[Picture]:
+    """Draws the training loss with and without shortcuts, then what every classifier's page has."""
+    networks = {"residual": outcome, **outcome.rivals}
+    losses = {
+        name: {"loss": [row["loss"] for row in one.history]} for name, one in networks.items()
+    }
+    yield Picture(
+        "Training loss with and without residual connections",
+        reports.plot_runs(losses, "loss"),
+        "The loss on the training images of two networks of equal depth. One adds the input "
+        "of each block to its output.",
+        "Two falling curves.",
+    )
+    yield from image_classification.pictures(outcome)
+
+
+AUGMENTATION = {"shift": 0.1, "rotation": 0.05}
+
+VGG = replace(
+    MNIST,
+    name="mnist-vgg",
+    description="A network of VGG's kind, with six convolutions, reads MNIST's digits",
+    section="CNN Models: VGG 16",
+    build=partial(image_classification.build, models.vgg),
+    arguments={
+        "filters": (16, 32, 64),
+        "blocks": (2, 2, 2),
+        "hidden": (128,),
+        "dropout": 0.4,
+        **AUGMENTATION,
+    },
+    halving_epochs=5,
+    epochs=30,
+)
+
+# With batch normalization, or with He's initialization, the plain network of 12 layers trains as
+# well: both are other remedies for what the shortcuts mend.
+RESIDUAL = {
+    "filters": (16, 32, 64),
+    "blocks": (2, 2, 1),
+    "batch_norm": False,
+    "kernel_initializer": "glorot_uniform",
+    **AUGMENTATION,
+}
+
+RESNET = replace(
+    MNIST,
+    name="mnist-resnet",
+    description="A residual network of 12 layers reads MNIST's digits, beside one that adds no x",
+    section="Improving the Efficiency of CNN: Residual Connection",
+    build=partial(image_classification.build, models.resnet),
+    arguments=RESIDUAL,
+    pictures=residual_pictures,
+    rivals={"without residual connections": RESIDUAL | {"residual": False}},
+    halving_epochs=8,
+    epochs=20,
+)
+
+DENSENET = replace(
+    MNIST,
+    name="mnist-densenet",
+    description="A densely connected network reads MNIST's digits",
+    section="CNN Models: DenseNet (Dense Connection)",
+    build=partial(image_classification.build, models.densenet),
+    arguments={
+        "blocks": (3, 3, 3),
+        "growth_rate": 12,
+        "bottleneck": False,
+        "stem": "small",
+        **AUGMENTATION,
+    },
+    halving_epochs=5,
+    epochs=20,
+)

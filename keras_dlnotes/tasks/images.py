@@ -1,0 +1,36 @@
+"""What tasks on images share."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_dlnotes.tasks.task import Arrays, Splits
+
+
+def standardization(images: np.ndarray) -> keras.layers.Normalization:
+    """Returns the layer that gives these images a mean of 0 and a variance of 1, all pixels alike.
+
+    >>> layer = standardization(np.array([[1.0, 3.0]]))
+    >>> layer(np.array([[1.0, 3.0]])).numpy().tolist()
+    [[-1.0, 1.0]]
+    """
+    mean, variance = (float(value(images, dtype="float64")) for value in (np.mean, np.var))
+    return keras.layers.Normalization(axis=None, mean=mean, variance=variance)
+
+
+def scaled(splits: Splits) -> Splits:
+    """Divides the images of all splits by the training images' largest value."""
+    largest = splits.training[0].max()
+
+    def divided(arrays: Arrays) -> tuple[Any, ...]:
+        images, *targets = arrays
+        return images / largest, *targets
+
+    return replace(
+        splits,
+        training=divided(splits.training),
+        validation=divided(splits.validation),
+        test=divided(splits.test),
+    )

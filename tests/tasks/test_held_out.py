@@ -1,0 +1,26 @@
+"""No example that a network is scored or stopped on is one that it was trained on."""
+
+import numpy as np
+import pytest
+
+from keras_dlnotes import tasks
+
+ON_IMAGES = [
+    "digits",
+    "mnist",
+    "mnist-vgg",
+    "mnist-resnet",
+    "mnist-densenet",
+]
+
+
+@pytest.mark.parametrize("name", ON_IMAGES)
+def test_no_image_is_in_two_splits(name):
+    task = tasks.get(name)
+    splits = task.prepare(task.data)
+    training, validation, test = (
+        {image.tobytes() for image in np.asarray(arrays[0])}
+        for arrays in (splits.training, splits.validation, splits.test)
+    )
+    assert training and validation and test
+    assert not training & test and not training & validation and not validation & test
