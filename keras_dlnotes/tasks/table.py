@@ -3,8 +3,12 @@
 import difflib
 
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.tasks.autoencoding import AUTOENCODER
 from keras_dlnotes.tasks.deep_networks import DENSENET, RESNET, VGG
+from keras_dlnotes.tasks.denoising import DENOISING
 from keras_dlnotes.tasks.digits import DIGITS, MNIST
+from keras_dlnotes.tasks.latent_space import LATENT_SPACE
+from keras_dlnotes.tasks.overcomplete import OVERCOMPLETE
 from keras_dlnotes.tasks.task import Task
 
 TASKS = {
@@ -15,6 +19,10 @@ TASKS = {
         VGG,
         RESNET,
         DENSENET,
+        AUTOENCODER,
+        OVERCOMPLETE,
+        DENOISING,
+        LATENT_SPACE,
     )
 }
 
@@ -29,6 +37,10 @@ def names() -> list[str]:
     mnist-vgg
     mnist-resnet
     mnist-densenet
+    mnist-autoencoder
+    mnist-overcomplete
+    mnist-denoising
+    latent-space
     """
     return list(TASKS)
 

@@ -16,6 +16,10 @@ SMALLER = {
     "mnist-vgg": {"filters": (4, 8), "blocks": (1, 1)},
     "mnist-resnet": {"filters": (4,), "blocks": (1,)},
     "mnist-densenet": {"blocks": (1, 1), "growth_rate": 4},
+    "mnist-autoencoder": {"filters": (4,)},
+    "mnist-overcomplete": {"hidden": ()},
+    "mnist-denoising": {"filters": (4,)},
+    "latent-space": {"filters": (4,)},
 }
 
 

@@ -12,6 +12,10 @@ def test_names_and_get_agree():
         "mnist-vgg",
         "mnist-resnet",
         "mnist-densenet",
+        "mnist-autoencoder",
+        "mnist-overcomplete",
+        "mnist-denoising",
+        "latent-space",
     ]
     for name in tasks.names():
         task = tasks.get(name)

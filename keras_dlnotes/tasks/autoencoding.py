@@ -1,0 +1,140 @@
+"""An autoencoder squeezes digits into a few numbers and back."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.decomposition import PCA
+
+from keras_dlnotes import models, reports
+from keras_dlnotes.tasks import image_classification
+from keras_dlnotes.tasks.images import scaled
+from keras_dlnotes.tasks.task import Baseline, Outcome, Picture, Splits, Task
+
+LATENT_DIM = 32
+SHOWN = 10
+
+
+def prepare(name: str) -> Splits:
+    """Loads images, scaled to at most 1, each of which is its own target.
+
+    `context["labelled"]` are the same splits with the class labels as targets, which no autoencoder
+    is trained on.
+    """
+    labelled = scaled(image_classification.prepare(name))
+    splits = (labelled.training, labelled.validation, labelled.test)
+    return Splits(
+        *((images, images) for images, _ in splits),
+        labelled.class_names,
+        context={"labelled": labelled},
+    )
+
+
+def build(network: Callable[..., keras.Model], splits: Splits, **arguments: Any) -> keras.Model:
+    """Builds an autoencoder of `models` for these images."""
+    return network(splits.training[0].shape[1:], **arguments)
+
+
+def reconstruction_error(model: keras.Model, splits: Splits) -> dict[str, float]:
+    """Returns the mean squared error over all pixels of the test images."""
+    inputs, targets = splits.test
+    restored = model.predict(inputs, verbose=0)
+    return {"test_mse": float(np.mean((restored - targets) ** 2))}
+
+
+def principal_components(splits: Splits, components: int = LATENT_DIM) -> Baseline:
+    """Scores PCA, the best linear code of the same size, cut to the range of the images."""
+    training, test = (rows(images) for images, _ in (splits.training, splits.test))
+    pca = PCA(components, random_state=0).fit(training)
+    restored = pca.inverse_transform(pca.transform(test)).clip(0, 1)
+    return Baseline(
+        f"PCA of {pca.n_components_} components",
+        {"test_mse": float(np.mean((restored - test) ** 2))},
+    )
+
+
+def rows(images: np.ndarray) -> np.ndarray:
+    """Returns each image as one row of numbers."""
+    return images.reshape(len(images), -1)
+
+
+def pictures(outcome: Outcome) -> Iterator[Picture]:
+    """Draws what the autoencoder gives back, where digits lie in its latent space, and between."""
+    yield reconstructions(outcome)
+    yield latent_map(outcome)
+    yield decoded_grid(outcome)
+
+
+def reconstructions(outcome: Outcome) -> Picture:
+    """Draws test images above what the networks make of them."""
+    images, _ = (array[:SHOWN] for array in outcome.splits.test)
+    networks = {"this network": outcome, **outcome.rivals}
+    restored = {
+        f"given back by {name}" if outcome.rivals else "given back": one.model.predict(
+            images, verbose=0
+        ).clip(0, 1)
+        for name, one in networks.items()
+    }
+    return Picture(
+        "Reconstructions",
+        reports.plot_image_rows({"test images": images, **restored}),
+        "The first test images, and what the decoder makes of their codes.",
+        "Rows of digits: originals, and reconstructions below them.",
+    )
+
+
+def latent_map(outcome: Outcome) -> Picture:
+    """Draws where the test images lie in the latent space."""
+    images, labels = outcome.splits.context["labelled"].test
+    codes = outcome.model.get_layer("encoder").predict(images, verbose=0)
+    return Picture(
+        "Latent map",
+        reports.plot_latent_map(codes, labels, outcome.splits.class_names),
+        "The codes of the test images on the two axes along which they vary most, coloured by "
+        "class. The network never saw a class.",
+        "Scatter plot of codes, a colour and mark for each class.",
+    )
+
+
+def decoded_grid(outcome: Outcome, size: int = 9) -> Picture:
+    """Draws what the decoder makes of a grid between the codes of three digits."""
+    images, labels = outcome.splits.context["labelled"].test
+    _, first_of_class = np.unique(labels, return_index=True)
+    corners = images[first_of_class[:3]]
+    codes = outcome.model.get_layer("encoder").predict(corners, verbose=0)
+    grid = reports.latent_grid(*codes, size=size)
+    decoded = outcome.model.get_layer("decoder").predict(grid, verbose=0).clip(0, 1)
+    return Picture(
+        "Decoded grid",
+        reports.plot_latent_grid(decoded),
+        "Codes on a plane through those of three test images, which are at the upper left, the "
+        "upper right and the lower left; decoded.",
+        "A square of digits that change into one another.",
+    )
+
+
+AUTOENCODER = Task(
+    name="mnist-autoencoder",
+    description=f"An undercomplete autoencoder squeezes MNIST's digits into {LATENT_DIM} numbers",
+    section="Undercomplete Autoencoders",
+    data="mnist_subset",
+    prepare=prepare,
+    build=partial(build, models.convolutional_autoencoder),
+    arguments={
+        "latent_dim": LATENT_DIM,
+        "filters": (16, 32),
+        "output_activation": "sigmoid",
+    },
+    loss="mse",
+    learning_rate=2e-3,
+    halving_epochs=10,
+    epochs=30,
+    batch_size=32,
+    patience=8,
+    score=reconstruction_error,
+    headline="test_mse",
+    baseline=principal_components,
+    pictures=pictures,
+)

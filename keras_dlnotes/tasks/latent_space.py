@@ -1,0 +1,133 @@
+"""Codes of real images decode to valid digits; other points of the latent space seldom do."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import keras
+import numpy as np
+from sklearn.decomposition import PCA
+
+from keras_dlnotes import reports
+from keras_dlnotes.tasks import autoencoding
+from keras_dlnotes.tasks.autoencoding import rows
+from keras_dlnotes.tasks.digits import MNIST
+from keras_dlnotes.tasks.task import Baseline, Outcome, Picture, Splits
+from keras_dlnotes.training import ShuffledBatches
+
+CONFIDENT = 0.99
+JUDGE_EPOCHS = 8
+
+
+@dataclass(frozen=True)
+class JudgedSplits(Splits):
+    """Splits with a classifier that says which decoded images are valid."""
+
+    @cached_property
+    def judge(self) -> keras.Model:
+        """The network of the task `mnist`, trained on the labelled training images.
+
+        It is trained where it is first asked, from seeds of its own.
+        """
+        labelled = self.context["labelled"]
+        keras.utils.set_random_seed(0)
+        model = MNIST.build(labelled, **MNIST.arguments)
+        model.compile("adam", MNIST.loss)
+        batches = ShuffledBatches(labelled.training, MNIST.batch_size, seed=0)
+        model.fit(batches, epochs=JUDGE_EPOCHS, verbose=0)
+        return model
+
+    def valid(self, images: np.ndarray) -> np.ndarray:
+        """Tells which images the judge gives a probability ≥ `CONFIDENT` for some class."""
+        return self.judge.predict(images, verbose=0).max(axis=-1) >= CONFIDENT
+
+
+def prepare(name: str) -> JudgedSplits:
+    """Loads images, scaled to at most 1, each of which is its own target."""
+    return JudgedSplits(**vars(autoencoding.prepare(name)))
+
+
+def random_codes(codes: np.ndarray, count: int) -> np.ndarray:
+    """Returns points spread evenly over the smallest box that holds all of these codes."""
+    generator = np.random.default_rng(0)
+    points = generator.uniform(codes.min(axis=0), codes.max(axis=0), (count, codes.shape[1]))
+    return points.astype(codes.dtype)
+
+
+def score(model: keras.Model, splits: JudgedSplits) -> dict[str, float]:
+    """Returns which parts of the codes of test images and of random points decode to digits."""
+    return _scores(*_coder(model), splits)
+
+
+def _coder(model: keras.Model) -> tuple[Callable, Callable]:
+    encoder, decoder = (model.get_layer(name) for name in ("encoder", "decoder"))
+    return (lambda images: encoder.predict(images, verbose=0)), (
+        lambda codes: decoder.predict(codes, verbose=0)
+    )
+
+
+def _scores(encode: Callable, decode: Callable, splits: JudgedSplits) -> dict[str, float]:
+    (training, _), (test, _) = splits.training, splits.test
+    points = random_codes(encode(training), len(test))
+    restored = decode(encode(test))
+    return {
+        "valid_codes": float(splits.valid(restored).mean()),
+        "valid_random_points": float(splits.valid(decode(points)).mean()),
+        "test_mse": float(np.mean((restored - test) ** 2)),
+    }
+
+
+def baselines(splits: JudgedSplits) -> tuple[Baseline, Baseline]:
+    """Scores PCA, the best linear code of the same size, and the test images as they are."""
+    images, _ = splits.training
+    pca = PCA(min(LATENT_SPACE.arguments["latent_dim"], len(images)), random_state=0)
+    pca.fit(rows(images))
+    scores = _scores(
+        lambda images: pca.transform(rows(images)),
+        lambda codes: pca.inverse_transform(codes).reshape(-1, *images.shape[1:]).clip(0, 1),
+        splits,
+    )
+    test, _ = splits.test
+    untouched = {"valid_codes": float(splits.valid(test).mean()), "test_mse": 0.0}
+    return (
+        Baseline(f"PCA of {pca.n_components_} components", scores),
+        Baseline("the test images themselves", untouched),
+    )
+
+
+def pictures(outcome: Outcome) -> Iterator[Picture]:
+    """Draws digits decoded from real codes, from between them, and from random points."""
+    encode, decode = _coder(outcome.model)
+    splits = outcome.splits
+    (training, _), (test, _) = splits.training, splits.test
+    count = autoencoding.SHOWN
+    real = decode(encode(test[:count]))
+    random = decode(random_codes(encode(training), 2 * count))
+    yield Picture(
+        "Decoded points",
+        reports.plot_image_rows(
+            {
+                "decoded codes of test images": real,
+                "decoded random points": random[:count],
+                "more of them": random[count:],
+            }
+        ),
+        "What the decoder makes of the codes of the first test images, and of points spread evenly "
+        "over the box that holds the codes of all training images.",
+        "A row of digits, and two rows of shapes that mostly are none.",
+    )
+    yield autoencoding.decoded_grid(outcome)
+    yield autoencoding.latent_map(outcome)
+
+
+LATENT_SPACE = replace(
+    autoencoding.AUTOENCODER,
+    name="latent-space",
+    description="An autoencoder's codes decode to valid digits, random points of the space don't",
+    section="Representation by Autoencoders",
+    prepare=prepare,
+    score=score,
+    headline="valid_codes",
+    baseline=baselines,
+    pictures=pictures,
+)
