@@ -8,6 +8,7 @@ from keras_dlnotes.tasks.deep_networks import DENSENET, RESNET, VGG
 from keras_dlnotes.tasks.denoising import DENOISING
 from keras_dlnotes.tasks.digits import DIGITS, MNIST
 from keras_dlnotes.tasks.latent_space import LATENT_SPACE
+from keras_dlnotes.tasks.nuclei import NUCLEI
 from keras_dlnotes.tasks.overcomplete import OVERCOMPLETE
 from keras_dlnotes.tasks.task import Task
 
@@ -23,6 +24,7 @@ TASKS = {
         OVERCOMPLETE,
         DENOISING,
         LATENT_SPACE,
+        NUCLEI,
     )
 }
 
@@ -41,6 +43,7 @@ def names() -> list[str]:
     mnist-overcomplete
     mnist-denoising
     latent-space
+    nuclei
     """
     return list(TASKS)
 

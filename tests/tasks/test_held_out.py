@@ -15,6 +15,7 @@ ON_IMAGES = [
     "mnist-overcomplete",
     "mnist-denoising",
     "latent-space",
+    "nuclei",
 ]
 
 

@@ -20,6 +20,7 @@ SMALLER = {
     "mnist-overcomplete": {"hidden": ()},
     "mnist-denoising": {"filters": (4,)},
     "latent-space": {"filters": (4,)},
+    "nuclei": {"filters": 2, "depth": 1},
 }
 
 

@@ -16,6 +16,7 @@ def test_names_and_get_agree():
         "mnist-overcomplete",
         "mnist-denoising",
         "latent-space",
+        "nuclei",
     ]
     for name in tasks.names():
         task = tasks.get(name)

@@ -1,0 +1,127 @@
+"""A U-Net tells which pixels of a microscope's picture belong to cell nuclei."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from skimage.filters import threshold_otsu
+
+from keras_dlnotes import data, models, reports
+from keras_dlnotes.tasks.images import standardization
+from keras_dlnotes.tasks.task import (
+    Arrays,
+    Baseline,
+    Outcome,
+    Picture,
+    Splits,
+    Task,
+    UnsuitableDataError,
+)
+
+
+def prepare(name: str) -> Splits:
+    """Loads tiles and masks; the training tiles also turned and mirrored, eight of each.
+
+    The splits of the data set `nuclei` are bands of one picture: no pixel is in two of them.
+    """
+    loaded = data.load(name)
+    splits = [
+        _tiles_and_targets(name, loaded.get(split, {})) for split in ("train", "validation", "test")
+    ]
+    training = tuple(_in_eight_positions(array) for array in splits[0])
+    return Splits(training, *splits[1:], class_names=("background", "nucleus"))
+
+
+def _tiles_and_targets(name: str, features: Any) -> Arrays:
+    tiles, masks = (features.get(key) for key in ("image", "mask"))
+    if tiles is None or masks is None or tiles.shape != masks.shape:
+        raise UnsuitableDataError(
+            f"Data set {name!r} isn't one of images with a mask each, in splits for training, "
+            "validation and test."
+        )
+    return tiles.astype("float32"), (masks > 0).astype("int32")
+
+
+def _in_eight_positions(tiles: np.ndarray) -> np.ndarray:
+    turned = [np.rot90(tiles, turns, axes=(1, 2)) for turns in range(4)]
+    return np.concatenate([*turned, *(positions[:, :, ::-1] for positions in turned)])
+
+
+def build(splits: Splits, **arguments: Any) -> keras.Model:
+    """Builds a `models.unet` that takes raw pixels."""
+    tiles, _ = splits.training
+    return models.unet(preprocessing=[standardization(tiles)], **arguments)
+
+
+def score(model: keras.Model, splits: Splits) -> dict[str, float]:
+    """Returns the intersection over union, over all pixels of the test tiles together."""
+    tiles, targets = splits.test
+    return {"test_iou": intersection_over_union(targets, _found(model, tiles))}
+
+
+def _found(model: keras.Model, tiles: np.ndarray) -> np.ndarray:
+    return model.predict(tiles, verbose=0).argmax(axis=-1)[..., np.newaxis] > 0
+
+
+def intersection_over_union(truth: np.ndarray, found: np.ndarray) -> float:
+    """Returns |truth ∩ found| / |truth ∪ found|.
+
+    >>> intersection_over_union(np.array([1, 1, 1, 0]), np.array([0, 1, 1, 1]))
+    0.5
+    """
+    truth, found = truth > 0, found > 0
+    return float(np.count_nonzero(truth & found) / np.count_nonzero(truth | found))
+
+
+def otsu(splits: Splits) -> tuple[Baseline, Baseline]:
+    """Scores Otsu's threshold: one for each test tile, and one of all training pixels."""
+    tiles, targets = splits.test
+    each = np.stack([tile > threshold_otsu(tile) for tile in tiles])
+    one = tiles > threshold_otsu(splits.training[0])
+    found = {"Otsu's threshold, tile by tile": each, "Otsu's threshold of the training tiles": one}
+    scored = [
+        Baseline(name, {"test_iou": intersection_over_union(targets, pixels)})
+        for name, pixels in found.items()
+    ]
+    return tuple(sorted(scored, key=lambda baseline: -baseline.scores["test_iou"]))
+
+
+def pictures(outcome: Outcome) -> Iterator[Picture]:
+    """Draws what the network found on the test tiles, and its first kernels."""
+    tiles, targets = outcome.splits.test
+    found = _found(outcome.model, tiles)
+    yield Picture(
+        "Overlays",
+        reports.plot_overlays(tiles, targets[..., 0] > 0, found[..., 0], limit=16),
+        "All test tiles, with the pixels that the network found, missed and wrongly found.",
+        "Tiles of a microscope's picture with coloured nuclei.",
+    )
+    yield Picture(
+        "First-layer kernels",
+        reports.plot_kernels(reports.first_kernel(outcome.model)),
+        "The kernels of the first convolution, which it correlates the tile with.",
+        "Small pictures of the weights of each kernel.",
+    )
+
+
+NUCLEI = Task(
+    name="nuclei",
+    description="A U-Net finds cell nuclei in tiles of a microscope's picture",
+    section="CNN Models: U-Net (Skip Connection)",
+    data="nuclei",
+    prepare=prepare,
+    build=build,
+    arguments={"filters": 8, "depth": 3, "batch_norm": True, "dropout": 0.2},
+    loss="sparse_categorical_crossentropy",
+    metrics=("accuracy",),
+    learning_rate=5e-3,
+    halving_epochs=8,
+    epochs=40,
+    batch_size=16,
+    patience=10,
+    score=score,
+    headline="test_iou",
+    baseline=otsu,
+    pictures=pictures,
+)
