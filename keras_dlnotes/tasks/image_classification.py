@@ -27,7 +27,11 @@ MOST_STAGES = 9  # of a network that a figure shows
 
 
 def prepare(name: str) -> Splits:
-    """Loads images and labels; without a validation split, part of the training data becomes it."""
+    """Loads images and labels; without a validation split, part of the training data becomes it.
+
+    The splits of `digits` and `mnist_subset` are cut class by class in the order of the images'
+    SHA-256, and no image occurs twice: none is in two splits.
+    """
     loaded = data.load(name)
     missing = {"train", "test"} - loaded.keys()
     if missing:
