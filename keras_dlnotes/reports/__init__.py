@@ -6,11 +6,13 @@ from keras_dlnotes.reports.attention_maps import (
     occlusion_map,
     plot_attention_map,
 )
+from keras_dlnotes.reports.captions import plot_captions
 from keras_dlnotes.reports.classification import plot_confusion_matrix, plot_mistakes
 from keras_dlnotes.reports.convolution import plot_feature_maps, plot_kernels
 from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
 from keras_dlnotes.reports.cost_report import Report, Row
 from keras_dlnotes.reports.fields import ReceptiveField
+from keras_dlnotes.reports.forecast import plot_forecasts
 from keras_dlnotes.reports.gradient_callback import GradientFlow
 from keras_dlnotes.reports.gradient_flow import gradient_flow
 from keras_dlnotes.reports.gradient_plot import plot_gradient_flow
@@ -48,9 +50,11 @@ __all__ = [
     "latent_grid",
     "occlusion_map",
     "plot_attention_map",
+    "plot_captions",
     "plot_confusion_matrix",
     "plot_costs",
     "plot_feature_maps",
+    "plot_forecasts",
     "plot_gradient_flow",
     "plot_image_rows",
     "plot_importance",

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import data, models, reports
-from keras_dlnotes.tasks.images import standardization
+from keras_dlnotes.tasks.images import augmentation, standardization
 from keras_dlnotes.tasks.task import (
     Arrays,
     Baseline,
@@ -73,12 +73,7 @@ def build(
     by up to `shift` of its size and turns it by up to `rotation` of a full turn.
     """
     images, _ = splits.training
-    preprocessing = []
-    if shift:
-        preprocessing.append(keras.layers.RandomTranslation(shift, shift, fill_mode="constant"))
-    if rotation:
-        preprocessing.append(keras.layers.RandomRotation(rotation, fill_mode="constant"))
-    preprocessing.append(standardization(images))
+    preprocessing = [*augmentation(shift, rotation), standardization(images)]
     return network(
         images.shape[1:], len(splits.class_names), preprocessing=preprocessing, **arguments
     )

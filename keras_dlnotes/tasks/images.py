@@ -20,6 +20,19 @@ def standardization(images: np.ndarray) -> keras.layers.Normalization:
     return keras.layers.Normalization(axis=None, mean=mean, variance=variance)
 
 
+def augmentation(shift: float = 0.0, rotation: float = 0.0) -> list[keras.layers.Layer]:
+    """Returns layers that in training move each image by up to `shift` of its size, and turn it.
+
+    By up to `rotation` of a full turn; 0 leaves out the layer.
+    """
+    layers: list[keras.layers.Layer] = []
+    if shift:
+        layers.append(keras.layers.RandomTranslation(shift, shift, fill_mode="constant"))
+    if rotation:
+        layers.append(keras.layers.RandomRotation(rotation, fill_mode="constant"))
+    return layers
+
+
 def scaled(splits: Splits) -> Splits:
     """Divides the images of all splits by the training images' largest value."""
     largest = splits.training[0].max()

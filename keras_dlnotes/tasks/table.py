@@ -10,7 +10,10 @@ from keras_dlnotes.tasks.digits import DIGITS, MNIST
 from keras_dlnotes.tasks.latent_space import LATENT_SPACE
 from keras_dlnotes.tasks.nuclei import NUCLEI
 from keras_dlnotes.tasks.overcomplete import OVERCOMPLETE
+from keras_dlnotes.tasks.spell import SPELL
+from keras_dlnotes.tasks.sunspots import SUNSPOTS
 from keras_dlnotes.tasks.task import Task
+from keras_dlnotes.tasks.vowels import VOWELS
 
 TASKS = {
     task.name: task
@@ -25,6 +28,9 @@ TASKS = {
         DENOISING,
         LATENT_SPACE,
         NUCLEI,
+        VOWELS,
+        SUNSPOTS,
+        SPELL,
     )
 }
 
@@ -44,6 +50,9 @@ def names() -> list[str]:
     mnist-denoising
     latent-space
     nuclei
+    vowels
+    sunspots
+    spell
     """
     return list(TASKS)
 

@@ -21,6 +21,9 @@ SMALLER = {
     "mnist-denoising": {"filters": (4,)},
     "latent-space": {"filters": (4,)},
     "nuclei": {"filters": 2, "depth": 1},
+    "vowels": {"units": 4},
+    "sunspots": {"units": 4},
+    "spell": {"units": 8, "filters": (4,)},
 }
 
 

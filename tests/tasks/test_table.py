@@ -17,6 +17,9 @@ def test_names_and_get_agree():
         "mnist-denoising",
         "latent-space",
         "nuclei",
+        "vowels",
+        "sunspots",
+        "spell",
     ]
     for name in tasks.names():
         task = tasks.get(name)

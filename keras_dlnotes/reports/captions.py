@@ -1,0 +1,52 @@
+"""Images with the words that a network wrote below them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_dlnotes.reports.arrays import argument_error, as_images, check_same_length
+from keras_dlnotes.reports.theme import WIDTH, new_figure
+from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
+
+LABEL_HEIGHT = 0.3
+
+
+def plot_captions(
+    images: np.ndarray, captions: Sequence[str], limit: int = 24, columns: int = 8
+) -> Figure:
+    """Plots images, each above its caption.
+
+    Args:
+        images: Shape (count, height, width) or (count, height, width, 1 or 3).
+        captions: A text for each.
+        limit: How many to show at most, the first ones.
+        columns: How many in a row.
+
+    Returns:
+        A figure of tiles.
+
+    Raises:
+        ValueError: If a shape is wrong, the lengths differ, or a number is less than 1.
+
+    Reference:
+        Lecture notes, "Types of RNN" (one to many).
+
+    >>> figure = plot_captions(np.zeros((2, 3, 3)), ["zero", "one"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['zero', 'one']
+    """
+    pictures = as_images("images", images)
+    check_same_length(images=pictures, captions=captions)
+    for name, number in (("limit", limit), ("columns", columns)):
+        if number < 1:
+            raise argument_error(name, "an integer ≥ 1", f"{name}={number}")
+    pictures, captions = pictures[:limit], [str(caption) for caption in captions[:limit]]
+    columns = min(columns, len(pictures))
+    tile = min(WIDTH / (columns * (1 + GAP)), 1.2)
+    height = tile * tiles_height(len(pictures), columns, pictures.shape[1:], LABEL_HEIGHT)
+    figure = new_figure(tile * columns * (1 + GAP) + 0.2, height + 0.2)
+    draw_tiles(
+        figure.subplots(), pictures, columns, captions, LABEL_HEIGHT, cmap="gray", vmin=0, vmax=1
+    )
+    return figure

@@ -1,0 +1,71 @@
+"""Forecasts beside what came."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
+from keras_dlnotes.reports.theme import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    RULE,
+    WIDTH,
+    new_figure,
+    style_axes,
+)
+
+COLOURS = (BLUE, ORANGE, MUTED)
+
+
+def plot_forecasts(
+    times: Sequence[float],
+    truth: Sequence[float],
+    forecasts: Mapping[str, Sequence[float]],
+    name: str = "value",
+) -> Figure:
+    """Plots what came as dots and each method's forecasts as a line.
+
+    Args:
+        times: When, shape (steps,).
+        truth: What came, shape (steps,).
+        forecasts: By the name of the method what it had said would come, shape (steps,).
+        name: Of the quantity.
+
+    Returns:
+        A figure with one panel.
+
+    Raises:
+        ValueError: If there is no forecast, or the lengths differ.
+
+    Reference:
+        Lecture notes, "The Basic Task in Sequence Modeling".
+
+    >>> figure = plot_forecasts([1999, 2000], [3.0, 4.0], {"the same again": [2.0, 3.0]})
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['what came', 'the same again']
+    """
+    if not isinstance(forecasts, Mapping) or not forecasts:
+        expected = "a non-empty mapping of names to forecasts"
+        raise argument_error("forecasts", expected, f"forecasts={forecasts!r}")
+    times = as_array("times", times, ["(steps,)"])
+    truth = as_array("truth", truth, ["(steps,)"])
+    curves = {
+        method: as_array(f"forecasts[{method!r}]", values, ["(steps,)"])
+        for method, values in forecasts.items()
+    }
+    check_same_length(times=times, truth=truth, **curves)
+    figure = new_figure(WIDTH, 3.6)
+    axes = figure.subplots()
+    style_axes(axes)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.plot(times, truth, "o", color=INK, markersize=3.5, label="what came")
+    for number, (method, values) in enumerate(curves.items()):
+        style = ("solid", "dashed", "dotted")[number // len(COLOURS) % 3]
+        colour = COLOURS[number % len(COLOURS)]
+        axes.plot(times, values, color=colour, linestyle=style, linewidth=1.6, label=method)
+    axes.set(ylabel=name)
+    axes.margins(x=0.01)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10, labelcolor=INK)
+    return figure

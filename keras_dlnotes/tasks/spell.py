@@ -1,0 +1,120 @@
+"""One to many: from the image of a digit to its English name, letter by letter."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_dlnotes import models, reports
+from keras_dlnotes.tasks import image_classification
+from keras_dlnotes.tasks.digits import DIGITS
+from keras_dlnotes.tasks.images import augmentation, standardization
+from keras_dlnotes.tasks.task import Arrays, Baseline, Outcome, Picture, Splits
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+LETTERS = " " + "".join(sorted(set("".join(NAMES))))  # the blank ends a name
+STEPS = max(map(len, NAMES))
+SPELLED = np.array([[LETTERS.index(letter) for letter in name.ljust(STEPS)] for name in NAMES])
+
+
+def prepare(name: str) -> Splits:
+    """Loads images of digits; the target of each is the name of its digit in numbers of letters.
+
+    `context["labelled"]` are the same splits with the digits as targets. They are those of the task
+    `digits`: no image is in two of them.
+    """
+    labelled = image_classification.prepare(name)
+
+    def spelled(arrays: Arrays) -> Arrays:
+        images, labels = arrays
+        return images, SPELLED[labels].astype("int32")
+
+    return replace(
+        labelled,
+        training=spelled(labelled.training),
+        validation=spelled(labelled.validation),
+        test=spelled(labelled.test),
+        context={"labelled": labelled},
+    )
+
+
+def build(
+    splits: Splits, filters: tuple[int, ...] = (32, 64), dropout: float = 0.3, **arguments: Any
+) -> keras.Model:
+    """Builds a `models.one_to_many` behind convolutions that take raw pixels."""
+    images, _ = splits.training
+    front = [*augmentation(shift=0.1, rotation=0.05), standardization(images)]
+    for count in filters:
+        front.append(keras.layers.Conv2D(count, 3, padding="same", activation="relu"))
+        front.append(keras.layers.MaxPooling2D())
+    front += [keras.layers.Flatten(), keras.layers.Dropout(dropout)]
+    return models.one_to_many(
+        images.shape[1:], STEPS, len(LETTERS), preprocessing=front, **arguments
+    )
+
+
+def score(model: keras.Model, splits: Splits) -> dict[str, float]:
+    """Returns which part of the test images got exactly their name, and which part of letters."""
+    images, names = splits.test
+    right = model.predict(images, verbose=0).argmax(axis=-1) == names
+    return {
+        "test_exact_match": float(right.all(axis=1).mean()),
+        "test_letter_accuracy": float(right.mean()),
+    }
+
+
+def named_classes(splits: Splits) -> Baseline:
+    """Scores logistic regression, whose class is looked up in a list of names."""
+    found = image_classification.logistic_regression(splits.context["labelled"])
+    return Baseline(
+        f"{found.name}, and a list of names", {"test_exact_match": found.scores["test_accuracy"]}
+    )
+
+
+def words(letters: np.ndarray) -> list[str]:
+    """Returns the words that rows of numbers of letters spell.
+
+    >>> words(SPELLED[[7, 0]])
+    ['seven', 'zero']
+    """
+    return ["".join(LETTERS[number] for number in row).rstrip() for row in letters]
+
+
+def pictures(outcome: Outcome) -> Iterator[Picture]:
+    """Draws test images above the words that the network wrote: the first ones, the wrong ones."""
+    images, names = outcome.splits.test
+    written = outcome.model.predict(images, verbose=0).argmax(axis=-1)
+    yield Picture(
+        "Images and words",
+        reports.plot_captions(images, words(written)),
+        "The first test images, and what the network wrote, letter after letter.",
+        "Digits with English words below them.",
+    )
+    wrong = np.flatnonzero((written != names).any(axis=1))
+    if len(wrong):
+        pairs = zip(words(written[wrong]), words(names[wrong]), strict=True)
+        yield Picture(
+            "Wrong words",
+            reports.plot_captions(images[wrong], [f"{got}\n({true})" for got, true in pairs]),
+            "Test images that the network misspelt or misread, with the true name in brackets.",
+            "Digits with wrong English words below them.",
+        )
+
+
+SPELL = replace(
+    DIGITS,
+    name="spell",
+    description="A recurrent network writes the English name of a digit below its image",
+    section="Types of RNN",
+    prepare=prepare,
+    build=build,
+    arguments={"units": 64, "cell": "gru"},
+    halving_epochs=15,
+    epochs=60,
+    score=score,
+    headline="test_exact_match",
+    baseline=named_classes,
+    pictures=pictures,
+)

@@ -1,0 +1,150 @@
+"""Forecasting: after every year, how many sunspots there will be in the next."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_dlnotes import data, models, reports
+from keras_dlnotes.tasks.task import (
+    Arrays,
+    Baseline,
+    Outcome,
+    Picture,
+    Splits,
+    Task,
+    UnsuitableDataError,
+)
+
+CYCLE_YEARS = 11  # how often the sun's activity comes back, on average
+WINDOW_CYCLES = 4  # that the network reads in training
+CONTEXT_CYCLES = 6  # before the first value that is scored
+NETWORKS = {"SimpleRNN": "simple", "GRU": "gru"}
+
+
+def prepare(name: str) -> Splits:
+    """Cuts the series into windows for training, and one row each for validation and test.
+
+    Targets are the inputs one step later. The splits follow each other in time: no value of a later
+    one is a target, or an input, in training. A validation or test row begins some cycles before
+    its first target, and weights leave out what lies before.
+
+    `context` has the length of the sun's cycle in steps as `cycle`, and the `years` of the test
+    targets.
+    """
+    loaded = data.load(name)
+    columns = [loaded.get(split, {}) for split in ("train", "validation", "test")]
+    if any("sunspots" not in column for column in columns):
+        raise UnsuitableDataError(f"Data set {name!r} isn't a series of sunspots in three splits.")
+    lengths = [len(column["sunspots"]) for column in columns]
+    series = np.concatenate([column["sunspots"] for column in columns]).astype("float32")
+    years = np.concatenate([_years(column) for column in columns])
+    cycle = CYCLE_YEARS * (12 if "month" in columns[0] else 1)
+    ends = np.cumsum(lengths)
+    return Splits(
+        _windows(series[: ends[0]], WINDOW_CYCLES * cycle),
+        _row(series, ends[0], ends[1], CONTEXT_CYCLES * cycle),
+        _row(series, ends[1], ends[2], CONTEXT_CYCLES * cycle),
+        context={"cycle": cycle, "years": years[ends[1] :]},
+    )
+
+
+def _years(column: dict[str, np.ndarray]) -> np.ndarray:
+    months = column.get("month")
+    return column["year"] + (0 if months is None else (months - 1) / 12)
+
+
+def _windows(series: np.ndarray, length: int) -> Arrays:
+    pieces = np.lib.stride_tricks.sliding_window_view(series, length + 1)[..., np.newaxis]
+    return pieces[:, :-1].copy(), pieces[:, 1:].copy()
+
+
+def _row(series: np.ndarray, begin: int, end: int, context: int) -> Arrays:
+    """(inputs, targets, weights) of one row, whose targets from `begin` on count."""
+    start = max(begin - context, 1)
+    row = series[np.newaxis, start - 1 : end, np.newaxis]
+    weights = (np.arange(start, end) >= begin).astype("float32")[np.newaxis]
+    return row[:, :-1], row[:, 1:], weights
+
+
+def build(splits: Splits, **arguments: Any) -> keras.Model:
+    """Builds a `models.many_to_many` that reads and tells numbers of sunspots."""
+    scale = float(splits.training[0].std())
+    inputs = keras.Input((None, 1))
+    # a year without a spot is a value, not padding
+    network = models.many_to_many((None, 1), 1, activation=None, mask_value=None, **arguments)
+    change = network(keras.layers.Rescaling(1 / scale)(inputs))
+    outputs = keras.layers.Add()([inputs, keras.layers.Rescaling(scale)(change)])
+    return keras.Model(inputs, outputs, name="forecaster")
+
+
+def score(model: keras.Model, splits: Splits) -> dict[str, float]:
+    """Returns the mean absolute error over the test's time."""
+    return _error(forecasts(model, splits), splits)
+
+
+def forecasts(model: keras.Model, splits: Splits) -> np.ndarray:
+    """Returns the forecast for each of the test targets, each from all that came before it."""
+    inputs, _, weights = splits.test
+    return model.predict(inputs, verbose=0)[0, weights[0] > 0, 0]
+
+
+def _truth(splits: Splits) -> np.ndarray:
+    _, targets, weights = splits.test
+    return targets[0, weights[0] > 0, 0]
+
+
+def _error(found: np.ndarray, splits: Splits) -> dict[str, float]:
+    return {"test_mae": float(np.mean(np.abs(found - _truth(splits))))}
+
+
+def rules(splits: Splits) -> list[Baseline]:
+    """Scores two rules: the same as now, and the same as one cycle of the sun before."""
+    inputs, _, weights = splits.test
+    series, counted, cycle = inputs[0, :, 0], weights[0] > 0, splits.context["cycle"]
+    a_cycle_before = np.concatenate([np.full(cycle - 1, np.nan), series[: len(series) - cycle + 1]])
+    found = {
+        "persistence: the same as now": series[counted],
+        f"seasonal rule: the same as {CYCLE_YEARS} years before": a_cycle_before[counted],
+    }
+    scored = [Baseline(name, _error(values, splits)) for name, values in found.items()]
+    return sorted(scored, key=lambda baseline: baseline.scores["test_mae"])
+
+
+def pictures(outcome: Outcome) -> Iterator[Picture]:
+    """Draws what each network had said would come, and what came."""
+    splits = outcome.splits
+    networks = {"LSTM": outcome, **outcome.rivals}
+    found = {
+        f"{name}, off by {one.scores['test_mae']:.1f}": forecasts(one.model, splits)
+        for name, one in networks.items()
+    }
+    yield Picture(
+        "Forecasts and what came",
+        reports.plot_forecasts(splits.context["years"], _truth(splits), found, "sunspots"),
+        "The test's time. Each forecast is for the next step, from all that came before.",
+        "Dots of the numbers of sunspots, and a line of forecasts for each network.",
+    )
+
+
+SUNSPOTS = Task(
+    name="sunspots",
+    description="Recurrent networks forecast how many sunspots there will be next year",
+    section="Recurrent Neural Networks",
+    data="sunspots",
+    prepare=prepare,
+    build=build,
+    arguments={"cell": "lstm", "units": 32},
+    rivals={name: {"cell": cell, "units": 32} for name, cell in NETWORKS.items()},
+    loss="mae",
+    learning_rate=3e-3,
+    halving_epochs=15,
+    epochs=60,
+    batch_size=16,
+    patience=15,
+    score=score,
+    headline="test_mae",
+    baseline=rules,
+    pictures=pictures,
+)

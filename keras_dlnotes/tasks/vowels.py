@@ -1,0 +1,105 @@
+"""Many to one: who of nine men speaks, from sequences of unequal length."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from keras_dlnotes import data, models, reports
+from keras_dlnotes.tasks.task import (
+    Arrays,
+    Baseline,
+    Outcome,
+    Picture,
+    Splits,
+    Task,
+    UnsuitableDataError,
+)
+
+SPLITS = ("train", "validation", "test")
+
+
+def prepare(name: str) -> Splits:
+    """Loads sequences, padded with zeros to one length, and who speaks.
+
+    The test split is the standard one of the data set; no utterance occurs twice in it or in the
+    others.
+    """
+    loaded = data.load(name)
+    if any(not {"sequence", "label"} <= loaded.get(split, {}).keys() for split in SPLITS):
+        raise UnsuitableDataError(
+            f"Data set {name!r} isn't one of sequences with a label each, in splits for training, "
+            "validation and test."
+        )
+    longest = max(loaded[split]["sequence"].shape[1] for split in SPLITS)
+    arrays = [_padded(loaded[split], longest) for split in SPLITS]
+    names = data.builder(name).info.features["label"].names
+    return Splits(*arrays, tuple(f"speaker {name}" for name in names))
+
+
+def _padded(features: dict[str, np.ndarray], length: int) -> Arrays:
+    sequences = features["sequence"].astype("float32")
+    missing = length - sequences.shape[1]
+    padded = np.pad(sequences, ((0, 0), (0, missing), (0, 0)))
+    return padded, features["label"].astype("int32")
+
+
+def build(splits: Splits, **arguments: Any) -> keras.Model:
+    """Builds a `models.many_to_one`, which leaves out the padding."""
+    sequences, _ = splits.training
+    return models.many_to_one(sequences.shape[1:], len(splits.class_names), **arguments)
+
+
+def mean_frame(splits: Splits) -> Baseline:
+    """Scores logistic regression on the mean and the deviation of an utterance's frames."""
+    sequences, labels = splits.training
+    test_sequences, test_labels = splits.test
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    classifier.fit(_summaries(sequences), labels)
+    accuracy = classifier.score(_summaries(test_sequences), test_labels)
+    return Baseline(
+        "logistic regression on the mean and deviation of the frames",
+        {"test_accuracy": float(accuracy)},
+    )
+
+
+def _summaries(sequences: np.ndarray) -> np.ndarray:
+    frames = [sequence[sequence.any(axis=-1)] for sequence in sequences]
+    return np.stack([np.concatenate([frame.mean(axis=0), frame.std(axis=0)]) for frame in frames])
+
+
+def pictures(outcome: Outcome) -> Iterator[Picture]:
+    """Draws whom the network takes for whom."""
+    sequences, labels = outcome.splits.test
+    predictions = outcome.model.predict(sequences, verbose=0).argmax(axis=-1)
+    yield Picture(
+        "Confusion matrix",
+        reports.plot_confusion_matrix(labels, predictions, outcome.splits.class_names),
+        "How often each speaker (row) was taken for each speaker (column), on the test utterances.",
+        "Matrix of true speakers by predicted speakers.",
+    )
+
+
+VOWELS = Task(
+    name="vowels",
+    description="A bidirectional network tells who speaks a Japanese vowel",
+    section="Bi-directional LSTM",
+    data="japanese_vowels",
+    prepare=prepare,
+    build=build,
+    arguments={"cell": "gru", "units": 64, "bidirectional": True, "dropout": 0.3},
+    loss="sparse_categorical_crossentropy",
+    metrics=("accuracy",),
+    learning_rate=5e-3,
+    halving_epochs=15,
+    epochs=60,
+    batch_size=25,
+    patience=20,
+    headline="test_accuracy",
+    baseline=mean_frame,
+    pictures=pictures,
+)
