@@ -41,7 +41,7 @@ def prepare(name: str) -> Splits:
 
 
 def build(
-    splits: Splits, filters: tuple[int, ...] = (32, 64), dropout: float = 0.3, **arguments: Any
+    splits: Splits, filters: tuple[int, ...] = (64, 128), dropout: float = 0.4, **arguments: Any
 ) -> keras.Model:
     """Builds a `models.one_to_many` behind convolutions that take raw pixels."""
     images, _ = splits.training

@@ -20,7 +20,7 @@ from keras_dlnotes.tasks.task import (
 CYCLE_YEARS = 11  # how often the sun's activity comes back, on average
 WINDOW_CYCLES = 4  # that the network reads in training
 CONTEXT_CYCLES = 6  # before the first value that is scored
-NETWORKS = {"SimpleRNN": "simple", "GRU": "gru"}
+RIVALS = {"SimpleRNN": "simple", "LSTM": "lstm"}
 
 
 def prepare(name: str) -> Splits:
@@ -115,7 +115,7 @@ def rules(splits: Splits) -> list[Baseline]:
 def pictures(outcome: Outcome) -> Iterator[Picture]:
     """Draws what each network had said would come, and what came."""
     splits = outcome.splits
-    networks = {"LSTM": outcome, **outcome.rivals}
+    networks = {"GRU": outcome, **outcome.rivals}
     found = {
         f"{name}, off by {one.scores['test_mae']:.1f}": forecasts(one.model, splits)
         for name, one in networks.items()
@@ -135,8 +135,8 @@ SUNSPOTS = Task(
     data="sunspots",
     prepare=prepare,
     build=build,
-    arguments={"cell": "lstm", "units": 32},
-    rivals={name: {"cell": cell, "units": 32} for name, cell in NETWORKS.items()},
+    arguments={"cell": "gru", "units": 32},
+    rivals={name: {"cell": cell, "units": 32} for name, cell in RIVALS.items()},
     loss="mae",
     learning_rate=3e-3,
     halving_epochs=15,
