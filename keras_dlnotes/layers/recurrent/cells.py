@@ -49,19 +49,23 @@ class _Cell(KeepsSignature):
         return after[0], list(after) if keras.tree.is_nested(states) else after[0]
 
     def dropout_masks(self, inputs, hidden, training):
-        """The noise for x and for h₋₁: for each a list with a mask for each gate, or None.
+        """The noise for x and for h₋₁: for each (blocks, batch, width), one mask a gate, or None.
 
         As in Keras, all gates share one mask of x unless `recurrent_dropout` is set.
         """
         return [
-            [mask] * self.step.blocks if ops.is_tensor(mask) else mask
-            for mask in (
+            None if noise is None else self._by_gate(noise)
+            for noise in (
                 self.get_dropout_mask(inputs) if training and 0 < self.dropout < 1 else None,
                 self.get_recurrent_dropout_mask(hidden)
                 if training and 0 < self.recurrent_dropout < 1
                 else None,
             )
         ]
+
+    def _by_gate(self, noise):
+        one_for_all = ops.is_tensor(noise)
+        return ops.stack([noise] * self.step.blocks if one_for_all else noise)
 
     def get_initial_state(self, batch_size=None):
         zeros = ops.zeros((batch_size, self.units), self.compute_dtype)

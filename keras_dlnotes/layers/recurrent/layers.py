@@ -90,7 +90,7 @@ class _Recurrent(KeepsSignature):
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         noise = cell.dropout_masks(sequences[:, 0], initial_state[0], training)
         input_masks, recurrent_masks = (
-            None if masks is None else ops.stack(masks, axis=1) for masks in noise
+            None if masks is None else ops.transpose(masks, (1, 0, 2)) for masks in noise
         )
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)

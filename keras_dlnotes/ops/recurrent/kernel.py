@@ -15,62 +15,64 @@ class Kernel:
     """W, for one step (batch, …) or a sequence (batch, time, …), with dropout masks or without."""
 
     def __init__(self, weights, masks=None):
-        """Takes W and None, or a mask (batch, features) for each of W's blocks of columns."""
+        """Takes W and None, or the masks (blocks, batch, features), one for each block of W."""
         self._weights = weights
         self._transposed = ops.transpose(weights)
         self._masks = masks
         if masks is not None:
-            self._blocks = ops.split(weights, len(masks), axis=1)
-            self._transposed_blocks = [ops.transpose(block) for block in self._blocks]
+            # all gates are one product of stacks, in which the masks are just one factor more
+            self._blocks = _stacked(weights, masks.shape[0])
+            self._transposed_blocks = ops.transpose(self._blocks, (0, 2, 1))
 
     def product(self, x):
         """a = x W."""
         if self._masks is None:
-            return _matmul(x, self._weights)
-        products = [
-            _matmul(x * mask, block)
-            for mask, block in zip(self._masks_like(x), self._blocks, strict=True)
-        ]
-        return ops.concatenate(products, axis=-1)
+            return _like(x, ops.matmul(_rows(x), self._weights))
+        return _like(x, _side_by_side(ops.matmul(self._masked(x), self._blocks)))
 
     def adjoint(self, upstream):
         """∂E/∂x for D = ∂E/∂a."""
         if self._masks is None:
-            return _matmul(upstream, self._transposed)
-        masks = self._masks_like(upstream)
-        blocks = ops.split(upstream, len(masks), axis=-1)
-        return sum(
-            mask * _matmul(block, transposed)
-            for mask, block, transposed in zip(masks, blocks, self._transposed_blocks, strict=True)
-        )
+            return _like(upstream, ops.matmul(_rows(upstream), self._transposed))
+        blocks = _stacked(_rows(upstream), self._masks.shape[0])
+        products = _like(upstream, ops.matmul(blocks, self._transposed_blocks))
+        return ops.sum(products * self._masks_like(upstream), axis=0)
 
     def gradient(self, x, upstream):
         """∂E/∂W, one matrix product over the batch and all steps."""
         if self._masks is None:
-            return _sum_of_outer_products(x, upstream)
-        masks = self._masks_like(x)
-        blocks = ops.split(upstream, len(masks), axis=-1)
-        gradients = [
-            _sum_of_outer_products(x * mask, block)
-            for mask, block in zip(masks, blocks, strict=True)
-        ]
-        return ops.concatenate(gradients, axis=-1)
+            return ops.matmul(ops.transpose(_rows(x)), _rows(upstream))
+        blocks = _stacked(_rows(upstream), self._masks.shape[0])
+        return _side_by_side(ops.matmul(ops.transpose(self._masked(x), (0, 2, 1)), blocks))
+
+    def _masked(self, x):
+        """x ⊙ m for each gate, (blocks, rows, features)."""
+        masked = x * self._masks_like(x)
+        return ops.reshape(masked, (masked.shape[0], -1, x.shape[-1]))
 
     def _masks_like(self, x):
-        return [mask[:, None] for mask in self._masks] if len(x.shape) == 3 else self._masks
+        return self._masks[:, :, None] if len(x.shape) == 3 else self._masks
 
 
 def _rows(x):
-    return ops.reshape(x, (-1, ops.shape(x)[-1]))
+    """x as one matrix, (batch, features) or (batch · time, features)."""
+    return x if len(x.shape) == 2 else ops.reshape(x, (-1, x.shape[-1]))
 
 
-def _matmul(x, weights):
-    """x W, as one product of two matrices, for x (batch, features) or (batch, time, features)."""
+def _like(x, rows):
+    """Rows (…, features) as (batch, features) or (batch, time, features) again, like x."""
     if len(x.shape) == 2:
-        return ops.matmul(x, weights)
-    product = ops.matmul(_rows(x), weights)
-    return ops.reshape(product, (*ops.shape(x)[:-1], ops.shape(weights)[1]))
+        return rows
+    return ops.reshape(rows, (*rows.shape[:-2], *ops.shape(x)[:2], rows.shape[-1]))
 
 
-def _sum_of_outer_products(x, upstream):
-    return ops.matmul(ops.transpose(_rows(x)), _rows(upstream))
+def _stacked(matrix, count):
+    """Blocks of columns one upon the other: (rows, count · width) as (count, rows, width)."""
+    width = matrix.shape[-1] // count
+    return ops.transpose(ops.reshape(matrix, (-1, count, width)), (1, 0, 2))
+
+
+def _side_by_side(stack):
+    """The inverse: (count, rows, width) as (rows, count · width)."""
+    count, _, width = stack.shape
+    return ops.reshape(ops.transpose(stack, (1, 0, 2)), (-1, count * width))

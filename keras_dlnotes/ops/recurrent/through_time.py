@@ -133,7 +133,10 @@ def recurrence_backward(
     _, gates, histories = _divided((*inputs.states, *residuals), step)
     saved = ops.split(gates[0], step.saved, axis=-1) if gates else ()
     before, after = ([h[:, :-1] for h in histories], [h[:, 1:] for h in histories])
-    da, *factors = step.factors(saved, before, after)
+    da_factor, *factors = step.factors(saved, before, after)
+    # ∂E/∂a_t takes the place of its factor; not under dropout, where XLA would read the factor once
+    # more after that, and so copy all steps at every step
+    in_place = inputs.recurrent_masks is None
     from_outputs, *d_states = upstream
     from_outputs = _shown(from_outputs, inputs.mask, return_sequences, zero_output_for_mask)
     if not return_sequences:
@@ -147,9 +150,9 @@ def recurrence_backward(
         if return_sequences:
             d_after[0] = d_after[0] + from_outputs[:, t]
         d_hidden = [write(buffer, t, d_after[0]) for buffer in d_hidden]
-        da_t, d_before = step.backward(
-            d_after, da[:, t], [factor[:, t] for factor in factors], recurrent
-        )
+        factors_t = [factor[:, t] for factor in factors]
+        da_factor_t = (da if in_place else da_factor)[:, t]
+        da_t, d_before = step.backward(d_after, da_factor_t, factors_t, recurrent)
         if inputs.mask is not None:
             live = inputs.mask[:, t, None]
             d_before = _select(live, d_before, d_after)
@@ -159,7 +162,7 @@ def recurrence_backward(
             d_before = _select(_is_border(t, truncate), nothing, d_before)
         return (*d_before, write(da, t, da_t), *d_hidden)
 
-    variables = repeat(body, length, (*d_states, da, *d_hidden))
+    variables = repeat(body, length, (*d_states, da_factor, *d_hidden))
     if of_hidden:
         return variables[-1]
     d_states, da = variables[: step.states], variables[step.states]
@@ -220,7 +223,7 @@ def _recurrent(inputs, step):
 
 
 def _by_block(masks):
-    return None if masks is None else [masks[:, block] for block in range(masks.shape[1])]
+    return None if masks is None else ops.transpose(masks, (1, 0, 2))
 
 
 def _input_products(inputs, step):
