@@ -13,8 +13,13 @@ _LEAST_ROWS = 4  # a part of fewer leaves its core too little to do in a step
 _MOST_PARTS = 8
 
 
-def in_parts(forward_with_residuals, forward_alone, hand_written, shared) -> tuple[Callable, ...]:
-    """Returns the three functions of `vjp` on rows in parts; as they are where `shared` is None."""
+def in_parts(
+    forward_with_residuals, forward_alone, hand_written, shared, calls
+) -> tuple[Callable, ...]:
+    """Returns the three functions of `vjp` on rows in parts; as they are where `shared` is None.
+
+    Of several calls that run side by side, each has as many parts as make one a core together.
+    """
     if shared is None:
         return forward_with_residuals, forward_alone, hand_written
     import tensorflow as tf
@@ -29,12 +34,16 @@ def in_parts(forward_with_residuals, forward_alone, hand_written, shared) -> tup
 
     @together
     def outputs_and_residuals(*inputs):
-        results = [forward_with_residuals(*part) for part in parts(inputs, _count(inputs[0]))]
+        results = [
+            forward_with_residuals(*part) for part in parts(inputs, _count(inputs[0], calls))
+        ]
         return _concatenate([output for output, _ in results]), [kept for _, kept in results]
 
     @together
     def outputs_alone(*inputs):
-        return _concatenate([forward_alone(*part) for part in parts(inputs, _count(inputs[0]))])
+        return _concatenate(
+            [forward_alone(*part) for part in parts(inputs, _count(inputs[0], calls))]
+        )
 
     @together
     def gradients(upstream, inputs, residuals):
@@ -55,10 +64,10 @@ def in_parts(forward_with_residuals, forward_alone, hand_written, shared) -> tup
     return outputs_and_residuals, outputs_alone, gradients
 
 
-def _count(tensor) -> int:
+def _count(tensor, calls: int) -> int:
     """How many parts are worth while for the rows of a tensor, as far as they are known."""
-    rows = tensor.shape[0]
-    return _cores() if rows is None else max(1, min(_cores(), rows // _LEAST_ROWS))
+    rows, cores = tensor.shape[0], max(1, _cores() // calls)
+    return cores if rows is None else max(1, min(cores, rows // _LEAST_ROWS))
 
 
 def _divide(tensors, count: int) -> list[tuple]:

@@ -21,7 +21,6 @@ An op of this package is two plain functions, written with `keras.ops`:
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import keras
 
@@ -35,7 +34,7 @@ def with_vjp(
     plain: Callable | None = None,
     shared: int | None = None,
 ) -> Callable:
-    """Returns `op(*inputs, training=True, **settings)` whose gradient is `backward`.
+    """Returns `op(*inputs, training=True, calls=1, **settings)` whose gradient is `backward`.
 
     Args:
         forward: `(*inputs, **settings) -> (output, residuals)`; `output` is a tensor or a tuple of
@@ -50,8 +49,10 @@ def with_vjp(
             other inputs and of the outputs, so that the rows may be divided; None keeps them whole.
 
     Returns:
-        The op. `op.plain` is the forward pass alone, differentiated by the framework: the reference
-        that the hand-written gradient is tested against.
+        The op; `calls` is how many such calls its caller knows to run side by side, each of which
+        then divides its rows among its share of the cores only. `op.plain` is the forward pass
+        alone, differentiated by the framework: the reference that the hand-written gradient is
+        tested against.
 
     Example:
 
@@ -70,7 +71,7 @@ def with_vjp(
             return forward(*inputs, **settings)[0]
 
     @functools.cache
-    def joined(training: bool, settings: tuple[tuple[str, Any], ...], shapes: tuple) -> Callable:
+    def joined(training: bool, calls: int, settings: tuple, shapes: tuple) -> Callable:
         # by rank and channels, too: tf.function would relax the shapes of two ranks to no shape at
         # all, and those of two numbers of channels to one that the next layer cannot use
         fixed = dict(settings)
@@ -82,12 +83,13 @@ def with_vjp(
             training=training,
             compiled=compiled,
             shared=shared,
+            calls=calls,
         )
 
-    def op(*inputs, training=True, **settings):
+    def op(*inputs, training=True, calls=1, **settings):
         tensors = [keras.ops.convert_to_tensor(entry) for entry in inputs]
         shapes = tuple((len(tensor.shape), *tensor.shape[-1:]) for tensor in tensors)
-        return joined(bool(training), tuple(sorted(settings.items())), shapes)(*tensors)
+        return joined(bool(training), calls, tuple(sorted(settings.items())), shapes)(*tensors)
 
     op.plain = lambda *inputs, **settings: plain(
         *map(keras.ops.convert_to_tensor, inputs), **settings
@@ -104,6 +106,15 @@ def compiles_by_itself() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
+def runs_side_by_side() -> bool:
+    """Tells whether calls that do not depend on each other run at the same time, as in a graph."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()
+
+
 def has_gpu() -> bool:
     """Tells whether the framework sees a GPU."""
     if keras.backend.backend() == "torch":  # the one for which Keras lists no devices
@@ -113,7 +124,7 @@ def has_gpu() -> bool:
     return bool(keras.distribution.list_devices("gpu"))
 
 
-def _join_tensorflow(forward, backward, plain, training, compiled, shared):
+def _join_tensorflow(forward, backward, plain, training, compiled, shared, calls):
     import tensorflow as tf
 
     def function(python_function):
@@ -124,7 +135,7 @@ def _join_tensorflow(forward, backward, plain, training, compiled, shared):
         )
 
     forward_with_residuals, forward_alone, hand_written = in_parts(
-        function(forward), function(plain), function(backward), shared
+        function(forward), function(plain), function(backward), shared, calls
     )
 
     def cut_off(tensors):
@@ -182,7 +193,7 @@ def _join_tensorflow(forward, backward, plain, training, compiled, shared):
     return op
 
 
-def _join_jax(forward, backward, plain, training, compiled, shared):
+def _join_jax(forward, backward, plain, training, compiled, shared, calls):
     import jax
 
     @jax.jit
@@ -232,7 +243,7 @@ def _replace(entries, present, by):
     return tuple(next(by) if kept else entry for entry, kept in zip(entries, present, strict=True))
 
 
-def _join_torch(forward, backward, plain, training, compiled, shared):
+def _join_torch(forward, backward, plain, training, compiled, shared, calls):
     import torch
 
     class Differentiable(torch.autograd.Function):

@@ -176,6 +176,39 @@ def test_every_way_to_merge(mode):
     assert_close(map(_array, found), list(map(_array, expected)), 1e-6)
 
 
+def test_both_directions_explain_their_paths():
+    explained = layers.Bidirectional(layers.GRU(UNITS)).explain_path()
+    for part in ("forward the hand-written", "backward the hand-written", "reset before"):
+        assert part in explained
+    beside = keras.backend.backend() == "tensorflow"
+    assert ("beside the other direction" in explained) == beside
+    mixed = layers.Bidirectional(
+        layers.GRU(UNITS), backward_layer=keras.layers.GRU(UNITS, go_backwards=True, name="theirs")
+    )
+    assert mixed.explain_path().endswith("backward Keras's theirs")
+    assert "beside" not in mixed.explain_path()
+
+
+@on_tensorflow
+def test_both_directions_side_by_side_are_alike_one_after_the_other():
+    import tensorflow as tf
+
+    layer = layers.Bidirectional(layers.LSTM(UNITS, return_sequences=True))
+    x = tf.constant(np.random.default_rng(0).normal(size=(18, TIME, FEATURES)).astype("float32"))
+    layer.build(x.shape)
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        return tape.gradient(loss, layer.trainable_variables)
+
+    found, expected = (
+        [gradient.numpy() for gradient in function()]
+        for function in (tf.function(step, autograph=False), step)
+    )
+    assert_close(found, expected)
+
+
 def test_cells_in_a_stack():
     def stack(module):
         cells = [

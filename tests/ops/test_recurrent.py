@@ -122,6 +122,45 @@ def test_hand_written_gradient_under_dropout(name, monkeypatch):
     _compare_with_plain(FORMS[name], _noise(FORMS[name]), monkeypatch)
 
 
+@pytest.mark.parametrize("name", ["simple", "lstm", "gru", "gru reset after"])
+def test_dropout_equals_the_loop_in_which_each_gate_sees_its_own_mask(name):
+    form = FORMS[name]
+    x, w, u, b, hidden, *carry = form.arrays()
+    noise = _noise(form)
+    biases = [*b] if form.biases else [b, 0 * b]
+
+    def blocks(array):
+        return np.split(array, form.blocks, axis=-1)
+
+    expected = []
+    for t in range(TIME):
+        of_input = [
+            x[:, t] * noise["input_masks"][:, gate] @ block + bias
+            for gate, (block, bias) in enumerate(zip(blocks(w), blocks(biases[0]), strict=True))
+        ]
+
+        def of_hidden(gate, hidden):
+            mask = noise["recurrent_masks"][:, gate]
+            return hidden * mask @ blocks(u)[gate] + blocks(biases[1])[gate]
+
+        if name == "simple":
+            hidden = np.tanh(of_input[0] + of_hidden(0, hidden))
+        elif name == "lstm":
+            i, f, g, o = (a + of_hidden(gate, hidden) for gate, a in enumerate(of_input))
+            kept, written = (reference.sigmoid(a) for a in (f, i))
+            carry = [kept * carry[0] + written * np.tanh(g)]
+            hidden = reference.sigmoid(o) * np.tanh(carry[0])
+        else:
+            z, r = (reference.sigmoid(of_input[gate] + of_hidden(gate, hidden)) for gate in (0, 1))
+            after = form.settings["reset_after"]
+            from_hidden = r * of_hidden(2, hidden) if after else of_hidden(2, r * hidden)
+            hidden = z * hidden + (1 - z) * np.tanh(of_input[2] + from_hidden)
+        expected.append(hidden)
+    arrays = form.arrays()
+    found = outputs(lambda *t: form(*t, **noise), arrays)
+    assert_close(found, [np.stack(expected, axis=1), hidden, *carry], 1e-6)
+
+
 def _compare_with_plain(form, settings, monkeypatch):
     from keras_dlnotes.ops.recurrent import functions
 
@@ -301,12 +340,58 @@ def test_sizes_unknown_until_the_call():
 
     zeros = np.zeros((12, UNITS))
     generator = np.random.default_rng(1)
-    for batch, time in ((1, 1), (9, 5), (12, 40)):
+    for batch, time in ((1, 1), (9, 5), (12, 40), (12, 37)):
         x = generator.normal(size=(batch, time, FEATURES)).astype("float32")
         *found, gradient = [entry.numpy() for entry in step(x)]
         assert_close(found, form.loop([x, w, u, b, zeros[:batch], zeros[:batch]]), 1e-6)
         (expected,) = gradients(lambda x: form(x, w, u, b)[0], [x], [3 * found[0] ** 2])
         assert_close([gradient], [expected])
+
+
+@on_tensorflow
+@pytest.mark.parametrize("sequences", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_an_open_length_is_rounded_up_unseen(masked, sequences):
+    import tensorflow as tf
+
+    form = FORMS["gru"]
+    x, *others = form.arrays()
+    x = np.random.default_rng(2).normal(size=(BATCH, 19, FEATURES)).astype("float32")
+    mask = np.random.default_rng(3).random((BATCH, 19)) < 0.6 if masked else None
+    for zeros in (False, True):
+        settings = {
+            "truncate": 5,
+            "return_sequences": sequences,
+            "zero_output_for_mask": zeros,
+            "mask": mask,
+        }
+
+        def step(*tensors, settings=settings):
+            with tf.GradientTape() as tape:
+                tape.watch(tensors)
+                found = form(*tensors, **settings)
+                loss = sum(tf.reduce_sum(entry**2) for entry in found)
+            return [*found, *tape.gradient(loss, tensors)]
+
+        tensors = [tf.constant(array) for array in (x, *others)]
+        shapes = [
+            tf.TensorSpec((None, None, FEATURES)),
+            *map(tf.TensorSpec.from_tensor, tensors[1:]),
+        ]
+        found = tf.function(step, autograph=False, input_signature=shapes)(*tensors)
+        assert_close(
+            [entry.numpy() for entry in found], [entry.numpy() for entry in step(*tensors)]
+        )
+
+
+@on_tensorflow
+def test_there_are_four_lengths_for_each_doubling():
+    from keras_dlnotes.ops.recurrent.lengths import _rounded_up
+
+    found = [int(_rounded_up(keras.ops.convert_to_tensor(n))) for n in range(1, 1001)]
+    assert found[:8] == list(range(1, 9))
+    assert sorted({n for n in found if n > 32 and n <= 128}) == [40, 48, 56, 64, 80, 96, 112, 128]
+    assert all(n <= rounded <= 1.25 * n for n, rounded in enumerate(found, 1))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dlnotes.layers.recurrent.layers import Recurrent
 from keras_dlnotes.layers.signature import KeepsSignature
 
 
@@ -11,8 +12,9 @@ class Bidirectional(KeepsSignature, keras.layers.Bidirectional):
 
         h_t = merge(→h_t, ←h_t),   →h_t = step(x_t, →h_{t−1}),   ←h_t = step(x_t, ←h_{t+1})
 
-    Each direction has weights of its own. The layer is `keras.layers.Bidirectional` with the same
-    arguments, weights and config.
+    Each direction has weights of its own. On TensorFlow the two run side by side, each on its share
+    of the cores, where a model runs as a graph; `explain_path()` says so. The layer is
+    `keras.layers.Bidirectional` with the same arguments, weights and config.
 
     Args:
         layer: a recurrent layer, of this package or of Keras; a copy of it runs forward, and
@@ -42,3 +44,20 @@ class Bidirectional(KeepsSignature, keras.layers.Bidirectional):
     >>> layer(keras.ops.ones((2, 5, 3))).shape == (2, 5, 16)
     True
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if all(isinstance(layer, Recurrent) for layer in self._directions()):
+            for layer in self._directions():
+                layer.directions = 2
+
+    def explain_path(self) -> str:
+        """Says which computation each direction runs, and why."""
+        ways = [
+            layer.explain_path() if isinstance(layer, Recurrent) else f"Keras's {layer.name}"
+            for layer in self._directions()
+        ]
+        return f"forward {ways[0]}; backward {ways[1]}"
+
+    def _directions(self):
+        return self.forward_layer, self.backward_layer

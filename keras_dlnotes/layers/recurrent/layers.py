@@ -14,14 +14,15 @@ from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate
 from keras_dlnotes.ops.recurrent.functions import run
-from keras_dlnotes.ops.vjp import compiles_by_itself, has_gpu
+from keras_dlnotes.ops.vjp import compiles_by_itself, has_gpu, runs_side_by_side
 
 
-class _Recurrent(KeepsSignature):
+class Recurrent(KeepsSignature):
     """What the three layers share: a cell with the weights, and the loop over the sequence."""
 
     cell_class: type
     cell_name: str
+    directions = 1  # how many of them run side by side; `Bidirectional` sets it
     _variant: ClassVar[dict[str, str]] = {}  # what the cell is asked for beyond the Keras layer
 
     def __init__(self, *args, truncate=None, **kwargs):
@@ -65,7 +66,10 @@ class _Recurrent(KeepsSignature):
             names = ", ".join(getattr(entry, "__name__", str(entry)) for entry in unknown)
             loop = "Keras's loop" if self.truncate is None else "the framework's gradient"
             return loop, f"no derivative of {names} is written out"
-        return "the hand-written gradient", f"no cuDNN because of {', '.join(obstacles)}"
+        way = "the hand-written gradient"
+        if self.directions > 1 and compiles_by_itself():
+            way += ", beside the other direction"
+        return way, f"no cuDNN because of {', '.join(obstacles)}"
 
     def _beyond_cudnn(self) -> list[str]:
         """What about the settings cuDNN cannot do."""
@@ -109,6 +113,7 @@ class _Recurrent(KeepsSignature):
             input_masks=input_masks,
             recurrent_masks=recurrent_masks,
             training=training is not False,
+            calls=self.directions if runs_side_by_side() else 1,
         )
         return outputs, outputs, states  # Keras takes the one that `return_sequences` asks for
 
@@ -126,14 +131,14 @@ class _Recurrent(KeepsSignature):
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
-class SimpleRNN(_Recurrent, keras.layers.SimpleRNN):
+class SimpleRNN(Recurrent, keras.layers.SimpleRNN):
     __doc__ = layer_documentation("SimpleRNN")
     cell_class = SimpleRNNCell
     cell_name = "simple_rnn_cell"
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
-class LSTM(_Recurrent, keras.layers.LSTM):
+class LSTM(Recurrent, keras.layers.LSTM):
     __doc__ = layer_documentation("LSTM")
     cell_class = LSTMCell
     cell_name = "lstm_cell"
@@ -155,7 +160,7 @@ class LSTM(_Recurrent, keras.layers.LSTM):
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
-class GRU(_Recurrent, keras.layers.GRU):
+class GRU(Recurrent, keras.layers.GRU):
     __doc__ = layer_documentation("GRU")
     different_defaults: ClassVar = {"reset_after": False}
     cell_class = GRUCell

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
+from keras_dlnotes.ops.recurrent.lengths import lengthened
 from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 from keras_dlnotes.ops.recurrent.through_time import recurrence
 
@@ -19,7 +20,9 @@ _SHARED_ARGUMENTS = """
         training: whether a gradient will be asked for; False saves nothing for it."""
 _COST = """
     Time is linear in the number of steps. A new shape is compiled once on TensorFlow and JAX, which
-    takes a second or two: pad sequences of many lengths to a few."""
+    takes a second or two. Where TensorFlow's graph leaves the length open, it is rounded up by
+    steps that a mask skips, so that there are four lengths for each doubling; elsewhere, pad
+    sequences of many lengths to a few."""
 
 
 def simple_rnn(
@@ -195,17 +198,31 @@ def run(
     input_masks=None,
     recurrent_masks=None,
     training=True,
+    calls=1,
 ) -> tuple:
-    """Returns (outputs, *last states) of any step; the arguments are those of the ops."""
+    """Returns (outputs, *last states) of any step; the arguments are those of the ops.
+
+    `calls` is how many such calls run side by side.
+    """
     truncate = checked_truncate(truncate)
-    found = recurrence(
-        prepared(step, inputs, *tensors, input_masks, recurrent_masks),
+    given = prepared(step, inputs, *tensors, input_masks, recurrent_masks)
+    plain = not all(map(is_known, step.activations))
+    length = None
+    # steps that are skipped at the end would make a last output 0 that is shown as it is
+    shown = return_sequences or not zero_output_for_mask
+    if given.sequence.shape[1] is None and not plain and shown:
+        given, length = lengthened(given)
+    outputs, *states = recurrence(
+        given,
         step,
-        plain=not all(map(is_known, step.activations)),
+        plain=plain,
         training=training,
+        calls=calls,
         truncate=truncate,
         return_sequences=bool(return_sequences),
         zero_output_for_mask=bool(zero_output_for_mask),
     )
+    if length is not None and return_sequences:
+        outputs = outputs[:, :length]
     dtype = ops.convert_to_tensor(inputs).dtype
-    return tuple(ops.cast(tensor, dtype) for tensor in found)
+    return tuple(ops.cast(tensor, dtype) for tensor in (outputs, *states))

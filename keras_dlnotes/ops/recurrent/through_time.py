@@ -42,7 +42,7 @@ class Inputs(NamedTuple):
     bias: Any
 
 
-def recurrence(inputs: Inputs, step, plain=False, training=True, **settings) -> tuple:
+def recurrence(inputs: Inputs, step, plain=False, training=True, calls=1, **settings) -> tuple:
     """Returns (outputs, *last states), differentiable by the rule below or, if `plain`, without.
 
     Args:
@@ -50,6 +50,7 @@ def recurrence(inputs: Inputs, step, plain=False, training=True, **settings) -> 
         step: an instance of one of the steps.
         plain: whether the framework differentiates, for activations that have no rule here.
         training: whether a gradient will be asked for.
+        calls: how many such recurrences run side by side.
         settings: `return_sequences`, whether the outputs are the hidden states of all steps
             (batch, time, units) or that of the last one (batch, units); `zero_output_for_mask`,
             whether the output of a skipped step is 0 and not that of the step before; `truncate`,
@@ -58,7 +59,7 @@ def recurrence(inputs: Inputs, step, plain=False, training=True, **settings) -> 
     tensors, settings = flat(inputs, step, settings)
     if plain:
         return _recurrence.plain(*tensors, **settings)
-    return _recurrence(*tensors, training=training, **settings)
+    return _recurrence(*tensors, training=training, calls=calls, **settings)
 
 
 def flat(inputs: Inputs, step, settings) -> tuple[tuple, dict]:
