@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.layers.recurrent import GRU, LSTM, SimpleRNN
 from keras_dlnotes.training.carried_states import CarriedStates, recurrent_layers
 from keras_dlnotes.training.windows import whole, windows
 
@@ -33,8 +34,9 @@ def fit_truncated(
     from the initial state. All rows start in the first window of an epoch. With τ the whole length
     this is `model.fit` on one batch.
 
-    The recurrent layers, of this package or of Keras, need not be stateful: they are for the while
-    of the call, and are afterwards as they were. Then `predict` takes any number of rows.
+    The recurrent layers, of this package or, on TensorFlow, of Keras, need not be stateful: they
+    are for the while of the call, and are afterwards as they were. Then `predict` takes any number
+    of rows.
 
     Args:
         model: compiled and built, with recurrent layers that return sequences and run forward; its
@@ -59,7 +61,7 @@ def fit_truncated(
         ValueError: for an argument out of range, a model without recurrent layers or with one that
             runs backward, a stream whose arrays do not fit, and one that can be read only once but
             is asked for several epochs.
-        RuntimeError: on another backend than TensorFlow.
+        RuntimeError: on another backend than TensorFlow and PyTorch.
 
     Reference:
         Lecture notes, "Solution: Truncated BPTT".
@@ -80,11 +82,20 @@ def fit_truncated(
     window = integer("window", window, minimum=1)
     epochs = integer("epochs", epochs, minimum=1)
     initial_epoch = integer("initial_epoch", initial_epoch)
-    if keras.backend.backend() != "tensorflow":
-        raise RuntimeError("fit_truncated carries states on the TensorFlow backend alone")
+    if keras.backend.backend() not in ("tensorflow", "torch"):
+        # JAX's train step knows only the variables that the model owned when it was compiled
+        raise RuntimeError("fit_truncated carries states on TensorFlow and PyTorch alone")
     if not model.built or not getattr(model, "compiled", False):
         raise argument_error("model", "built and compiled", model.name)
-    recurrent_layers(model)
+    recurrent = recurrent_layers(model)
+    if keras.backend.backend() == "torch":
+        # Keras's own write the last states over what the gradient needs there
+        foreign = [
+            layer.name for layer in recurrent if not isinstance(layer, SimpleRNN | LSTM | GRU)
+        ]
+        if foreign:
+            expected = "with recurrent layers of this package alone, on PyTorch"
+            raise argument_error("model", expected, foreign)
     if isinstance(stream, Iterator) and epochs - initial_epoch > 1:
         expected = "an iterable that starts anew for each epoch, or a function that returns one"
         raise argument_error("stream", expected, stream)

@@ -90,6 +90,8 @@ class Recurrent(KeepsSignature):
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if self._way()[0] in ("cuDNN", "Keras's loop"):
             return super().inner_loop(sequences, initial_state, mask, training=training)
+        if self.stateful:  # PyTorch would write the last states over what the way back still needs
+            initial_state = [ops.copy(state) for state in initial_state]
         cell = self.cell
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         noise = cell.dropout_masks(sequences[:, 0], initial_state[0], training)
