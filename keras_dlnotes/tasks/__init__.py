@@ -1,6 +1,6 @@
 """The example fits: each a task, made of data, a model, a loss, a score and pictures."""
 
-from keras_dlnotes.tasks.fit import STRATEGIES, FitResult, check_strategy, fit
+from keras_dlnotes.tasks.fit import STRATEGIES, FitResult, check_strategy, compiled_model, fit
 from keras_dlnotes.tasks.table import TASKS, get, names
 from keras_dlnotes.tasks.task import Baseline, Picture, Splits, Task, UnsuitableDataError
 
@@ -14,6 +14,7 @@ __all__ = [
     "Task",
     "UnsuitableDataError",
     "check_strategy",
+    "compiled_model",
     "fit",
     "get",
     "names",

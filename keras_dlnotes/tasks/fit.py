@@ -146,9 +146,7 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
     settings = folder.settings
     keras.utils.set_random_seed(settings["seed"])
     splits = task.prepare(settings["data"])
-    model = task.build(splits, **task.arguments)
-    optimizer = _optimizer(task, splits, settings["batch_size"])
-    model.compile(optimizer, loss=task.loss, metrics=list(task.metrics))
+    model = compiled_model(task, splits, settings["batch_size"])
     state = fit_resumable(
         model,
         splits.training,
@@ -168,6 +166,14 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
     with atomic_path(folder.path / REPORT) as partial:
         partial.write_text(page.render(), encoding="utf-8")
     return metrics
+
+
+def compiled_model(task: Task, splits: Splits, batch_size: int) -> keras.Model:
+    """Builds a task's model and compiles it with the task's optimizer, loss and metrics."""
+    model = task.build(splits, **task.arguments)
+    optimizer = _optimizer(task, splits, batch_size)
+    model.compile(optimizer, loss=task.loss, metrics=list(task.metrics))
+    return model
 
 
 def _optimizer(task: Task, splits: Splits, batch_size: int) -> keras.optimizers.Optimizer:

@@ -1,5 +1,6 @@
 """`fit` that writes a run folder and survives any interruption."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -27,6 +28,9 @@ def fit_resumable(
     seed: int,
     patience: int,
     monitor: str = "val_loss",
+    mode: str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    fit: Callable[..., Any] | None = None,
     verbose: str | int = "auto",
 ) -> RunState:
     """Trains a compiled model in a run folder, from its last finished epoch where there is one.
@@ -48,6 +52,10 @@ def fit_resumable(
         seed: of the order of the examples.
         patience: epochs without improvement after which training stops.
         monitor: the logged value that should improve.
+        mode: "min" or "max", whichever is better; "auto" goes by the name, as Keras does.
+        callbacks: further ones, which see each epoch before it is saved.
+        fit: takes the place of `model.fit`, and gets the training arrays instead of batches; it has
+            to hand the other arguments on. The examples then come in the order that it chooses.
         verbose: as in `keras.Model.fit`.
 
     Returns:
@@ -66,16 +74,13 @@ def fit_resumable(
             f"epochs={epochs}."
         )
     batches = ShuffledBatches(training, batch_size, seed)
-    early_stopping = EarlyStopping(monitor, patience=patience, restore_best_weights=True)
+    early_stopping = EarlyStopping(monitor, patience=patience, mode=mode, restore_best_weights=True)
     if state.epoch:
         early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))
     folder.begin()
     folder.remove_results()
-    model.fit(
-        batches,
-        shuffle=False,  # of the batches themselves, by a state that nobody saves
+    shared = dict(
         validation_data=validation,
-        validation_batch_size=batch_size,
         initial_epoch=state.epoch,
         epochs=state.epoch if state.stopped else epochs,
         verbose=verbose,
@@ -87,7 +92,13 @@ def fit_resumable(
             early_stopping,
             HistoryFile(folder.path / HISTORY, state.history),
             keras.callbacks.TensorBoard(folder.path / LOGS),
+            *callbacks,
             SaveState(checkpoints, state, early_stopping),
         ],
     )
+    if fit is not None:
+        fit(*training, **shared)
+    else:
+        # The batches themselves would be shuffled by a state that nobody saves.
+        model.fit(batches, shuffle=False, validation_batch_size=batch_size, **shared)
     return state

@@ -1,0 +1,404 @@
+"""Looking for the hyperparameters of the best model."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+
+from keras_dlnotes.checks import argument_error, choice, integer
+from keras_dlnotes.reports.search_trials import guess_direction
+from keras_dlnotes.tasks import Splits, Task, get
+from keras_dlnotes.training import RunFolderError
+from keras_dlnotes.tuning.folder import (
+    COMPLETED,
+    OUT_OF_MEMORY,
+    SearchFolder,
+    logger,
+    read_intact,
+)
+from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
+from keras_dlnotes.tuning.recipes import (
+    HyperModelRecipe,
+    Recipe,
+    Space,
+    TaskRecipe,
+    check_hypermodel,
+)
+from keras_dlnotes.tuning.records import Records, TrialRecord, write_table
+from keras_dlnotes.tuning.results import Results
+from keras_dlnotes.tuning.roles import Job
+from keras_dlnotes.tuning.spaces import space_of
+from keras_dlnotes.tuning.supervisor import (
+    SearchError,
+    Supervisor,
+    is_exhausted,
+    launcher,
+    write_job,
+)
+from keras_dlnotes.tuning.trials import Conditions
+
+EPOCHS = 10  # of a hypermodel's trial
+BATCH_SIZE = 32
+TRIALS = 20  # of the tuners that would never end by themselves
+ENDLESS_TUNERS = ("random", "bayesian")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search has come.
+
+    Attributes:
+        trials: all trials so far.
+        planned: how many there will be; None where nobody knows.
+        objective: the name of what is improved.
+        best: the best value so far; None before the first completed trial.
+        seconds_left: an estimate; None where nobody knows.
+        failed: trials that have failed since the last call.
+    """
+
+    trials: list[TrialRecord]
+    planned: int | None
+    objective: str
+    best: float | None
+    seconds_left: float | None
+    failed: list[TrialRecord] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """How many trials have ended."""
+        return sum(trial.outcome is not None for trial in self.trials)
+
+
+def search(
+    task_or_hypermodel: Any,
+    tuner: str = "hyperband",
+    max_trials: int | None = None,
+    objective: str | keras_tuner.Objective = "val_loss",
+    *,
+    training: tuple[Any, ...] | None = None,
+    validation: tuple[Any, ...] | None = None,
+    space: Space | None = None,
+    data: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    patience: int | None = None,
+    executions_per_trial: int = 1,
+    tuner_arguments: Mapping[str, Any] | None = None,
+    max_consecutive_failures: int = 3,
+    seed: int = 0,
+    workers: int = 1,
+    directory: str | Path | None = None,
+    resume: bool = True,
+    overwrite: bool = False,
+    on_progress: Callable[[Progress], Any] | None = None,
+) -> Results:
+    """Tries configurations of a model and returns what came of them.
+
+    Every trial is a process of its own, so memory stays bounded and a trial that runs out of it
+    takes nothing else with it. Every epoch leaves a checkpoint: a search killed at any moment goes
+    on, by the same call, with the trials as they were and those interrupted from their last epoch.
+
+    Args:
+        task_or_hypermodel: the name of a task, a `Task`, a function `build(hp)` that returns a
+            compiled model, or a `keras_tuner.HyperModel`.
+        tuner: "hyperband", "random", "bayesian" or "grid". The first trial is the default
+            configuration.
+        max_trials: most trials, ≥ 1; by default 20 for "random" and "bayesian", and all there are
+            for the others. It may grow when a search goes on.
+        objective: name of the logged value to improve, or a `keras_tuner.Objective`, for a name
+            that does not tell which direction is better.
+        training: (inputs, targets), and sample weights if wanted, for a hypermodel.
+        validation: the same for the data that the objective is taken on.
+        space: hp → arguments of the task's builder; by default the task's own space.
+        data: another data set for a task, as `data.load` takes it.
+        epochs: most epochs of a trial; by default the task's own, or 10.
+        batch_size: examples a step; by default the task's own, or 32.
+        patience: epochs without a better objective after which a trial stops; by default the
+            task's own, or never.
+        executions_per_trial: trainings of each configuration, with different seeds; their
+            objectives are averaged.
+        tuner_arguments: further ones of KerasTuner's oracle, such as {"factor": 4}.
+        max_consecutive_failures: failed trials in a row after which the search stops; those that
+            ran out of memory don't count.
+        seed: int ≥ 0 that fixes the configurations, initial weights and order of the examples.
+        workers: trials at a time, ≥ 1; each gets its GPU or its share of the cores.
+        directory: the search's folder; `searches/NAME` where None.
+        resume: go on with the search in the folder, if there is one.
+        overwrite: replace the search in the folder.
+        on_progress: is called several times a second.
+
+    Returns:
+        `Results`; they can be had later as well, by `Results(directory)`.
+
+    Raises:
+        ValueError: for an argument out of range, or an objective that no trial logs.
+        SearchError: where the first step of the default or of a random model fails, too many trials
+            fail, or none is completed; the message has the trial's own exception.
+        RunFolderError: where the folder is occupied, in use or of other settings.
+
+    Example:
+
+    >>> results = search("digits", "random", max_trials=8, workers=2)   # doctest: +SKIP
+    >>> results.best_hyperparameters["filters"]                         # doctest: +SKIP
+    64
+    """
+    recipe = make_recipe(
+        task_or_hypermodel,
+        training=training,
+        validation=validation,
+        space=space,
+        data=data,
+        epochs=epochs,
+        batch_size=batch_size,
+        patience=patience,
+    )
+    choice("tuner", tuner, ORACLES)
+    for name, value in (
+        ("executions_per_trial", executions_per_trial),
+        ("workers", workers),
+        ("max_consecutive_failures", max_consecutive_failures),
+        *([] if max_trials is None else [("max_trials", max_trials)]),
+    ):
+        integer(name, value, minimum=1)
+    integer("seed", seed)
+    objective = check_objective(objective)
+    path = Path("searches") / recipe.name if directory is None else Path(directory)
+    settings = {
+        "task": recipe.name,
+        "data": getattr(recipe, "data", None),
+        "tuner": tuner,
+        "tuner_arguments": dict(tuner_arguments or {}),
+        "max_trials": max_trials,
+        "objective": objective.name,
+        "direction": objective.direction,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "patience": recipe.patience,
+        "executions": executions_per_trial,
+        "seed": seed,
+        "backend": keras.backend.backend(),
+    }
+    defaults = {"max_trials": TRIALS if tuner in ENDLESS_TUNERS else None}
+    resume = resume and not overwrite
+    with SearchFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
+        conditions = Conditions(objective, executions_per_trial, seed)
+        oracle = {
+            "tuner": tuner,
+            "max_trials": folder.settings["max_trials"],
+            "arguments": dict(tuner_arguments or {}),
+        }
+        job = Job(recipe, conditions, folder.path.absolute(), oracle)
+        _settle_space(folder, job)
+        watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress)
+        if not _is_finished(folder):
+            folder.begin()
+            try:
+                Supervisor(job, folder.settings["space"], workers).run(watch)
+            finally:
+                watch.write_table()
+        watch.check_completed()
+    return Results(path, recipe)
+
+
+def _is_finished(folder: SearchFolder) -> bool:
+    if not folder.resumed or not is_exhausted(folder.path):
+        return False
+    most = folder.settings["max_trials"]
+    return most is None or len(Records(folder.path).read()) >= most
+
+
+def _settle_space(folder: SearchFolder, job: Job) -> None:
+    """Runs the preflight in a process of its own, and refuses a search of another space."""
+    found = _look_ahead(job)
+    earlier = folder.settings.get("space")
+    if earlier is not None and earlier != found["space"]:
+        names = _changed_names(earlier, found["space"])
+        raise RunFolderError(
+            f"The search in {folder.path} was started with another search space; what differs: "
+            f"{', '.join(names)}. Take another folder, or replace it (--overwrite, overwrite=True)."
+        )
+    folder.settings["space"] = found["space"]
+
+
+def _changed_names(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    entries = [[repr(entry) for entry in space["space"]] for space in (earlier, now)]
+    differing = {*entries[0]} ^ {*entries[1]}
+    named = [
+        entry["config"]["name"]
+        for space in (earlier, now)
+        for entry in space["space"]
+        if repr(entry) in differing
+    ]
+    return list(dict.fromkeys(named)) or ["the order"]
+
+
+def _look_ahead(job: Job) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
+        answer, log = Path(scratch, "answer.json"), Path(scratch, "preflight.log")
+        arguments = [str(write_job(job, Path(scratch))), str(answer)]
+        number = launcher().start("look_ahead", arguments, log)
+        try:
+            while number not in (ended := launcher().ended(1.0)):
+                pass
+        except BaseException:
+            launcher().kill(number)
+            raise
+        found = read_intact(answer)
+        if found is None:
+            raise SearchError(
+                f"The preflight's process ended with code {ended[number]}.\n{log.read_text()}"
+            )
+    if "error" not in found:
+        return found
+    if found["is_argument"]:
+        raise ValueError(found["error"].removeprefix("ValueError: "))
+    raise SearchError(f"The first step fails: {found['error']}\n\n{found['traceback']}")
+
+
+class Watch:
+    """Looks at a search's folder while it runs: tells its progress, and stops it where it must."""
+
+    def __init__(
+        self,
+        job: Job,
+        space: Mapping[str, Any],
+        most_failures: int,
+        on_progress: Callable[[Progress], Any] | None,
+    ):
+        self._job = job
+        self._records = Records(job.folder)
+        self._most_failures = most_failures
+        self._on_progress = on_progress
+        self._started = time.monotonic()
+        self._told = {trial.name for trial in self._records.read() if trial.outcome is not None}
+        self._done_before = len(self._told)
+        self._planned = make_oracle(
+            objective=job.conditions.objective,
+            space=keras_tuner.HyperParameters.from_config(space),
+            epochs=job.recipe.epochs,
+            seed=0,
+            folder=job.folder,
+            **job.oracle,
+        ).planned_trials()
+
+    def __call__(self) -> None:
+        trials = self._records.read()
+        ended = [trial for trial in trials if trial.outcome is not None]
+        new = [trial for trial in ended if trial.name not in self._told]
+        failed = [trial for trial in new if trial.status != COMPLETED]
+        for trial in new:
+            self._told.add(trial.name)
+            if trial.status == COMPLETED:
+                logger.info("Trial %s: %s", trial.name, trial.outcome.metrics)
+            else:
+                logger.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.outcome.message)
+        if new:
+            write_table(self._job.folder, trials)
+        if self._on_progress is not None:
+            self._on_progress(self._progress(trials, failed))
+        self._check_failures(ended)
+
+    def write_table(self) -> None:
+        """Brings `results.csv` up to date."""
+        write_table(self._job.folder, self._records.read())
+
+    def check_completed(self) -> None:
+        """Raises where a search has not one completed trial."""
+        trials = self._records.read()
+        if not any(trial.status == COMPLETED for trial in trials):
+            messages = [trial.outcome.message for trial in trials if trial.outcome is not None]
+            last = messages[-1] if messages else "There was no trial."
+            raise SearchError(f"No trial of {len(trials)} was completed. The last one:\n{last}")
+
+    def _check_failures(self, ended: list[TrialRecord]) -> None:
+        counted = [trial for trial in ended if trial.status != OUT_OF_MEMORY]
+        last = counted[-self._most_failures :]
+        if len(last) == self._most_failures and all(trial.status != COMPLETED for trial in last):
+            message = last[-1].outcome.message
+            raise SearchError(f"{len(last)} trials in a row have failed. The last one:\n{message}")
+
+    def _progress(self, trials: list[TrialRecord], failed: list[TrialRecord]) -> Progress:
+        objective = self._job.conditions.objective
+        scores = [trial.score(objective.name) for trial in trials if trial.status == COMPLETED]
+        best = (min if objective.direction == "min" else max)(scores, default=None)
+        done = len(self._told) - self._done_before
+        left = None
+        if done and self._planned is not None:
+            elapsed = time.monotonic() - self._started
+            left = elapsed / done * max(self._planned - len(self._told), 0)
+        return Progress(trials, self._planned, objective.name, best, left, failed)
+
+
+def make_recipe(
+    task_or_hypermodel: Any,
+    *,
+    training: tuple[Any, ...] | None = None,
+    validation: tuple[Any, ...] | None = None,
+    space: Space | None = None,
+    data: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    patience: int | None = None,
+) -> Recipe:
+    """Returns what to train, from the arguments of `search`."""
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
+        if value is not None:
+            integer(name, value, minimum=1)
+    if isinstance(task_or_hypermodel, str | Task):
+        task = task_or_hypermodel
+        task = get(task) if isinstance(task, str) else task
+        for name, value in (("training", training), ("validation", validation)):
+            if value is not None:
+                raise argument_error(name, "None for a task, which has its own data", "arrays")
+        return TaskRecipe(
+            name=task.name,
+            epochs=epochs or task.epochs,
+            batch_size=batch_size or task.batch_size,
+            patience=patience or task.patience,
+            task=task,
+            space=space or space_of(task),
+            data=data or task.data,
+        )
+    name = check_hypermodel(task_or_hypermodel)
+    for argument, value in (("space", space), ("data", data)):
+        if value is not None:
+            raise argument_error(argument, "None for a hypermodel, which has its own", value)
+    for argument, value in (("training", training), ("validation", validation)):
+        if not isinstance(value, tuple | list) or not 2 <= len(value) <= 3:
+            received = type(value).__name__
+            raise argument_error(argument, "a tuple (inputs, targets) for a hypermodel", received)
+    return HyperModelRecipe(
+        name=name,
+        epochs=epochs or EPOCHS,
+        batch_size=batch_size or BATCH_SIZE,
+        patience=patience,
+        hypermodel=task_or_hypermodel,
+        splits=Splits(tuple(training), tuple(validation), tuple(validation)),
+    )
+
+
+def check_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objective:
+    """Returns an objective with its direction, which the name tells where it is not given.
+
+    >>> check_objective("val_accuracy").direction
+    'max'
+    """
+    if isinstance(objective, str):
+        try:
+            direction = guess_direction(objective)
+        except ValueError as error:
+            expected = (
+                "a name that tells whether more is better, or keras_tuner.Objective(name, "
+                "direction)"
+            )
+            raise argument_error("objective", expected, objective) from error
+        return keras_tuner.Objective(objective, direction)
+    if not isinstance(objective, keras_tuner.Objective) or not isinstance(objective.name, str):
+        raise argument_error("objective", "a metric's name or a keras_tuner.Objective", objective)
+    choice("direction", objective.direction, ("min", "max"))
+    return objective
