@@ -25,6 +25,7 @@ from keras_dlnotes.tuning.folder import (
     FAILED,
     TRIAL,
     Outcome,
+    logger,
     read_intact,
     read_outcome,
     trial_path,
@@ -32,12 +33,12 @@ from keras_dlnotes.tuning.folder import (
 )
 from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.recipes import Recipe
-from keras_dlnotes.tuning.service import Endpoint, chief_of
+from keras_dlnotes.tuning.service import Endpoint, chief_answers, chief_of
 from keras_dlnotes.tuning.trials import Conditions, run_trial
 
-TRIAL_ENDED, NOTHING_LEFT = 0, 10
+TRIAL_ENDED, NOTHING_LEFT, NO_CHIEF = 0, 10, 11
 IDLE_SECONDS = 0.2
-CHIEF_SECONDS = 120.0  # that a worker waits for a chief that is being started anew
+CHIEF_SECONDS = 300.0  # that a worker waits for a chief that is being started
 CHIEF_LOCK = ".chief-lock"
 DEATHS = "deaths.json"
 MOST_DEATHS = 3
@@ -101,6 +102,8 @@ def be_chief(job: str, space: dict[str, Any], keep_ongoing: bool, silence: float
 def train(job: str, tuner_id: str, has_died: bool) -> int:
     """Takes a trial, trains it to its end and reports it."""
     task = _load(job)
+    if not chief_answers(CHIEF_SECONDS):
+        return NO_CHIEF
     oracle = chief_of(task.conditions.objective, task.folder)
     trial = _ask(lambda: oracle.create_trial(tuner_id))
     while trial.status == TrialStatus.IDLE:
@@ -123,6 +126,7 @@ def train(job: str, tuner_id: str, has_died: bool) -> int:
                 task.recipe, splits, hp, task.conditions, task.folder, trial.trial_id
             )
         write_outcome(task.folder, trial.trial_id, outcome)
+        logger.info("Trial %s has ended: %s", trial.trial_id, outcome.status)
     _ask(lambda: oracle.end_trial(trial))
     return TRIAL_ENDED
 
@@ -179,6 +183,7 @@ def _release_silent(oracle: Any, silence: float) -> None:
 
 
 def _load(job: str) -> Job:
-    logging.basicConfig(stream=sys.stderr)
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logger.setLevel(logging.INFO)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return pickle.loads(Path(job).read_bytes())

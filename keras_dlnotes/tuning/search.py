@@ -1,5 +1,6 @@
 """Looking for the hyperparameters of the best model."""
 
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from keras_dlnotes.training import RunFolderError
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     OUT_OF_MEMORY,
+    SETTINGS,
     SearchFolder,
     logger,
     read_intact,
@@ -32,6 +34,7 @@ from keras_dlnotes.tuning.recipes import (
 from keras_dlnotes.tuning.records import Records, TrialRecord, write_table
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.roles import Job
+from keras_dlnotes.tuning.service import split_address
 from keras_dlnotes.tuning.spaces import space_of
 from keras_dlnotes.tuning.supervisor import (
     SearchError,
@@ -42,6 +45,7 @@ from keras_dlnotes.tuning.supervisor import (
 )
 from keras_dlnotes.tuning.trials import Conditions
 
+SETTINGS_SECONDS = 300.0  # that a worker waits for the search's folder
 EPOCHS = 10  # of a hypermodel's trial
 BATCH_SIZE = 32
 TRIALS = 20  # of the tuners that would never end by themselves
@@ -59,6 +63,7 @@ class Progress:
         best: the best value so far; None before the first completed trial.
         seconds_left: an estimate; None where nobody knows.
         failed: trials that have failed since the last call.
+        epochs: most epochs of a trial.
     """
 
     trials: list[TrialRecord]
@@ -67,6 +72,12 @@ class Progress:
     best: float | None
     seconds_left: float | None
     failed: list[TrialRecord] = field(default_factory=list)
+    epochs: int = 0
+
+    @property
+    def running(self) -> list[TrialRecord]:
+        """The trials that have begun and not ended."""
+        return [trial for trial in self.trials if trial.outcome is None]
 
     @property
     def done(self) -> int:
@@ -92,6 +103,7 @@ def search(
     max_consecutive_failures: int = 3,
     seed: int = 0,
     workers: int = 1,
+    chief: str | None = None,
     directory: str | Path | None = None,
     resume: bool = True,
     overwrite: bool = False,
@@ -126,7 +138,10 @@ def search(
         max_consecutive_failures: failed trials in a row after which the search stops; those that
             ran out of memory don't count.
         seed: int ≥ 0 that fixes the configurations, initial weights and order of the examples.
-        workers: trials at a time, ≥ 1; each gets its GPU or its share of the cores.
+        workers: trials at a time, ≥ 1, or ≥ 0 with a `chief`; each gets its GPU or its share of the
+            cores.
+        chief: HOST:PORT at which workers of other machines (see `work`) find this search; its
+            folder must be on a file system that they share, and the network one that is trusted.
         directory: the search's folder; `searches/NAME` where None.
         resume: go on with the search in the folder, if there is one.
         overwrite: replace the search in the folder.
@@ -158,15 +173,17 @@ def search(
         patience=patience,
     )
     choice("tuner", tuner, ORACLES)
+    integer("workers", workers, minimum=1 if chief is None else 0)
     for name, value in (
         ("executions_per_trial", executions_per_trial),
-        ("workers", workers),
         ("max_consecutive_failures", max_consecutive_failures),
         *([] if max_trials is None else [("max_trials", max_trials)]),
     ):
         integer(name, value, minimum=1)
     integer("seed", seed)
     objective = check_objective(objective)
+    if chief is not None:
+        split_address(chief)
     path = Path("searches") / recipe.name if directory is None else Path(directory)
     settings = {
         "task": recipe.name,
@@ -198,11 +215,74 @@ def search(
         if not _is_finished(folder):
             folder.begin()
             try:
-                Supervisor(job, folder.settings["space"], workers).run(watch)
+                Supervisor(job, folder.settings["space"], workers, chief).run(watch)
             finally:
                 watch.write_table()
         watch.check_completed()
     return Results(path, recipe)
+
+
+def work(
+    task_or_hypermodel: Any,
+    chief: str,
+    directory: str | Path,
+    *,
+    training: tuple[Any, ...] | None = None,
+    validation: tuple[Any, ...] | None = None,
+    space: Space | None = None,
+    workers: int = 1,
+    on_progress: Callable[[Progress], Any] | None = None,
+) -> None:
+    """Trains trials of a search whose chief is on another machine, until there are no more.
+
+    Args:
+        task_or_hypermodel: what that search was started with, as the next three.
+        chief: HOST:PORT, as this machine reaches it.
+        directory: the search's folder, on a file system that both share.
+        training: see `search`.
+        validation: see `search`.
+        space: see `search`.
+        workers: trials at a time on this machine, ≥ 1.
+        on_progress: is called several times a second.
+
+    Raises:
+        ValueError: where the search is one of something else.
+        SearchError: where there is no such chief or folder, for minutes, or the processes crash.
+    """
+    integer("workers", workers, minimum=1)
+    split_address(chief)
+    path = Path(directory)
+    settings = _wait_for_settings(path)
+    recipe = make_recipe(
+        task_or_hypermodel,
+        training=training,
+        validation=validation,
+        space=space,
+        **{name: settings[name] for name in ("data", "epochs", "batch_size", "patience")},
+    )
+    if recipe.name != settings["task"]:
+        expected = f"{settings['task']!r}, as in the search's folder"
+        raise argument_error("task_or_hypermodel", expected, recipe.name)
+    objective = keras_tuner.Objective(settings["objective"], settings["direction"])
+    conditions = Conditions(objective, settings["executions"], settings["seed"])
+    names = ("tuner", "max_trials", "tuner_arguments")
+    tuner, max_trials, arguments = (settings[name] for name in names)
+    oracle = {"tuner": tuner, "max_trials": max_trials, "arguments": arguments}
+    job = Job(recipe, conditions, path.absolute(), oracle)
+    watch = Watch(job, settings["space"], None, on_progress)
+    name = f"{platform.node()}-".replace("chief", "host")  # "chief" means the chief to KerasTuner
+    Supervisor(job, None, workers, chief, is_chief=False, names=name).run(watch)
+
+
+def _wait_for_settings(path: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + SETTINGS_SECONDS
+    while True:
+        content = read_intact(path / SETTINGS)
+        if content is not None:
+            return content["settings"]
+        if time.monotonic() > deadline:
+            raise SearchError(f"There is no search in {path}.")
+        time.sleep(1.0)
 
 
 def _is_finished(folder: SearchFolder) -> bool:
@@ -250,14 +330,13 @@ def _look_ahead(job: Job) -> dict[str, Any]:
             raise
         found = read_intact(answer)
         if found is None:
-            raise SearchError(
-                f"The preflight's process ended with code {ended[number]}.\n{log.read_text()}"
-            )
+            summary = f"The process that takes the first step ended with code {ended[number]}."
+            raise SearchError(summary, log.read_text())
     if "error" not in found:
         return found
     if found["is_argument"]:
         raise ValueError(found["error"].removeprefix("ValueError: "))
-    raise SearchError(f"The first step fails: {found['error']}\n\n{found['traceback']}")
+    raise SearchError(f"The first step fails: {found['error']}", found["traceback"])
 
 
 class Watch:
@@ -267,7 +346,7 @@ class Watch:
         self,
         job: Job,
         space: Mapping[str, Any],
-        most_failures: int,
+        most_failures: int | None,
         on_progress: Callable[[Progress], Any] | None,
     ):
         self._job = job
@@ -297,7 +376,7 @@ class Watch:
                 logger.info("Trial %s: %s", trial.name, trial.outcome.metrics)
             else:
                 logger.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.outcome.message)
-        if new:
+        if new and self._most_failures is not None:
             write_table(self._job.folder, trials)
         if self._on_progress is not None:
             self._on_progress(self._progress(trials, failed))
@@ -312,15 +391,17 @@ class Watch:
         trials = self._records.read()
         if not any(trial.status == COMPLETED for trial in trials):
             messages = [trial.outcome.message for trial in trials if trial.outcome is not None]
-            last = messages[-1] if messages else "There was no trial."
-            raise SearchError(f"No trial of {len(trials)} was completed. The last one:\n{last}")
+            last = messages[-1] if messages else "there was none"
+            raise SearchError(f"Of {len(trials)} trials none was completed: {brief(last)}", last)
 
     def _check_failures(self, ended: list[TrialRecord]) -> None:
+        if self._most_failures is None:  # a worker elsewhere, which leaves that to the chief
+            return
         counted = [trial for trial in ended if trial.status != OUT_OF_MEMORY]
         last = counted[-self._most_failures :]
         if len(last) == self._most_failures and all(trial.status != COMPLETED for trial in last):
             message = last[-1].outcome.message
-            raise SearchError(f"{len(last)} trials in a row have failed. The last one:\n{message}")
+            raise SearchError(f"{len(last)} trials in a row have failed: {brief(message)}", message)
 
     def _progress(self, trials: list[TrialRecord], failed: list[TrialRecord]) -> Progress:
         objective = self._job.conditions.objective
@@ -331,7 +412,9 @@ class Watch:
         if done and self._planned is not None:
             elapsed = time.monotonic() - self._started
             left = elapsed / done * max(self._planned - len(self._told), 0)
-        return Progress(trials, self._planned, objective.name, best, left, failed)
+        return Progress(
+            trials, self._planned, objective.name, best, left, failed, self._job.recipe.epochs
+        )
 
 
 def make_recipe(
@@ -380,6 +463,15 @@ def make_recipe(
         hypermodel=task_or_hypermodel,
         splits=Splits(tuple(training), tuple(validation), tuple(validation)),
     )
+
+
+def brief(message: str) -> str:
+    """Returns the last line of a traceback, which says what it was.
+
+    >>> brief("Traceback (most recent call last):\\n  File …\\nKeyError: 'units'\\n")
+    "KeyError: 'units'"
+    """
+    return message.strip().splitlines()[-1]
 
 
 def check_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objective:

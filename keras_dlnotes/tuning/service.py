@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import grpc
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
@@ -57,3 +58,14 @@ class Endpoint(BaseTuner):
 def chief_of(objective: keras_tuner.Objective, folder: Path) -> Any:
     """Returns the proxy of the chief's oracle, in a worker."""
     return Endpoint(keras_tuner.Oracle(objective=objective), folder).oracle
+
+
+def chief_answers(seconds: float) -> bool:
+    """Tells whether the chief that the environment names can be reached within that time."""
+    address = f"{os.environ['KERASTUNER_ORACLE_IP']}:{os.environ['KERASTUNER_ORACLE_PORT']}"
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=seconds)
+        except grpc.FutureTimeoutError:
+            return False
+    return True

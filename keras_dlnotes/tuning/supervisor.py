@@ -1,5 +1,6 @@
 """Keeps the processes of a search alive, and ends with the last trial."""
 
+import json
 import os
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import cloudpickle
 
 from keras_dlnotes.tuning.folder import ORACLE, logger
 from keras_dlnotes.tuning.launcher import Launcher, LauncherError
-from keras_dlnotes.tuning.roles import NOTHING_LEFT, TRIAL_ENDED, Job
+from keras_dlnotes.tuning.roles import NO_CHIEF, NOTHING_LEFT, TRIAL_ENDED, Job
 from keras_dlnotes.tuning.service import LOOPBACK, environment
 
 TICK_SECONDS = 0.2
@@ -22,12 +23,23 @@ MOST_CRASHES = 3  # of one process in a row, without a trial's end between them
 SILENCE_SECONDS = 60.0  # after which a worker on another machine counts as lost
 FAREWELL_SECONDS = 5.0  # that a chief waits for workers elsewhere to hear of the end
 LOG_LINES = 15
+WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 
 _launcher: Launcher | None = None
 
 
 class SearchError(RuntimeError):
-    """A search that cannot go on, or that ended without one completed trial."""
+    """A search that cannot go on, or that ended without one completed trial.
+
+    Attributes:
+        summary: one line.
+        details: what the processes told, such as a trial's traceback.
+    """
+
+    def __init__(self, summary: str, details: str = ""):
+        super().__init__(f"{summary}\n\n{details}" if details else summary)
+        self.summary = summary
+        self.details = details
 
 
 def launcher() -> Launcher:
@@ -59,7 +71,7 @@ class Supervisor:
 
     Args:
         job: what they work on.
-        space: the configuration of the hyperparameters.
+        space: the configuration of the hyperparameters; only the chief needs it.
         workers: how many on this machine.
         address: HOST:PORT of the chief; a free port of this machine by default.
         is_chief: whether the chief runs here.
@@ -119,11 +131,8 @@ class Supervisor:
 
     def _is_finished(self) -> bool:
         if self._slots and all(slot.is_retired for slot in self._slots):
-            return not self._is_chief or not self._is_remote or self._is_exhausted()
-        return self._is_remote and self._is_exhausted()
-
-    def _is_exhausted(self) -> bool:
-        return is_exhausted(self._job.folder)
+            return not self._is_chief or not self._is_remote or is_exhausted(self._job.folder)
+        return self._is_remote and is_exhausted(self._job.folder)
 
     def _start_missing(self) -> None:
         if self._is_chief and self._chief is None:
@@ -136,7 +145,7 @@ class Supervisor:
                     SILENCE_SECONDS if self._is_remote else 0.0,
                 ],
                 self._log("chief"),
-                environment(self._address, "chief"),
+                environment(self._address, "chief") | WITHOUT_GPU,
             )
             self._keep_ongoing = True
         for slot in self._slots:
@@ -161,6 +170,8 @@ class Supervisor:
                 slot.crashes, slot.has_died = 0, False
             elif code == NOTHING_LEFT:
                 slot.is_retired = True
+            elif code == NO_CHIEF:
+                raise SearchError(f"No chief answers at {self._address}.")
             elif code < 0:
                 slot.has_died = True
                 logger.warning("%s was killed by signal %d; it starts anew.", slot.name, -code)
@@ -223,8 +234,6 @@ def write_job(job: Job, scratch: Path) -> Path:
 
 def is_exhausted(folder: Path) -> bool:
     """Tells whether no trial of a search is left, neither to begin nor to end."""
-    import json
-
     try:
         state = json.loads((folder / ORACLE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -124,6 +124,7 @@ def _train(
         if values.get("tuner/trial_id") is not None:
             ancestor = execution_path(path.parents[1], values["tuner/trial_id"], 0)
             _inherit(ancestor.with_name(path.name), run, values["tuner/initial_epoch"])
+        logger.info("%s goes on from epoch %d", path, run_state(run).epoch)
         return fit_resumable(
             model,
             splits.training,

@@ -67,12 +67,12 @@ def test_another_space_is_refused(finished, search_table):
         model.compile(loss="mse")
         return model
 
-    with pytest.raises(RunFolderError, match="another search space.* units, learning_rate"):
+    with pytest.raises(RunFolderError, match=r"another search space.* units, learning_rate"):
         search_table(finished[1], hypermodel=build)
 
 
 def test_an_objective_that_nobody_logs(search_table, tmp_path):
-    with pytest.raises(ValueError, match="one of the metrics.*loss, mae, val_loss, val_mae"):
+    with pytest.raises(ValueError, match=r"one of the metrics.*loss, mae, val_loss, val_mae"):
         search_table(tmp_path / "search", objective="val_accuracy")
     assert not list(tmp_path.glob("search/trial_*"))
 
