@@ -7,6 +7,7 @@ with it, and it ends by itself when its parent has ended, however that came abou
 """
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -23,6 +24,7 @@ from typing import Any
 
 START = "from keras_dlnotes.tuning import launcher; launcher.serve()"
 PARENT_POLL = 0.5
+NUMBERS = itertools.count(1)
 TARGET = "keras_dlnotes.tuning.roles"
 
 
@@ -30,7 +32,6 @@ class Launcher:
     """Starts functions of `roles` as processes of their own and tells how they end."""
 
     def __init__(self):
-        self._next = 0
         self._unread = b""
         self.pids: dict[int, int] = {}
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -72,9 +73,9 @@ class Launcher:
         Returns:
             The number by which `ended` and `kill` know it.
         """
-        self._next += 1
+        number = next(NUMBERS)
         self._send(
-            start=self._next,
+            start=number,
             role=role,
             arguments=list(arguments),
             log=str(log.absolute()),
@@ -82,19 +83,22 @@ class Launcher:
             folder=os.getcwd(),
             cores=None if cores is None else list(cores),
         )
-        return self._next
+        return number
 
     def ended(self, timeout: float) -> dict[int, int]:
         """Returns number → exit code of processes that have ended; waits for one that long.
 
         The code of one killed by a signal is the signal's number, negative.
+
+        Raises:
+            LauncherError: where the launcher's process has ended, and all others with it.
         """
         found = {}
         pipe = self._process.stdout.fileno()
         while select.select([pipe], [], [], 0 if found else timeout)[0]:
             content = os.read(pipe, 65536)
             if not content:
-                break
+                raise LauncherError("The process that starts the others has ended.")
             *lines, self._unread = (self._unread + content).split(b"\n")
             for message in map(json.loads, lines):
                 if "pid" in message:
@@ -105,9 +109,21 @@ class Launcher:
             timeout = 0
         return found
 
+    def run(self, role: str, arguments: Sequence[Any], log: Path) -> int:
+        """Starts a process, waits for its end and returns its exit code."""
+        number = self.start(role, arguments, log)
+        try:
+            while number not in (ended := self.ended(1.0)):
+                pass
+        except BaseException:
+            self.kill(number)
+            raise
+        return ended[number]
+
     def kill(self, number: int) -> None:
         """Ends a process and its helpers."""
-        self._send(kill=number)
+        with contextlib.suppress(LauncherError):
+            self._send(kill=number)
 
     def close(self) -> None:
         """Ends everything."""

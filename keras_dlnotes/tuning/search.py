@@ -23,6 +23,7 @@ from keras_dlnotes.tuning.folder import (
     logger,
     read_intact,
 )
+from keras_dlnotes.tuning.launcher import LauncherError
 from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
 from keras_dlnotes.tuning.recipes import (
     HyperModelRecipe,
@@ -321,16 +322,13 @@ def _look_ahead(job: Job) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
         answer, log = Path(scratch, "answer.json"), Path(scratch, "preflight.log")
         arguments = [str(write_job(job, Path(scratch))), str(answer)]
-        number = launcher().start("look_ahead", arguments, log)
         try:
-            while number not in (ended := launcher().ended(1.0)):
-                pass
-        except BaseException:
-            launcher().kill(number)
-            raise
+            code = launcher().run("look_ahead", arguments, log)
+        except LauncherError:  # somebody has killed it: once is an accident
+            code = launcher().run("look_ahead", arguments, log)
         found = read_intact(answer)
         if found is None:
-            summary = f"The process that takes the first step ended with code {ended[number]}."
+            summary = f"The process that takes the first step ended with code {code}."
             raise SearchError(summary, log.read_text())
     if "error" not in found:
         return found

@@ -119,9 +119,8 @@ class Supervisor:
                         self._start_missing()
                         ended = launcher().ended(TICK_SECONDS)
                     except LauncherError:
-                        ended = {}
-                    if not launcher().pids and not ended and self._lost_launcher():
                         self._forget_all()
+                        ended = {}
                     self._handle(ended)
                     tick()
                 if self._is_chief and self._is_remote:
@@ -198,10 +197,6 @@ class Supervisor:
                 [f"Process {name} ended {MOST_CRASHES} times with code {code}. {path}:", *lines]
             )
         )
-
-    def _lost_launcher(self) -> bool:
-        numbers = [slot.number for slot in self._slots] + [self._chief]
-        return any(number is not None for number in numbers)
 
     def _forget_all(self) -> None:
         self._chief = None

@@ -76,8 +76,14 @@ class Killer:
             if not self._kill(target):
                 break
             self._check_records()
-        if self._search.wait(timeout=240) != 0:
-            self.failures.append(f"the search ended with {self._search.returncode}: {self._log()}")
+        try:
+            code = self._search.wait(timeout=120)
+        except subprocess.TimeoutExpired:
+            self._search.kill()
+            code = "nothing, for two minutes"
+        if code != 0:
+            self.failures.append(f"the search ended with {code}: {self._log()}")
+            return
         self._check_records()
         self._check_trials()
         self._check_orphans()
