@@ -221,6 +221,7 @@ def small_model():
         "def small(input_shape=(12, 12, 3)):\n"
         "    return Sequential([Input(input_shape), layers.Conv2D(2, 5)], name='small')\n"
         "def open_length(): return Sequential([Input((None, 3)), layers.LSTM(2)])\n"
+        "def dense(): return Sequential([Input((3,)), layers.Dense(2)])\n"
         "def sized(input_shape, classes): ...\n"
         "def nothing(): ...\n"
         "model, number = small(), 3\n"
@@ -250,9 +251,20 @@ def test_report_counts_a_network_of_keras_and_writes_a_page(dlnotes):
     assert "conv_pw_13" in Path("page.html").read_text(encoding="utf-8")
 
 
+def test_report_measures_what_separable_convolutions_would_save(dlnotes, small_model):
+    code, stdout, stderr = dlnotes("report", "nets:small", "--savings", "--html", "page.html")
+    assert (code, stderr) == (0, "")
+    assert "depthwise-separable  measured" in stdout and f"{1 / 2 + 1 / 25:.3f}" in stdout
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "What separable convolutions would save" in page
+    assert "measured depthwise ratio" in page and ">nan<" not in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "end", "parts"),
     [
+        (["nets:small", "--savings", "--json"], ExitCode.USAGE, ["exclude each other"]),
+        (["nets:dense", "--savings"], ExitCode.USAGE, ["two-dimensional convolution"]),
         (["vgg16"], ExitCode.USAGE, ["a .keras file, module:function or keras.applications.NAME"]),
         (["gone.keras"], ExitCode.USAGE, ["There is no file gone.keras"]),
         (["broken.keras"], ExitCode.FAILED, ["broken.keras can't be loaded"]),

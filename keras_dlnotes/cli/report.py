@@ -11,7 +11,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
+from keras_dlnotes.cli.application import (
+    EXIT_CODES,
+    CommandError,
+    ExitCode,
+    app,
+    console,
+    table_of,
+)
 from keras_dlnotes.cli.starting import start_keras
 
 APPLICATIONS = "keras.applications."
@@ -32,11 +39,20 @@ def report_model(
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Page to write.", show_default="none")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    savings: Annotated[
+        bool,
+        typer.Option(
+            "--savings",
+            help="Also measure what separable convolutions would save, about a second for each.",
+        ),
+    ] = False,
 ) -> None:
     """Shows what a model costs, layer by layer, and how large its receptive field is.
 
     The weights are of no matter: a network of keras.applications is built without them.
     """
+    if json and savings:
+        raise CommandError("--json and --savings exclude each other.", ExitCode.USAGE)
     shape = None if input_shape is None else _lengths(input_shape)
     if html is not None and not html.absolute().parent.is_dir():
         raise CommandError(f"--html {html}: there is no such folder.", ExitCode.FOLDER)
@@ -51,17 +67,49 @@ def report_model(
             report = reports.summarize(built, shape)
         except ValueError as error:
             raise CommandError(f"{model}: {error} (--input-shape)", ExitCode.USAGE) from error
+    saved = _savings(reports, built, shape, model) if savings else None
+    output = console if console.is_terminal else Console(width=PIPED_WIDTH)
     if json:
         print(report.to_json())
     else:
-        (console if console.is_terminal else Console(width=PIPED_WIDTH)).print(report)
+        output.print(report)
+    if saved is not None:
+        output.print(_table_of_savings(saved))
     if html is not None:
         try:
-            report.to_html(html)
+            report.to_html(html, saved)
         except OSError as error:
             raise CommandError(f"--html {html}: {error.strerror}.", ExitCode.FOLDER) from error
         if not json:
             console.print(f"report: {html}", soft_wrap=True, markup=False)
+
+
+def _savings(reports: Any, model: Any, shape: tuple[int, ...] | None, name: str) -> Any:
+    with console.status("Measuring separable convolutions …"):
+        try:
+            return reports.savings(model, input_shape=shape)
+        except ValueError as error:
+            raise CommandError(f"{name}: {error} (--savings)", ExitCode.USAGE) from error
+
+
+def _table_of_savings(savings: Any) -> Any:
+    """The notes' ratio, that of the counts and the measured one, a row a convolution."""
+    table = table_of(
+        *("convolution", "kernel", "1/N + 1/D_k²"),
+        *("depthwise-separable", "measured", "spatially separable", "measured"),
+    )
+    for row in savings.to_dict("records"):
+        ratios = (
+            row[name]
+            for name in (
+                *("notes_ratio", "depthwise_ratio", "measured_depthwise_ratio"),
+                *("spatial_ratio", "measured_spatial_ratio"),
+            )
+        )
+        shown = (f"{ratio:.3f}" if ratio == ratio else "" for ratio in ratios)  # NaN in the total
+        kernel = row["kernel"] if isinstance(row["kernel"], str) else ""
+        table.add_row(row["layer"], kernel, *shown)
+    return table
 
 
 def _lengths(text: str) -> tuple[int, ...]:

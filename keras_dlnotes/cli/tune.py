@@ -52,8 +52,13 @@ def tune_task(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes all that is random.")] = 0,
     objective: Annotated[
-        str, typer.Option(help="Value that a trial logs each epoch, and that is to improve.")
-    ] = "val_loss",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Value that a trial logs each epoch, and that is to improve.",
+            show_default="what the task monitors",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(

@@ -4,6 +4,7 @@ import keras
 
 from keras_dlnotes import ops
 from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
+from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.conv import conv_window
 from keras_dlnotes.ops.windows import Window, output_shape
@@ -42,16 +43,9 @@ class Convolution(KeepsSignature):
 
 def convolved_shape(input_shape, window: Window, channels: int, data_format: str) -> tuple:
     """Returns the shape after a convolution, in the layout of the input."""
-    if data_format == "channels_first":
-        batch, _, *lengths = input_shape
-    else:
-        batch, *lengths, _ = input_shape
-    batch, *lengths, _ = output_shape((batch, *lengths, None), window)
-    return (
-        (batch, channels, *lengths)
-        if data_format == "channels_first"
-        else (batch, *lengths, channels)
-    )
+    *outside, _ = channels_last(input_shape, data_format)
+    *outside, _ = output_shape((*outside, None), window)
+    return in_layout((*outside, channels), data_format)
 
 
 class _Convolution(Convolution):

@@ -5,6 +5,7 @@ import keras
 from keras_dlnotes import ops
 from keras_dlnotes.layers.conv import Convolution
 from keras_dlnotes.layers.documentation import for_rank
+from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.ops.conv_transpose import (
     standardize_output_padding,
     transposed_shape,
@@ -39,15 +40,9 @@ class _TransposedConvolution(Convolution):
         super().build(input_shape)
 
     def compute_output_shape(self, input_shape):
-        if self.data_format == "channels_first":
-            batch, _, *lengths = input_shape
-        else:
-            batch, *lengths, _ = input_shape
-        whole = (batch, *lengths, None)
-        batch, *lengths, _ = transposed_shape(whole, self._window, self.output_padding)
-        if self.data_format == "channels_first":
-            return (batch, self.filters, *lengths)
-        return (batch, *lengths, self.filters)
+        *outside, _ = channels_last(input_shape, self.data_format)
+        *outside, _ = transposed_shape((*outside, None), self._window, self.output_padding)
+        return in_layout((*outside, self.filters), self.data_format)
 
 
 _DOCUMENTATION = """{rank}-D transposed convolution: the adjoint of a convolution, for upsampling.

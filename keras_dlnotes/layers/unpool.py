@@ -4,6 +4,7 @@ import keras
 
 from keras_dlnotes import ops
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.ops.pool import pool_window
 from keras_dlnotes.ops.unpool import unpooled_shape
 from keras_dlnotes.ops.windows import standardize_data_format
@@ -71,16 +72,8 @@ class MaxUnpooling2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape, output_size=None):
         shape, _ = _pair(input_shape)
-        if self.data_format == "channels_first":
-            batch, channels, *lengths = shape
-        else:
-            batch, *lengths, channels = shape
-        batch, *lengths, channels = unpooled_shape(
-            (batch, *lengths, channels), self._window, output_size
-        )
-        if self.data_format == "channels_first":
-            return (batch, channels, *lengths)
-        return (batch, *lengths, channels)
+        shape = unpooled_shape(channels_last(shape, self.data_format), self._window, output_size)
+        return in_layout(shape, self.data_format)
 
     def compute_output_spec(self, inputs, output_size=None):
         values, indices = _pair(inputs)

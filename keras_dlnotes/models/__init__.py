@@ -8,15 +8,9 @@ from keras_dlnotes.models.autoencoders import (
 from keras_dlnotes.models.convnets import conv_block, convnet
 from keras_dlnotes.models.densenet import densenet, densenet121
 from keras_dlnotes.models.generation import decode, sample
+from keras_dlnotes.models.language import language_model, sequence_to_sequence, tagger
 from keras_dlnotes.models.resnet import resnet
-from keras_dlnotes.models.sequence import (
-    language_model,
-    many_to_many,
-    many_to_one,
-    one_to_many,
-    sequence_to_sequence,
-    tagger,
-)
+from keras_dlnotes.models.sequence import many_to_many, many_to_one, one_to_many
 from keras_dlnotes.models.unet import unet
 from keras_dlnotes.models.vgg import vgg, vgg16
 

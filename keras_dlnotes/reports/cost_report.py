@@ -102,11 +102,16 @@ class Report:
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"{table}\n\n{self.remark}" if self.unknown else table
 
-    def to_html(self, path: str | PathLike) -> None:
-        """Writes the report as one self-contained page; the folder must exist."""
+    def to_html(self, path: str | PathLike, savings: "pandas.DataFrame | None" = None) -> None:
+        """Writes the report as one self-contained page.
+
+        Args:
+            path: Where to; the folder must exist.
+            savings: What `reports.savings` found for this model, to stand on the page, too.
+        """
         from keras_dlnotes.reports.summary_page import summary_page
 
-        summary_page(self).write(path)
+        summary_page(self, savings).write(path)
 
     @property
     def remark(self) -> str:

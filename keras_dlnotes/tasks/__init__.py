@@ -1,20 +1,27 @@
 """The example fits: each a task, made of data, a model, a loss, a score and pictures."""
 
-from keras_dlnotes.tasks.fit import STRATEGIES, FitResult, check_strategy, compiled_model, fit
+from keras_dlnotes.tasks.fit import STRATEGIES, FitResult, check_strategy, fit
 from keras_dlnotes.tasks.table import TASKS, get, names
-from keras_dlnotes.tasks.task import Baseline, Picture, Splits, Task, UnsuitableDataError
+from keras_dlnotes.tasks.task import (
+    Baseline,
+    Outcome,
+    Picture,
+    Splits,
+    Task,
+    UnsuitableDataError,
+)
 
 __all__ = [
     "STRATEGIES",
     "TASKS",
     "Baseline",
     "FitResult",
+    "Outcome",
     "Picture",
     "Splits",
     "Task",
     "UnsuitableDataError",
     "check_strategy",
-    "compiled_model",
     "fit",
     "get",
     "names",

@@ -3,8 +3,9 @@
 import contextlib
 import json
 import platform
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,16 @@ from keras_dlnotes._version import __version__
 from keras_dlnotes.checks import argument_error, choice, integer
 from keras_dlnotes.tasks.report import report_page
 from keras_dlnotes.tasks.table import get
-from keras_dlnotes.tasks.task import Splits, Task
+from keras_dlnotes.tasks.task import Baseline, Outcome, Splits, Task
 from keras_dlnotes.training import (
     RunFolder,
     RunState,
-    ShuffledBatches,
     atomic_path,
     fit_resumable,
     run_state,
     write_json,
 )
-from keras_dlnotes.training.run_folder import METRICS, MODEL, REPORT
+from keras_dlnotes.training.run_folder import METRICS, MODEL, REPORT, RIVALS
 
 STRATEGIES = ("none", "mirrored")
 
@@ -146,7 +146,56 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
     settings = folder.settings
     keras.utils.set_random_seed(settings["seed"])
     splits = task.prepare(settings["data"])
-    model = compiled_model(task, splits, settings["batch_size"])
+    outcome, network = _trained(task, splits, task.arguments, folder, verbose)
+    with atomic_path(folder.path / MODEL) as partial:
+        outcome.model.save(partial)
+    rivals = {}
+    for number, (name, arguments) in enumerate(task.rivals.items()):
+        path = folder.path / RIVALS / str(number)
+        with RunFolder(path, settings | {"network": name}, resume=True) as rival_folder:
+            rivals[name] = _trained(task, splits, arguments, rival_folder, verbose)
+    outcome = replace(outcome, rivals={name: rival for name, (rival, _) in rivals.items()})
+    metrics = {
+        "task": task.name,
+        "data": settings["data"],
+        **network,
+        "rivals": {name: rival_network for name, (_, rival_network) in rivals.items()},
+        **_baselines(task, splits),
+        "seed": settings["seed"],
+        "backend": settings["backend"],
+        "versions": _versions(settings["backend"]),
+    }
+    write_json(folder.path / METRICS, metrics)
+    page = report_page(task, outcome, settings, metrics)
+    with atomic_path(folder.path / REPORT) as partial:
+        partial.write_text(page.render(), encoding="utf-8")
+    return metrics
+
+
+def compiled(
+    task: Task, splits: Splits, batch_size: int, arguments: Mapping[str, Any]
+) -> keras.Model:
+    """Builds a task's network with these arguments, ready for `fit`."""
+    model = task.build(splits, **arguments)
+    rate = task.learning_rate
+    if task.halving_epochs is not None:
+        steps = len(task.batches(splits.training, batch_size, 0))
+        rate = keras.optimizers.schedules.ExponentialDecay(rate, task.halving_epochs * steps, 0.5)
+    model.compile(keras.optimizers.Adam(rate), loss=task.loss, metrics=list(task.metrics))
+    return model
+
+
+def _trained(
+    task: Task,
+    splits: Splits,
+    arguments: Mapping[str, Any],
+    folder: RunFolder,
+    verbose: str | int,
+) -> tuple[Outcome, dict[str, Any]]:
+    """Trains and scores one network in its folder; returns it, and what `metrics.json` says."""
+    settings = folder.settings
+    keras.utils.set_random_seed(settings["seed"])  # whatever was trained before it
+    model = compiled(task, splits, settings["batch_size"], arguments)
     state = fit_resumable(
         model,
         splits.training,
@@ -156,55 +205,34 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
         batch_size=settings["batch_size"],
         seed=settings["seed"],
         patience=task.patience,
+        monitor=task.monitor,
+        batches=task.batches,
         verbose=verbose,
     )
-    with atomic_path(folder.path / MODEL) as partial:
-        model.save(partial)
-    metrics = _metrics(task, model, splits, state, settings)
-    write_json(folder.path / METRICS, metrics)
-    page = report_page(task, model, splits, state.history, settings, metrics)
-    with atomic_path(folder.path / REPORT) as partial:
-        partial.write_text(page.render(), encoding="utf-8")
-    return metrics
-
-
-def compiled_model(task: Task, splits: Splits, batch_size: int) -> keras.Model:
-    """Builds a task's model and compiles it with the task's optimizer, loss and metrics."""
-    model = task.build(splits, **task.arguments)
-    optimizer = _optimizer(task, splits, batch_size)
-    model.compile(optimizer, loss=task.loss, metrics=list(task.metrics))
-    return model
-
-
-def _optimizer(task: Task, splits: Splits, batch_size: int) -> keras.optimizers.Optimizer:
-    rate = task.learning_rate
-    if task.halving_epochs is not None:
-        steps = len(ShuffledBatches(splits.training, batch_size, seed=0))
-        rate = keras.optimizers.schedules.ExponentialDecay(rate, task.halving_epochs * steps, 0.5)
-    return keras.optimizers.Adam(rate)
-
-
-def _metrics(
-    task: Task, model: keras.Model, splits: Splits, state: RunState, settings: dict[str, Any]
-) -> dict[str, Any]:
-    baseline = task.baseline(splits)
-    backend = settings["backend"]
-    return {
-        "task": task.name,
-        "data": settings["data"],
-        **task.score(model, splits.test),
-        "baseline": {"name": baseline.name, **baseline.scores},
+    scores = task.score(model, splits)
+    best_epoch = state.early_stopping["best_epoch"] + 1
+    outcome = Outcome(model, splits, scores, state.history, best_epoch)
+    return outcome, {
+        **scores,
         "parameters": model.count_params(),
         "epochs": state.epoch,
-        "best_epoch": state.early_stopping["best_epoch"] + 1,
+        "best_epoch": best_epoch,
         "seconds": round(state.seconds, 1),
-        "seed": settings["seed"],
-        "backend": backend,
-        "versions": {
-            "python": platform.python_version(),
-            "keras_dlnotes": __version__,
-            **{package: import_module(package).__version__ for package in ("keras", backend)},
-        },
+    }
+
+
+def _baselines(task: Task, splits: Splits) -> dict[str, Any]:
+    found = task.baseline(splits)
+    first, *others = [found] if isinstance(found, Baseline) else found
+    named = [{"name": baseline.name, **baseline.scores} for baseline in (first, *others)]
+    return {"baseline": named[0], "other_baselines": named[1:]}
+
+
+def _versions(backend: str) -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "keras_dlnotes": __version__,
+        **{package: import_module(package).__version__ for package in ("keras", backend)},
     }
 
 

@@ -10,7 +10,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import data, models, reports
-from keras_dlnotes.tasks.task import Arrays, Baseline, Picture, Splits, UnsuitableDataError
+from keras_dlnotes.tasks.task import (
+    Arrays,
+    Baseline,
+    Outcome,
+    Picture,
+    Splits,
+    UnsuitableDataError,
+)
 
 VALIDATION_FRACTION = 0.1
 BASELINE_EXAMPLES = 5000
@@ -79,8 +86,9 @@ def logistic_regression(splits: Splits) -> Baseline:
     )
 
 
-def pictures(model: keras.Model, splits: Splits) -> Iterator[Picture]:
+def pictures(outcome: Outcome) -> Iterator[Picture]:
     """Draws what the network confuses, its first kernels, its feature maps and worst mistakes."""
+    model, splits = outcome.model, outcome.splits
     images, labels = splits.test
     probabilities = model.predict(images, verbose=0)
     predictions = probabilities.argmax(axis=-1)

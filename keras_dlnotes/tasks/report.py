@@ -1,19 +1,15 @@
 """The report page of a finished run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import keras
-
 from keras_dlnotes import reports
-from keras_dlnotes.tasks.task import Picture, Splits, Task
+from keras_dlnotes.tasks.task import Outcome, Picture, Task
 
 
 def report_page(
     task: Task,
-    model: keras.Model,
-    splits: Splits,
-    history: list[dict[str, float]],
+    outcome: Outcome,
     settings: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> reports.Page:
@@ -29,15 +25,19 @@ def report_page(
             "seconds of training": round(metrics["seconds"]),
         }
     )
+    history = outcome.history
     curves = {name: [row[name] for row in history] for name in history[0]}
     learning = Picture(
         "Learning curves",
-        reports.plot_learning_curves(curves, best_epoch=metrics["best_epoch"]),
+        reports.plot_learning_curves(curves, best_epoch=outcome.best_epoch),
         "Loss and metrics by epoch. The model kept is that of the epoch with the lowest validation "
         "loss.",
         "Curves of the loss and of each metric over the epochs, for training and validation.",
     )
-    for picture in (learning, *task.pictures(model, splits)):
+    pictures = [learning, *([_side_by_side(task, outcome)] if outcome.rivals else [])]
+    page.add_heading("Against others")
+    page.add_table(_scores(outcome, metrics), "What each method scores on the same test data")
+    for picture in (*pictures, *task.pictures(outcome)):
         page.add_heading(picture.title)
         page.add_figure(picture.figure, picture.caption, picture.alt)
     page.add_heading("Settings")
@@ -52,6 +52,33 @@ def report_page(
         "What the run was made with",
     )
     return page
+
+
+def _scores(outcome: Outcome, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row a method: the network, its rivals, the baselines; a column a score."""
+    networks = {"this network": metrics, **metrics["rivals"]}
+    baselines = [metrics["baseline"], *metrics["other_baselines"]]
+    columns = (*outcome.scores, "parameters", "epochs", "seconds")
+    rows = [{"method": name, **_selected(row, columns)} for name, row in networks.items()]
+    return rows + [{"method": row["name"], **_selected(row, columns)} for row in baselines]
+
+
+def _selected(row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
+    return {_words(name): row.get(name) for name in columns}
+
+
+def _side_by_side(task: Task, outcome: Outcome) -> Picture:
+    outcomes = {"this network": outcome, **outcome.rivals}
+    histories = {
+        name: {task.monitor: [row[task.monitor] for row in one.history]}
+        for name, one in outcomes.items()
+    }
+    return Picture(
+        "Side by side",
+        reports.plot_runs(histories, task.monitor),
+        f"The {_words(task.monitor)} of each network by epoch, its best epoch marked.",
+        "Curves of one metric, a line a network.",
+    )
 
 
 def _words(name: str) -> str:

@@ -1,11 +1,13 @@
 """What an example fit is made of."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from matplotlib.figure import Figure
+
+from keras_dlnotes.training import ShuffledBatches
 
 Arrays = tuple[Any, ...]
 
@@ -23,12 +25,14 @@ class Splits:
         validation: the same, for deciding when to stop.
         test: the same, for scoring the finished model, and for nothing else.
         class_names: what the classes are called, where there are classes.
+        context: what else the task's functions want to know of the data: a vocabulary, a scale.
     """
 
     training: Arrays
     validation: Arrays
     test: Arrays
     class_names: tuple[str, ...] = ()
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,27 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """A finished fit.
+
+    Attributes:
+        model: trained, with the weights of its best epoch.
+        splits: that it was trained, stopped and scored on.
+        scores: what the task's `score` gave.
+        history: the logs of each epoch, first to last.
+        best_epoch: whose weights the model has, from 1.
+        rivals: the same of each rival, by its name; a rival has none.
+    """
+
+    model: keras.Model
+    splits: Splits
+    scores: Mapping[str, float]
+    history: Sequence[Mapping[str, float]]
+    best_epoch: int
+    rivals: Mapping[str, "Outcome"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Picture:
     """A figure of the report page."""
 
@@ -54,9 +79,9 @@ class Picture:
     alt: str
 
 
-def score_by_evaluate(model: keras.Model, test: Arrays) -> dict[str, float]:
+def score_by_evaluate(model: keras.Model, splits: Splits) -> dict[str, float]:
     """Returns the loss and the compiled metrics on the test data, as `test_NAME`."""
-    scores = model.evaluate(*test, verbose=0, return_dict=True)
+    scores = model.evaluate(*splits.test, verbose=0, return_dict=True)
     return {f"test_{name}": float(value) for name, value in scores.items()}
 
 
@@ -72,17 +97,21 @@ class Task:
         prepare: data set's name → `Splits`; raises `UnsuitableDataError` for the wrong kind.
         build: (`Splits`, **arguments) → uncompiled model.
         arguments: keyword arguments for `build`.
+        rivals: by a name for the reader, arguments that make another network of it: each is trained
+            and scored in the same way, to stand beside the task's own.
         loss: as in `compile`.
         metrics: as in `compile`.
         learning_rate: of the Adam optimizer, at the start.
         halving_epochs: epochs in which it falls to a half, smoothly; None keeps it constant.
         epochs: most epochs.
         batch_size: examples a step.
-        patience: epochs without a lower validation loss after which training stops.
-        score: (model, test arrays) → numbers by name.
+        patience: epochs without a better `monitor` after which training stops.
+        monitor: the logged value that should improve.
+        batches: (arrays, batch size, seed) → the batches of an epoch; `ShuffledBatches` or alike.
+        score: (model, `Splits`) → numbers by name.
         headline: which of these numbers the task is about.
-        baseline: `Splits` → `Baseline`.
-        pictures: (model, `Splits`) → the report's own pictures, best ones first.
+        baseline: `Splits` → `Baseline`, or several of them, the one to beat first.
+        pictures: `Outcome` → the report's own pictures, best ones first.
     """
 
     name: str
@@ -92,6 +121,7 @@ class Task:
     prepare: Callable[[str], Splits]
     build: Callable[..., keras.Model]
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    rivals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     loss: Any
     metrics: tuple[Any, ...] = ()
     learning_rate: float = 1e-3
@@ -99,7 +129,9 @@ class Task:
     epochs: int
     batch_size: int
     patience: int
-    score: Callable[[keras.Model, Arrays], dict[str, float]] = score_by_evaluate
+    monitor: str = "val_loss"
+    batches: Callable[[Arrays, int, int], keras.utils.PyDataset] = ShuffledBatches
+    score: Callable[[keras.Model, Splits], dict[str, float]] = score_by_evaluate
     headline: str
-    baseline: Callable[[Splits], Baseline]
-    pictures: Callable[[keras.Model, Splits], Iterable[Picture]]
+    baseline: Callable[[Splits], Baseline | Sequence[Baseline]]
+    pictures: Callable[[Outcome], Iterable[Picture]]

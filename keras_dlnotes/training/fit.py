@@ -29,6 +29,7 @@ def fit_resumable(
     patience: int,
     monitor: str = "val_loss",
     mode: str = "auto",
+    batches: Callable[[tuple[Any, ...], int, int], keras.utils.PyDataset] = ShuffledBatches,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     fit: Callable[..., Any] | None = None,
     verbose: str | int = "auto",
@@ -53,6 +54,8 @@ def fit_resumable(
         patience: epochs without improvement after which training stops.
         monitor: the logged value that should improve.
         mode: "min" or "max", whichever is better; "auto" goes by the name, as Keras does.
+        batches: (training, batch size, seed) → the batches of an epoch, which depend on nothing but
+            its arguments and the attribute `epoch`, set when an epoch begins.
         callbacks: further ones, which see each epoch before it is saved.
         fit: takes the place of `model.fit`, and gets the training arrays instead of batches; it has
             to hand the other arguments on. The examples then come in the order that it chooses.
@@ -73,7 +76,7 @@ def fit_resumable(
             f"The run in {folder.path} has finished {state.epoch} epochs, which is more than "
             f"epochs={epochs}."
         )
-    batches = ShuffledBatches(training, batch_size, seed)
+    batches_of_epoch = batches(training, batch_size, seed)
     early_stopping = EarlyStopping(monitor, patience=patience, mode=mode, restore_best_weights=True)
     if state.epoch:
         early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))
@@ -86,7 +89,7 @@ def fit_resumable(
         verbose=verbose,
         callbacks=[
             keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
+                on_epoch_begin=lambda epoch, logs: setattr(batches_of_epoch, "epoch", epoch)
             ),
             keras.callbacks.TerminateOnNaN(raise_error=True),
             early_stopping,
@@ -99,6 +102,6 @@ def fit_resumable(
     if fit is not None:
         fit(*training, **shared)
     else:
-        # The batches themselves would be shuffled by a state that nobody saves.
-        model.fit(batches, shuffle=False, validation_batch_size=batch_size, **shared)
+        # Keras would shuffle the batches themselves by a state that nobody saves.
+        model.fit(batches_of_epoch, shuffle=False, validation_batch_size=batch_size, **shared)
     return state

@@ -13,6 +13,7 @@ from keras_dlnotes.training.files import PARTIAL, remove_partial, write_json
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
+RIVALS = "rivals"
 HISTORY = "history.csv"
 MODEL = "model.keras"
 METRICS = "metrics.json"
@@ -187,7 +188,7 @@ class RunFolder:
         """Removes what a run writes, by name; the settings stay until new ones take their place."""
         self.remove_results()
         (self.path / HISTORY).unlink(missing_ok=True)
-        for name in (LOGS, CHECKPOINTS):
+        for name in (LOGS, CHECKPOINTS, RIVALS):
             entry = self.path / name
             if entry.is_symlink():
                 entry.unlink()

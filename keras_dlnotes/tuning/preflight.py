@@ -1,5 +1,6 @@
 """Finds the mistakes that would make every trial fail, before the first one begins."""
 
+import functools
 import tempfile
 from typing import Any
 
@@ -48,13 +49,9 @@ def look_ahead(recipe: Recipe, objective: keras_tuner.Objective) -> dict[str, An
 
 def _names_after_a_step(recipe: Recipe, hp: Any, model: keras.Model, splits: Any) -> list[str]:
     count = recipe.batch_size_of(hp)
-
-    def first(arrays):
-        return keras.tree.map_structure(lambda array: array[:count], tuple(arrays))
-
-    fit = recipe.fit(hp, model) or model.fit
-    logs = fit(
-        *first(splits.training), validation_data=first(splits.validation), epochs=1, verbose=0
-    )
+    batch = recipe.batches(splits.training, count, 0)[0]
+    validation = keras.tree.map_structure(lambda array: array[:count], tuple(splits.validation))
+    fit = recipe.fit(hp, model) or functools.partial(model.fit, batch_size=count)
+    logs = fit(*batch, validation_data=validation, epochs=1, verbose=0)
     history = getattr(logs, "history", logs)
     return sorted(history) if isinstance(history, dict) else sorted(model.history.history)

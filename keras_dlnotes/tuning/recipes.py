@@ -9,7 +9,9 @@ import keras
 import keras_tuner
 
 from keras_dlnotes.checks import argument_error
-from keras_dlnotes.tasks import Splits, Task, compiled_model
+from keras_dlnotes.tasks import Splits, Task
+from keras_dlnotes.tasks.fit import compiled
+from keras_dlnotes.training import ShuffledBatches
 
 Space = Callable[[keras_tuner.HyperParameters], Mapping[str, Any]]
 TRAINING = ("learning_rate", "halving_epochs", "batch_size")
@@ -24,12 +26,14 @@ class Recipe:
         epochs: most epochs of a trial.
         batch_size: examples a step.
         patience: epochs without a better objective after which a trial stops; None for never.
+        objective: name of the logged value that should improve, where nobody says otherwise.
     """
 
     name: str
     epochs: int
     batch_size: int
     patience: int | None = None
+    objective: str = "val_loss"
 
     def declare(self, hp: keras_tuner.HyperParameters) -> Any:
         """Names the hyperparameters that are active for these values, to `hp`."""
@@ -46,6 +50,10 @@ class Recipe:
     def batch_size_of(self, hp: keras_tuner.HyperParameters) -> int:
         """Returns the examples a step, which may be a hyperparameter."""
         return self.batch_size
+
+    def batches(self, arrays: tuple[Any, ...], batch_size: int, seed: int) -> Any:
+        """Returns the batches of an epoch."""
+        return ShuffledBatches(arrays, batch_size, seed)
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
         """Returns what takes the place of `model.fit`, if anything does."""
@@ -70,13 +78,17 @@ class TaskRecipe(Recipe):
         return self.space(hp)
 
     def build(self, hp: keras_tuner.HyperParameters, splits: Splits) -> keras.Model:
-        return compiled_model(self.task_for(hp), splits, self.batch_size_of(hp))
+        task = self.task_for(hp)
+        return compiled(task, splits, self.batch_size_of(hp), task.arguments)
 
     def load(self) -> Splits:
         return self.task.prepare(self.data)
 
     def batch_size_of(self, hp: keras_tuner.HyperParameters) -> int:
         return self.space(hp).get("batch_size", self.batch_size)
+
+    def batches(self, arrays: tuple[Any, ...], batch_size: int, seed: int) -> Any:
+        return self.task.batches(arrays, batch_size, seed)
 
     def task_for(self, hp: keras_tuner.HyperParameters) -> Task:
         """Returns the task with the arguments that the hyperparameters set."""

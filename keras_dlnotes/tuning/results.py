@@ -14,7 +14,7 @@ import numpy as np
 from keras_dlnotes import reports
 from keras_dlnotes.checks import argument_error
 from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training import ShuffledBatches, atomic_path
+from keras_dlnotes.training import atomic_path
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.folder import COMPLETED, SETTINGS, execution_path, read_intact
@@ -177,7 +177,7 @@ class Results:
         if fit is not None:
             fit(*arrays, epochs=epochs, verbose=verbose)
             return model
-        batches = ShuffledBatches(arrays, recipe.batch_size_of(hp), self._seed)
+        batches = recipe.batches(arrays, recipe.batch_size_of(hp), self._seed)
         order = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
         )

@@ -90,7 +90,7 @@ def search(
     task_or_hypermodel: Any,
     tuner: str = "hyperband",
     max_trials: int | None = None,
-    objective: str | keras_tuner.Objective = "val_loss",
+    objective: str | keras_tuner.Objective | None = None,
     *,
     training: tuple[Any, ...] | None = None,
     validation: tuple[Any, ...] | None = None,
@@ -124,7 +124,8 @@ def search(
         max_trials: most trials, ≥ 1; by default 20 for "random" and "bayesian", and all there are
             for the others. It may grow when a search goes on.
         objective: name of the logged value to improve, or a `keras_tuner.Objective`, for a name
-            that does not tell which direction is better.
+            that does not tell which direction is better; by default what the task monitors, or
+            "val_loss".
         training: (inputs, targets), and sample weights if wanted, for a hypermodel.
         validation: the same for the data that the objective is taken on.
         space: hp → arguments of the task's builder; by default the task's own space.
@@ -182,7 +183,7 @@ def search(
     ):
         integer(name, value, minimum=1)
     integer("seed", seed)
-    objective = check_objective(objective)
+    objective = check_objective(objective or recipe.objective)
     if chief is not None:
         split_address(chief)
     path = Path("searches") / recipe.name if directory is None else Path(directory)
@@ -441,6 +442,7 @@ def make_recipe(
             epochs=epochs or task.epochs,
             batch_size=batch_size or task.batch_size,
             patience=patience or task.patience,
+            objective=task.monitor,
             task=task,
             space=space or space_of(task),
             data=data or task.data,

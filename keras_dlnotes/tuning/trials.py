@@ -136,6 +136,7 @@ def _train(
             patience=epochs if recipe.patience is None else recipe.patience,
             monitor=conditions.objective.name,
             mode=conditions.objective.direction,
+            batches=recipe.batches,
             fit=recipe.fit(hp, model),
             verbose=0,
         )

@@ -19,8 +19,9 @@ L = keras.layers
 LENGTH = 192
 
 # Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill,
-# 2019: the table of receptive fields, effective strides and paddings. Keras's ResNet pads by layers
-# of their own, which moves the start and leaves the size.
+# 2019: the table of receptive fields, effective strides and paddings, as read in the README of the
+# authors' google-research/receptive_field. Keras's ResNet pads by layers of their own, which moves
+# the start and leaves the size.
 PUBLISHED = {
     "VGG16": ("block5_pool", 212, 32, 90),
     "MobileNet": ("conv_pw_13_relu", 315, 32, 126),

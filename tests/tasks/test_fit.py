@@ -16,7 +16,7 @@ SMALL = replace(
     learning_rate=0.01,
 )
 
-QUICK = replace(SMALL, pictures=lambda model, splits: ())
+QUICK = replace(SMALL, pictures=lambda outcome: ())
 
 
 def fit(out, task=SMALL, **options):
@@ -112,6 +112,39 @@ def test_lost_results_are_made_again_and_more_epochs_go_on_exactly(finished, tmp
     assert not longer.already_finished and longer.epochs_before == 1
     assert without_seconds(longer) == without_seconds(finished)
     assert (tmp_path / "history.csv").read_text() == (finished.folder / "history.csv").read_text()
+
+
+SMALLER = "half as many kernels"
+
+
+def test_rivals_and_several_baselines_stand_beside_the_network(finished, tmp_path):
+    def baselines(splits):
+        found = SMALL.baseline(splits)
+        return found, replace(found, name="another", scores={"test_accuracy": 0.125})
+
+    task = replace(
+        SMALL, rivals={SMALLER: SMALL.arguments | {"filters": (2, 4)}}, baseline=baselines
+    )
+    result = fit(tmp_path, task)
+    own = {name: finished.metrics[name] for name in ("test_accuracy", "epochs", "parameters")}
+    assert result.metrics | own == result.metrics  # a rival leaves the network as it is
+    rival = result.metrics["rivals"][SMALLER]
+    assert rival["parameters"] < result.metrics["parameters"] and rival["epochs"] == 2
+    assert rival["test_accuracy"] > 0.2
+    assert result.metrics["baseline"] == finished.metrics["baseline"]
+    assert result.metrics["other_baselines"] == [{"name": "another", "test_accuracy": 0.125}]
+    page = result.report.read_text(encoding="utf-8")
+    assert "Side by side" in page and SMALLER in page and "0.125" in page
+
+    before = (tmp_path / "rivals" / "0" / "history.csv").read_bytes()
+    result.report.unlink()
+    again = fit(tmp_path, task, resume=True)
+    assert not again.already_finished
+    assert (tmp_path / "rivals" / "0" / "history.csv").read_bytes() == before
+    assert again.metrics == result.metrics
+
+    fit(tmp_path, QUICK, epochs=1, overwrite=True)
+    assert not (tmp_path / "rivals").exists()
 
 
 @pytest.mark.parametrize(

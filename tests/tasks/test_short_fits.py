@@ -1,0 +1,48 @@
+"""Every task in a short form: little data, one epoch, the whole run."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_dlnotes import tasks
+
+EXAMPLES = 64
+# A smaller network by the name of the task, where its own is too slow for a test.
+SMALLER = {
+    "digits": {"filters": (4, 8)},
+    "mnist": {"filters": (4, 8)},
+}
+
+
+def shorter(arrays):
+    return keras.tree.map_structure(lambda array: array[:EXAMPLES], arrays)
+
+
+def in_short(task):
+    """The task on a few examples, its network and those of its rivals made smaller."""
+
+    def prepare(name):
+        splits = task.prepare(name)
+        return replace(
+            splits,
+            training=shorter(splits.training),
+            validation=shorter(splits.validation),
+            test=shorter(splits.test),
+        )
+
+    smaller = SMALLER.get(task.name, {})
+    rivals = {name: {**arguments, **smaller} for name, arguments in task.rivals.items()}
+    return replace(task, prepare=prepare, arguments={**task.arguments, **smaller}, rivals=rivals)
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_short_fit_leaves_scores_and_pictures(name, tmp_path):
+    task = in_short(tasks.get(name))
+    result = tasks.fit(task, tmp_path, epochs=1, batch_size=16, quiet=True)
+    scores = result.metrics, result.metrics["baseline"], *result.metrics["rivals"].values()
+    assert all(np.isfinite(row[task.headline]) for row in scores)
+    assert set(result.metrics["rivals"]) == set(task.rivals)
+    page = result.report.read_text(encoding="utf-8")
+    assert page.count("<img") >= 2 and task.section in page
