@@ -224,7 +224,7 @@ class _Display:
         """Shows how far the search has come."""
         for trial in progress.failed:
             self.has_told_failures = True
-            console.print(Text(f"Trial {trial.name} failed:\n{trial.outcome.message}"))
+            console.print(Text(f"Trial {trial.name} failed:\n{trial.ending.message}"))
         if not self._is_shown:
             return
         if not console.is_terminal:
@@ -246,7 +246,7 @@ class _Display:
         self._live.update(Group(self._bar, Text("\n".join(lines))))
 
     def _print_new(self, progress: Any) -> None:
-        ended = [trial for trial in progress.trials if trial.outcome is not None]
+        ended = [trial for trial in progress.trials if trial.ending is not None]
         if not self._told and len(ended) > 1:  # the search goes on from an earlier one
             self._told = {trial.name for trial in ended}
         for trial in ended:

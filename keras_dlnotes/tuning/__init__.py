@@ -1,7 +1,19 @@
 """Looking for the best hyperparameters: searches that survive, and leave data and pictures."""
 
-from keras_dlnotes.tuning.results import Results
+from keras_dlnotes.tuning.loggers import MLflowLogger, TrialLogger
+from keras_dlnotes.tuning.results import Configuration, Results
 from keras_dlnotes.tuning.search import Progress, search, work
+from keras_dlnotes.tuning.spaces import builder_space
 from keras_dlnotes.tuning.supervisor import SearchError
 
-__all__ = ["Progress", "Results", "SearchError", "search", "work"]
+__all__ = [
+    "Configuration",
+    "MLflowLogger",
+    "Progress",
+    "Results",
+    "SearchError",
+    "TrialLogger",
+    "builder_space",
+    "search",
+    "work",
+]

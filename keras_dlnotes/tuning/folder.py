@@ -13,9 +13,8 @@ from keras_dlnotes.training import RunFolder, RunFolderError, write_json
 SETTINGS = "search.json"
 ORACLE = "oracle.json"
 TRIAL = "trial.json"
-OUTCOME = "outcome.json"
+ENDING = "ending.json"
 RESULTS = "results.csv"
-LOGS = "logs"
 COMPLETED, FAILED, OUT_OF_MEMORY = "COMPLETED", "FAILED", "OUT_OF_MEMORY"
 
 logger = logging.getLogger("keras_dlnotes.tuning")
@@ -56,7 +55,7 @@ class SearchFolder(RunFolder):
 
     def _remove_run(self) -> None:
         self.remove_results()
-        for pattern in ("trial_*", LOGS, "oracle*.json*", "*.log"):
+        for pattern in ("trial_*", "events.out.*", "oracle*.json*", "*.log"):
             for path in self.path.glob(pattern):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
@@ -65,7 +64,7 @@ class SearchFolder(RunFolder):
 
 
 @dataclass
-class Outcome:
+class Ending:
     """What came of a trial, written once, in the moment in which it ends.
 
     Attributes:
@@ -101,15 +100,15 @@ def trial_ids(folder: Path) -> list[str]:
     return sorted((name for name in names if name.isdecimal()), key=int)
 
 
-def write_outcome(folder: Path, trial_id: str, outcome: Outcome) -> None:
+def write_ending(folder: Path, trial_id: str, ending: Ending) -> None:
     """Records how a trial ended; from here on it has ended."""
-    write_json(trial_path(folder, trial_id) / OUTCOME, asdict(outcome))
+    write_json(trial_path(folder, trial_id) / ENDING, asdict(ending))
 
 
-def read_outcome(folder: Path, trial_id: str) -> Outcome | None:
+def read_ending(folder: Path, trial_id: str) -> Ending | None:
     """Returns how a trial ended; None where it has not, or where nobody can tell."""
-    content = read_intact(trial_path(folder, trial_id) / OUTCOME)
-    return None if content is None else Outcome(**content)
+    content = read_intact(trial_path(folder, trial_id) / ENDING)
+    return None if content is None else Ending(**content)
 
 
 def read_intact(path: Path) -> dict[str, Any] | None:

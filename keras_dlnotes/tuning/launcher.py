@@ -24,6 +24,7 @@ from typing import Any
 
 START = "from keras_dlnotes.tuning import launcher; launcher.serve()"
 PARENT_POLL = 0.5
+LOST = "The process that starts the others has ended."
 NUMBERS = itertools.count(1)
 TARGET = "keras_dlnotes.tuning.roles"
 
@@ -33,6 +34,7 @@ class Launcher:
 
     def __init__(self):
         self._unread = b""
+        self._is_lost = False
         self.pids: dict[int, int] = {}
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
@@ -51,7 +53,7 @@ class Launcher:
 
     def is_alive(self) -> bool:
         """Tells whether it can start anything."""
-        return self._process.poll() is None
+        return not self._is_lost and self._process.poll() is None
 
     def start(
         self,
@@ -98,7 +100,8 @@ class Launcher:
         while select.select([pipe], [], [], 0 if found else timeout)[0]:
             content = os.read(pipe, 65536)
             if not content:
-                raise LauncherError("The process that starts the others has ended.")
+                self._is_lost = True
+                raise LauncherError(LOST)
             *lines, self._unread = (self._unread + content).split(b"\n")
             for message in map(json.loads, lines):
                 if "pid" in message:
@@ -131,7 +134,7 @@ class Launcher:
             self._process.stdin.close()
         try:
             self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # its children end with it
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
@@ -141,7 +144,8 @@ class Launcher:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
-            raise LauncherError("The process that starts the others has ended.") from error
+            self._is_lost = True
+            raise LauncherError(LOST) from error
 
 
 class LauncherError(RuntimeError):

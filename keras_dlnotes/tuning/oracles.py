@@ -24,11 +24,11 @@ from keras_dlnotes.tuning.folder import (
     COMPLETED,
     ORACLE,
     TRIAL,
-    Outcome,
+    Ending,
     execution_path,
     logger,
+    read_ending,
     read_intact,
-    read_outcome,
     trial_ids,
     trial_path,
 )
@@ -42,7 +42,7 @@ ENDLESS = 10**9  # consecutive failures that the oracle itself bears: the search
 class Durable:
     """What all four oracles get: a state on disk that is always one which they were really in.
 
-    An oracle's file is the truth of which trials exist, a trial's outcome the truth of how it
+    An oracle's file is the truth of which trials exist, a trial's ending the truth of how it
     ended; `reload` brings everything else into line with these two.
     """
 
@@ -76,14 +76,14 @@ class Durable:
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
-        """Takes over the outcome that the trial has left in its folder.
+        """Takes over the ending that the trial has left in its folder.
 
         KerasTuner's messages carry no error text, and numbers of single precision only.
         """
         trial_id = trial.trial_id
-        outcome = read_outcome(self.folder, trial_id)
-        if outcome is not None and self.trials[trial_id].status not in ENDED:
-            self._take_over(trial_id, outcome)
+        ending = read_ending(self.folder, trial_id)
+        if ending is not None and self.trials[trial_id].status not in ENDED:
+            self._take_over(trial_id, ending)
         for tuner_id, ongoing in list(self.ongoing_trials.items()):
             if ongoing.trial_id == trial_id:
                 del self.ongoing_trials[tuner_id]
@@ -91,17 +91,17 @@ class Durable:
             self._retry_queue.remove(trial_id)
         self.save()
 
-    def _take_over(self, trial_id: str, outcome: Outcome) -> None:
-        completed = outcome.status == COMPLETED
+    def _take_over(self, trial_id: str, ending: Ending) -> None:
+        completed = ending.status == COMPLETED
         if completed:
             self.trials[trial_id].metrics = Trial(None).metrics
-            self.update_trial(trial_id, outcome.metrics, step=outcome.step)
+            self.update_trial(trial_id, ending.metrics, step=ending.step)
         super().end_trial(
             Trial(
-                keras_tuner.HyperParameters.from_config(outcome.hyperparameters),
+                keras_tuner.HyperParameters.from_config(ending.hyperparameters),
                 trial_id,
                 TrialStatus.COMPLETED if completed else TrialStatus.FAILED,
-                outcome.message,
+                ending.message,
             )
         )
 
@@ -166,13 +166,13 @@ class Durable:
         self.save()
 
     def _settle(self) -> None:
-        """Brings each trial into line with its outcome."""
+        """Brings each trial into line with its ending."""
         for trial_id in self.start_order:
-            trial, outcome = self.trials[trial_id], read_outcome(self.folder, trial_id)
-            if trial.status not in ENDED and outcome is not None:
+            trial, ending = self.trials[trial_id], read_ending(self.folder, trial_id)
+            if trial.status not in ENDED and ending is not None:
                 if trial_id in self.end_order:
                     self.end_order.remove(trial_id)
-                self._take_over(trial_id, outcome)
+                self._take_over(trial_id, ending)
             elif trial.status in ENDED and trial_id not in self.end_order:
                 self.end_order.append(trial_id)
 
@@ -181,12 +181,10 @@ class Durable:
         content = read_intact(trial_path(self.folder, trial_id) / TRIAL)
         if content is not None:
             return Trial.from_state(content)
-        outcome = read_outcome(self.folder, trial_id)
+        ending = read_ending(self.folder, trial_id)
         run = read_intact(execution_path(self.folder, trial_id, 0) / RunFolder.settings_file)
-        if outcome is not None:
-            trial = Trial(
-                keras_tuner.HyperParameters.from_config(outcome.hyperparameters), trial_id
-            )
+        if ending is not None:
+            trial = Trial(keras_tuner.HyperParameters.from_config(ending.hyperparameters), trial_id)
         elif run is not None:
             trial = Trial(self.get_space(), trial_id)
             trial.hyperparameters.values = run["settings"]["hyperparameters"]

@@ -51,6 +51,10 @@ class Recipe:
         """Returns the examples a step, which may be a hyperparameter."""
         return self.batch_size
 
+    def task_for(self, hp: keras_tuner.HyperParameters) -> Task | None:
+        """Returns the task that these hyperparameters make, where it is one."""
+        return None
+
     def batches(self, arrays: tuple[Any, ...], batch_size: int, seed: int) -> Any:
         """Returns the batches of an epoch."""
         return ShuffledBatches(arrays, batch_size, seed)
@@ -91,7 +95,6 @@ class TaskRecipe(Recipe):
         return self.task.batches(arrays, batch_size, seed)
 
     def task_for(self, hp: keras_tuner.HyperParameters) -> Task:
-        """Returns the task with the arguments that the hyperparameters set."""
         found = dict(self.space(hp))
         found.pop("batch_size", None)
         training = {name: found.pop(name) for name in TRAINING if name in found}

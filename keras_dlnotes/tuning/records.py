@@ -10,8 +10,8 @@ from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.folder import (
     RESULTS,
     TRIAL,
-    Outcome,
-    read_outcome,
+    Ending,
+    read_ending,
     trial_ids,
     trial_path,
 )
@@ -29,19 +29,19 @@ class TrialRecord:
     Attributes:
         name: its number, as KerasTuner writes it.
         hyperparameters: the values that it was given.
-        outcome: how it ended; None where it has not.
+        ending: how it ended; None where it has not.
         histories: for each execution, the logs of each epoch.
     """
 
     name: str
     hyperparameters: dict[str, Any]
-    outcome: Outcome | None
+    ending: Ending | None
     histories: dict[int, list[dict[str, float]]] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
         """COMPLETED, FAILED, OUT_OF_MEMORY, or RUNNING where it has not ended."""
-        return "RUNNING" if self.outcome is None else self.outcome.status
+        return "RUNNING" if self.ending is None else self.ending.status
 
     @property
     def epochs(self) -> int:
@@ -50,7 +50,7 @@ class TrialRecord:
 
     def score(self, objective: str) -> float | None:
         """Returns the objective of its best epoch, averaged over the executions."""
-        return None if self.outcome is None else self.outcome.metrics.get(objective)
+        return None if self.ending is None else self.ending.metrics.get(objective)
 
 
 class Records:
@@ -69,16 +69,16 @@ class Records:
         if name in self._ended:
             return self._ended[name]
         path = trial_path(self.folder, name)
-        outcome = read_outcome(self.folder, name)
+        ending = read_ending(self.folder, name)
         try:
             trial = json.loads((path / TRIAL).read_text(encoding="utf-8"))
             values = trial["hyperparameters"]["values"]
         except (OSError, ValueError):
-            if outcome is None:
+            if ending is None:
                 return None
-            values = outcome.hyperparameters["values"]
-        record = TrialRecord(name, values, outcome, _histories(path))
-        if outcome is not None:
+            values = ending.hyperparameters["values"]
+        record = TrialRecord(name, values, ending, _histories(path))
+        if ending is not None:
             self._ended[name] = record
         return record
 

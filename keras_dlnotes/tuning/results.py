@@ -17,6 +17,7 @@ from keras_dlnotes.tasks import Splits
 from keras_dlnotes.training import atomic_path
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.tuning.best_page import add_best_model
 from keras_dlnotes.tuning.folder import COMPLETED, SETTINGS, execution_path, read_intact
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame
@@ -108,8 +109,8 @@ class Results:
                 "trial": trial.name,
                 "status": trial.status,
                 "hyperparameters": trial.hyperparameters,
-                "metrics": {} if trial.outcome is None else trial.outcome.metrics,
-                "seconds": None if trial.outcome is None else trial.outcome.seconds,
+                "metrics": {} if trial.ending is None else trial.ending.metrics,
+                "seconds": None if trial.ending is None else trial.ending.seconds,
                 "executions": trial.histories,
             }
             for trial in self._trials
@@ -124,7 +125,7 @@ class Results:
     def failures(self) -> dict[str, str]:
         """The tracebacks of the trials that failed, by trial."""
         return {
-            trial.name: trial.outcome.message or trial.status
+            trial.name: trial.ending.message or trial.status
             for trial in self._trials
             if trial.status not in (COMPLETED, "RUNNING")
         }
@@ -142,14 +143,17 @@ class Results:
     @property
     def best_hyperparameters(self) -> Configuration:
         """The hyperparameters of the best trial."""
-        return Configuration.from_config(self._best.outcome.hyperparameters)
+        return Configuration.from_config(self._best.ending.hyperparameters)
 
     def best_model(self) -> keras.Model:
         """Returns the best trial's model with the weights of its best epoch, as they were trained.
 
         Where a trial was executed several times, it is the best execution.
         """
-        return self._trained(self._splits)
+        checkpoints, state = self._best_execution()
+        model = self._needed_recipe().build(self.best_hyperparameters, self._splits)
+        checkpoints.restore_best(model, state)
+        return model
 
     def retrain(
         self,
@@ -170,7 +174,7 @@ class Results:
         """
         recipe, splits, hp = self._needed_recipe(), self._splits, self.best_hyperparameters
         arrays = joined(splits.training, splits.validation) if training is None else training
-        epochs = self._best.outcome.step + 1 if epochs is None else epochs
+        epochs = self._best.ending.step + 1 if epochs is None else epochs
         keras.utils.set_random_seed(self._seed)
         model = recipe.build(hp, splits)
         fit = recipe.fit(hp, model)
@@ -187,6 +191,16 @@ class Results:
     def to_html(self, path: str | PathLike) -> None:
         """Writes a page: how the search got on, what made the difference, and the best model."""
         page = reports.search_page(self.to_frame(), self.objective, self.direction)
+        if self._recipe is not None and self._completed:
+            _, state = self._best_execution()
+            add_best_model(
+                page,
+                self.best_model(),
+                self._splits,
+                state.history,
+                state.early_stopping["best_epoch"] + 1,
+                self._recipe.task_for(self.best_hyperparameters),
+            )
         with atomic_path(Path(path)) as partial:
             partial.write_text(page.render(), encoding="utf-8")
 
@@ -196,31 +210,33 @@ class Results:
 
     @property
     def _best(self) -> TrialRecord:
-        sign = 1 if self.direction == "min" else -1
-        completed = [trial for trial in self._trials if trial.status == COMPLETED]
-        if not completed:
+        if not self._completed:
             raise ValueError(f"No trial of the search in {self.directory} is complete.")
-        return min(completed, key=lambda trial: sign * trial.score(self.objective))
+        return min(self._completed, key=lambda trial: self._sign * trial.score(self.objective))
+
+    @property
+    def _completed(self) -> list[TrialRecord]:
+        return [trial for trial in self._trials if trial.status == COMPLETED]
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.direction == "min" else -1
 
     def _needed_recipe(self) -> Recipe:
         if self._recipe is None:
             raise argument_error("recipe", "what the search trained, to build its models", None)
         return self._recipe
 
-    def _trained(self, splits: Splits) -> keras.Model:
-        sign = 1 if self.direction == "min" else -1
+    def _best_execution(self) -> tuple[Checkpoints, RunState]:
+        """Returns where the weights of the best trial's best execution are."""
+        histories = self._best.histories
 
         def best_value(execution: int) -> float:
-            return min(sign * row[self.objective] for row in self._best.histories[execution])
+            return min(self._sign * row[self.objective] for row in histories[execution])
 
-        execution = min(self._best.histories, key=best_value)
-        checkpoints = Checkpoints(
-            execution_path(self.directory, self._best.name, execution) / CHECKPOINTS
-        )
-        state: RunState = checkpoints.read()
-        model = self._needed_recipe().build(self.best_hyperparameters, splits)
-        checkpoints.restore_best(model, state)
-        return model
+        path = execution_path(self.directory, self._best.name, min(histories, key=best_value))
+        checkpoints = Checkpoints(path / CHECKPOINTS)
+        return checkpoints, checkpoints.read()
 
 
 def joined(*parts: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -24,13 +24,14 @@ from keras_dlnotes.tuning import preflight
 from keras_dlnotes.tuning.folder import (
     FAILED,
     TRIAL,
-    Outcome,
+    Ending,
     logger,
+    read_ending,
     read_intact,
-    read_outcome,
     trial_path,
-    write_outcome,
+    write_ending,
 )
+from keras_dlnotes.tuning.hparams import log_trial
 from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.service import Endpoint, chief_answers, chief_of
@@ -113,25 +114,26 @@ def train(job: str, tuner_id: str, has_died: bool) -> int:
         return NOTHING_LEFT
     path = trial_path(task.folder, trial.trial_id)
     threading.Thread(target=_beat, args=(path / BEATS,), daemon=True).start()
-    if read_outcome(task.folder, trial.trial_id) is None:
+    if read_ending(task.folder, trial.trial_id) is None:
         # What comes over the wire is rounded to single precision; the file is not.
         exact = read_intact(path / TRIAL)
         hp = trial.hyperparameters
         if exact is not None:
             hp = keras_tuner.HyperParameters.from_config(exact["hyperparameters"])
-        outcome = _fate(path, hp) if has_died else None
-        if outcome is None:
+        ending = _fate(path, hp) if has_died else None
+        if ending is None:
             splits = task.recipe.load()
-            outcome = run_trial(
+            ending = run_trial(
                 task.recipe, splits, hp, task.conditions, task.folder, trial.trial_id
             )
-        write_outcome(task.folder, trial.trial_id, outcome)
-        logger.info("Trial %s has ended: %s", trial.trial_id, outcome.status)
+        log_trial(task.folder, trial.trial_id, task.conditions.executions, ending)
+        write_ending(task.folder, trial.trial_id, ending)
+        logger.info("Trial %s has ended: %s", trial.trial_id, ending.status)
     _ask(lambda: oracle.end_trial(trial))
     return TRIAL_ENDED
 
 
-def _fate(path: Path, hp: keras_tuner.HyperParameters) -> Outcome | None:
+def _fate(path: Path, hp: keras_tuner.HyperParameters) -> Ending | None:
     """Gives up a trial whose process was killed again and again without finishing an epoch."""
     epochs = sorted(
         str(state.stat().st_mtime_ns) for state in path.glob("*/checkpoints/state.json")
@@ -145,7 +147,7 @@ def _fate(path: Path, hp: keras_tuner.HyperParameters) -> Outcome | None:
         f"The trial's process was killed {deaths} times without finishing an epoch; the usual "
         "reason is that the machine has no memory left for it."
     )
-    return Outcome(FAILED, hp.get_config(), message=message)
+    return Ending(FAILED, hp.get_config(), message=message)
 
 
 def _ask(question: Any) -> Any:

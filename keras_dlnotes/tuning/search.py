@@ -3,7 +3,7 @@
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from keras_dlnotes.tuning.folder import (
     logger,
     read_intact,
 )
+from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.launcher import LauncherError
+from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
 from keras_dlnotes.tuning.recipes import (
     HyperModelRecipe,
@@ -78,12 +80,12 @@ class Progress:
     @property
     def running(self) -> list[TrialRecord]:
         """The trials that have begun and not ended."""
-        return [trial for trial in self.trials if trial.outcome is None]
+        return [trial for trial in self.trials if trial.ending is None]
 
     @property
     def done(self) -> int:
         """How many trials have ended."""
-        return sum(trial.outcome is not None for trial in self.trials)
+        return sum(trial.ending is not None for trial in self.trials)
 
 
 def search(
@@ -108,6 +110,7 @@ def search(
     directory: str | Path | None = None,
     resume: bool = True,
     overwrite: bool = False,
+    loggers: Sequence[TrialLogger] = (),
     on_progress: Callable[[Progress], Any] | None = None,
 ) -> Results:
     """Tries configurations of a model and returns what came of them.
@@ -147,6 +150,7 @@ def search(
         directory: the search's folder; `searches/NAME` where None.
         resume: go on with the search in the folder, if there is one.
         overwrite: replace the search in the folder.
+        loggers: take each trial that has ended, as `MLflowLogger` does.
         on_progress: is called several times a second.
 
     Returns:
@@ -212,10 +216,11 @@ def search(
             "arguments": dict(tuner_arguments or {}),
         }
         job = Job(recipe, conditions, folder.path.absolute(), oracle)
-        _settle_space(folder, job)
-        watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress)
+        metrics = _settle_space(folder, job)
+        watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress, loggers)
         if not _is_finished(folder):
             folder.begin()
+            log_search(folder.path, folder.settings["space"], metrics)
             try:
                 Supervisor(job, folder.settings["space"], workers, chief).run(watch)
             finally:
@@ -294,8 +299,12 @@ def _is_finished(folder: SearchFolder) -> bool:
     return most is None or len(Records(folder.path).read()) >= most
 
 
-def _settle_space(folder: SearchFolder, job: Job) -> None:
-    """Runs the preflight in a process of its own, and refuses a search of another space."""
+def _settle_space(folder: SearchFolder, job: Job) -> list[str]:
+    """Runs the preflight in a process of its own, and refuses a search of another space.
+
+    Returns:
+        The names that a trial logs.
+    """
     found = _look_ahead(job)
     earlier = folder.settings.get("space")
     if earlier is not None and earlier != found["space"]:
@@ -305,6 +314,7 @@ def _settle_space(folder: SearchFolder, job: Job) -> None:
             f"{', '.join(names)}. Take another folder, or replace it (--overwrite, overwrite=True)."
         )
     folder.settings["space"] = found["space"]
+    return found["metrics"]
 
 
 def _changed_names(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -347,13 +357,17 @@ class Watch:
         space: Mapping[str, Any],
         most_failures: int | None,
         on_progress: Callable[[Progress], Any] | None,
+        loggers: Sequence[TrialLogger] = (),
     ):
         self._job = job
+        self._loggers = loggers
         self._records = Records(job.folder)
         self._most_failures = most_failures
         self._on_progress = on_progress
         self._started = time.monotonic()
-        self._told = {trial.name for trial in self._records.read() if trial.outcome is not None}
+        ended = [trial for trial in self._records.read() if trial.ending is not None]
+        self._log(ended)
+        self._told = {trial.name for trial in ended}
         self._done_before = len(self._told)
         self._planned = make_oracle(
             objective=job.conditions.objective,
@@ -366,15 +380,16 @@ class Watch:
 
     def __call__(self) -> None:
         trials = self._records.read()
-        ended = [trial for trial in trials if trial.outcome is not None]
+        ended = [trial for trial in trials if trial.ending is not None]
         new = [trial for trial in ended if trial.name not in self._told]
         failed = [trial for trial in new if trial.status != COMPLETED]
+        self._log(new)
         for trial in new:
             self._told.add(trial.name)
             if trial.status == COMPLETED:
-                logger.info("Trial %s: %s", trial.name, trial.outcome.metrics)
+                logger.info("Trial %s: %s", trial.name, trial.ending.metrics)
             else:
-                logger.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.outcome.message)
+                logger.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.ending.message)
         if new and self._most_failures is not None:
             write_table(self._job.folder, trials)
         if self._on_progress is not None:
@@ -389,9 +404,14 @@ class Watch:
         """Raises where a search has not one completed trial."""
         trials = self._records.read()
         if not any(trial.status == COMPLETED for trial in trials):
-            messages = [trial.outcome.message for trial in trials if trial.outcome is not None]
+            messages = [trial.ending.message for trial in trials if trial.ending is not None]
             last = messages[-1] if messages else "there was none"
             raise SearchError(f"Of {len(trials)} trials none was completed: {brief(last)}", last)
+
+    def _log(self, trials: Sequence[TrialRecord]) -> None:
+        for trial_logger in self._loggers:
+            for trial in trials:
+                trial_logger.log(str(self._job.folder), trial)
 
     def _check_failures(self, ended: list[TrialRecord]) -> None:
         if self._most_failures is None:  # a worker elsewhere, which leaves that to the chief
@@ -399,7 +419,7 @@ class Watch:
         counted = [trial for trial in ended if trial.status != OUT_OF_MEMORY]
         last = counted[-self._most_failures :]
         if len(last) == self._most_failures and all(trial.status != COMPLETED for trial in last):
-            message = last[-1].outcome.message
+            message = last[-1].ending.message
             raise SearchError(f"{len(last)} trials in a row have failed: {brief(message)}", message)
 
     def _progress(self, trials: list[TrialRecord], failed: list[TrialRecord]) -> Progress:

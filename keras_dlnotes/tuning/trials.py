@@ -16,7 +16,7 @@ from keras_dlnotes.tuning.folder import (
     COMPLETED,
     FAILED,
     OUT_OF_MEMORY,
-    Outcome,
+    Ending,
     execution_path,
     logger,
     set_aside,
@@ -50,7 +50,7 @@ def run_trial(
     conditions: Conditions,
     folder: Path,
     trial_id: str,
-) -> Outcome:
+) -> Ending:
     """Trains a trial to its end and returns what came of it, an exception included."""
     started = time.perf_counter()
     try:
@@ -61,11 +61,11 @@ def run_trial(
     except Exception as error:
         status = OUT_OF_MEMORY if is_out_of_memory(error) else FAILED
         seconds = time.perf_counter() - started
-        return Outcome(
+        return Ending(
             status, hp.get_config(), message=traceback.format_exc(), seconds=round(seconds, 3)
         )
     best = [state.history[state.early_stopping["best_epoch"]] for state in states]
-    return Outcome(
+    return Ending(
         COMPLETED,
         hp.get_config(),
         {name: statistics.fmean(row[name] for row in best) for name in best[0]},

@@ -137,7 +137,7 @@ class Killer:
         for path, content in self._records.items():
             if not path.exists() or path.read_bytes() != content:
                 self.failures.append(f"{path} has changed")
-        for path in self.directory.glob("trial_*/outcome.json"):
+        for path in self.directory.glob("trial_*/ending.json"):
             self._records[path] = path.read_bytes()
         for path in self.directory.glob("trial_*/trial.json"):
             content = path.read_bytes()
@@ -157,14 +157,14 @@ class Killer:
             if count != 1:
                 self.failures.append(f"trial {name} ended {count} times")
         for name in trials:
-            outcome = json.loads((self.directory / name / "outcome.json").read_text())
-            values = outcome["hyperparameters"]["values"]
+            ending = json.loads((self.directory / name / "ending.json").read_text())
+            values = ending["hyperparameters"]["values"]
             run = json.loads(
                 (self.directory / name / "execution_0/checkpoints/state.json").read_text()
             )
             epochs = len(run["history"])
-            if outcome["status"] != "COMPLETED" or epochs != values.get("tuner/epochs", EPOCHS):
-                self.failures.append(f"{name}: {outcome['status']} after {epochs} epochs")
+            if ending["status"] != "COMPLETED" or epochs != values.get("tuner/epochs", EPOCHS):
+                self.failures.append(f"{name}: {ending['status']} after {epochs} epochs")
 
     def _check_orphans(self) -> None:
         time.sleep(1.5)
