@@ -50,8 +50,9 @@ def log_trial(folder: Path, trial_id: str, executions: int, ending: Ending) -> N
             _write(logs, started, hparams_summary.session_end_pb(status))
 
 
-def _write(folder: Path, *summaries: summary_pb2.Summary) -> None:
+def _write(folder: Path, *summaries: Any) -> None:
     writer = EventFileWriter(str(folder))
-    for summary in summaries:
-        writer.add_event(event_pb2.Event(wall_time=time.time(), summary=summary))
+    for summary in summaries:  # of TensorFlow's own class, where that is imported
+        own = summary_pb2.Summary.FromString(summary.SerializeToString())
+        writer.add_event(event_pb2.Event(wall_time=time.time(), summary=own))
     writer.close()

@@ -160,10 +160,14 @@ class Durable:
         if self.start_order:
             logger.warning("The oracle's files are lost; its state comes from the trials.")
             self._seed_state += DRAWS * len(self.start_order)
+            self._adopt(self.start_order)
             self._settle()
             waiting = [key for key in self.start_order if self.trials[key].status not in ENDED]
             self._retry_queue = waiting[::-1]
         self.save()
+
+    def _adopt(self, trial_ids: list[str]) -> None:
+        """Takes up trials of which only their files are known, in their order."""
 
     def _settle(self) -> None:
         """Brings each trial into line with its ending."""
@@ -239,20 +243,15 @@ class Grid(Durable, GridSearchOracle):
 
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
-        previous = None
-        for trial_id in state["ordered_ids"]:
-            self._ordered_ids.insert(trial_id, previous)
-            previous = trial_id
+        self._adopt(state["ordered_ids"])
         self._populate_next = list(state["populate_next"])
 
-    def _rebuild(self) -> None:
-        super()._rebuild()
+    def _adopt(self, trial_ids: list[str]) -> None:
         previous = None
-        for trial_id in self.start_order:
+        for trial_id in trial_ids:
             self._ordered_ids.insert(trial_id, previous)
             previous = trial_id
-        self._populate_next = list(self.start_order)
-        self.save()
+        self._populate_next = list(trial_ids)
 
 
 ORACLES = {"hyperband": Hyperband, "random": Random, "bayesian": Bayesian, "grid": Grid}
