@@ -305,7 +305,7 @@ def test_tune_tells_the_trials_and_the_best(dlnotes, monkeypatch):
     options = ["digits", "--tuner", "grid", "--epochs", 1, "--out", "search"]
     code, stdout, _ = dlnotes("tune", *options)
     assert code == ExitCode.DONE, stdout
-    assert "trial 0: val_loss" in stdout and "trial 1: val_loss" in stdout
+    assert "trial 0000: val_loss" in stdout and "trial 0001: val_loss" in stdout
     assert "best val_loss" in stdout and "learning_rate=" in stdout
     assert Path("search/report.html").is_file() and Path("search/results.csv").is_file()
 

@@ -2,9 +2,10 @@
 
 from keras_dlnotes.tuning.loggers import MLflowLogger, TrialLogger
 from keras_dlnotes.tuning.results import Configuration, Results
-from keras_dlnotes.tuning.search import Progress, search, work
+from keras_dlnotes.tuning.search import search, work
 from keras_dlnotes.tuning.spaces import builder_space
 from keras_dlnotes.tuning.supervisor import SearchError
+from keras_dlnotes.tuning.watch import Progress
 
 __all__ = [
     "Configuration",

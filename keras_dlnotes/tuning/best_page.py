@@ -31,6 +31,15 @@ def add_best_model(
         for picture in task.pictures(Outcome(model, splits, scores, history, best_epoch)):
             page.add_heading(picture.title)
             page.add_figure(picture.figure, picture.caption, picture.alt)
-    report = reports.summarize(model)
     page.add_heading("What the best model costs")
-    page.add_table(report.to_frame(), "Every layer, for one example")
+    rows = [
+        {
+            "layer": row.name,
+            "kind": row.kind,
+            "output shape": " × ".join(map(str, row.output_shape or ())),
+            "parameters": row.parameters,
+            "multiplications": row.multiplications,
+        }
+        for row in reports.summarize(model).rows
+    ]
+    page.add_table(rows, "Every layer, for one example")

@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -24,7 +25,7 @@ from typing import Any
 
 START = "from keras_dlnotes.tuning import launcher; launcher.serve()"
 PARENT_POLL = 0.5
-LOST = "The process that starts the others has ended."
+LAST_LINES = 5
 NUMBERS = itertools.count(1)
 TARGET = "keras_dlnotes.tuning.roles"
 
@@ -33,7 +34,10 @@ class Launcher:
     """Starts functions of `roles` as processes of their own and tells how they end."""
 
     def __init__(self):
+        if not hasattr(os, "fork"):
+            raise LauncherError("A search forks its processes, which this system cannot.")
         self._unread = b""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the launcher
         self._is_lost = False
         self.pids: dict[int, int] = {}
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -41,7 +45,7 @@ class Launcher:
             [sys.executable, "-c", START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             env=environment,
             start_new_session=True,
         )
@@ -100,8 +104,7 @@ class Launcher:
         while select.select([pipe], [], [], 0 if found else timeout)[0]:
             content = os.read(pipe, 65536)
             if not content:
-                self._is_lost = True
-                raise LauncherError(LOST)
+                raise self._loss()
             *lines, self._unread = (self._unread + content).split(b"\n")
             for message in map(json.loads, lines):
                 if "pid" in message:
@@ -138,14 +141,20 @@ class Launcher:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
+        self._errors.close()
 
     def _send(self, **request: Any) -> None:
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
-            self._is_lost = True
-            raise LauncherError(LOST) from error
+            raise self._loss() from error
+
+    def _loss(self) -> "LauncherError":
+        self._is_lost = True
+        self._errors.seek(0)
+        last = self._errors.read().decode(errors="replace").splitlines()[-LAST_LINES:]
+        return LauncherError("\n".join(["The process that starts the others has ended.", *last]))
 
 
 class LauncherError(RuntimeError):

@@ -89,6 +89,8 @@ class Durable:
                 del self.ongoing_trials[tuner_id]
         if trial_id in self._retry_queue:
             self._retry_queue.remove(trial_id)
+        if self.trials[trial_id].status not in ENDED:  # its ending can't be read
+            self._retry_queue.append(trial_id)
         self.save()
 
     def _take_over(self, trial_id: str, ending: Ending) -> None:

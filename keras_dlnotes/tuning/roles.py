@@ -16,6 +16,7 @@ from typing import Any
 
 import filelock
 import grpc
+import keras
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
@@ -187,5 +188,9 @@ def _release_silent(oracle: Any, silence: float) -> None:
 def _load(job: str) -> Job:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     logger.setLevel(logging.INFO)
+    if keras.backend.backend() == "torch" and hasattr(os, "sched_getaffinity"):
+        import torch  # which counts all cores of the machine otherwise
+
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return pickle.loads(Path(job).read_bytes())

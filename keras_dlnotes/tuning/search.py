@@ -4,7 +4,6 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +11,18 @@ import keras
 import keras_tuner
 
 from keras_dlnotes.checks import argument_error, choice, integer
-from keras_dlnotes.reports.search_trials import guess_direction
-from keras_dlnotes.tasks import Splits, Task, get
 from keras_dlnotes.training import RunFolderError
-from keras_dlnotes.tuning.folder import (
-    COMPLETED,
-    OUT_OF_MEMORY,
-    SETTINGS,
-    SearchFolder,
-    logger,
-    read_intact,
-)
+from keras_dlnotes.tuning.arguments import check_objective, make_recipe
+from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, read_intact
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.launcher import LauncherError
 from keras_dlnotes.tuning.loggers import TrialLogger
-from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
-from keras_dlnotes.tuning.recipes import (
-    HyperModelRecipe,
-    Recipe,
-    Space,
-    TaskRecipe,
-    check_hypermodel,
-)
-from keras_dlnotes.tuning.records import Records, TrialRecord, write_table
+from keras_dlnotes.tuning.oracles import ORACLES
+from keras_dlnotes.tuning.recipes import Space
+from keras_dlnotes.tuning.records import Records
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.service import split_address
-from keras_dlnotes.tuning.spaces import space_of
 from keras_dlnotes.tuning.supervisor import (
     SearchError,
     Supervisor,
@@ -47,45 +31,11 @@ from keras_dlnotes.tuning.supervisor import (
     write_job,
 )
 from keras_dlnotes.tuning.trials import Conditions
+from keras_dlnotes.tuning.watch import Progress, Watch
 
 SETTINGS_SECONDS = 300.0  # that a worker waits for the search's folder
-EPOCHS = 10  # of a hypermodel's trial
-BATCH_SIZE = 32
 TRIALS = 20  # of the tuners that would never end by themselves
 ENDLESS_TUNERS = ("random", "bayesian")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a search has come.
-
-    Attributes:
-        trials: all trials so far.
-        planned: how many there will be; None where nobody knows.
-        objective: the name of what is improved.
-        best: the best value so far; None before the first completed trial.
-        seconds_left: an estimate; None where nobody knows.
-        failed: trials that have failed since the last call.
-        epochs: most epochs of a trial.
-    """
-
-    trials: list[TrialRecord]
-    planned: int | None
-    objective: str
-    best: float | None
-    seconds_left: float | None
-    failed: list[TrialRecord] = field(default_factory=list)
-    epochs: int = 0
-
-    @property
-    def running(self) -> list[TrialRecord]:
-        """The trials that have begun and not ended."""
-        return [trial for trial in self.trials if trial.ending is None]
-
-    @property
-    def done(self) -> int:
-        """How many trials have ended."""
-        return sum(trial.ending is not None for trial in self.trials)
 
 
 def search(
@@ -336,7 +286,10 @@ def _look_ahead(job: Job) -> dict[str, Any]:
         try:
             code = launcher().run("look_ahead", arguments, log)
         except LauncherError:  # somebody has killed it: once is an accident
-            code = launcher().run("look_ahead", arguments, log)
+            try:
+                code = launcher().run("look_ahead", arguments, log)
+            except LauncherError as error:
+                raise SearchError("The processes cannot be started.", str(error)) from error
         found = read_intact(answer)
         if found is None:
             summary = f"The process that takes the first step ended with code {code}."
@@ -346,171 +299,3 @@ def _look_ahead(job: Job) -> dict[str, Any]:
     if found["is_argument"]:
         raise ValueError(found["error"].removeprefix("ValueError: "))
     raise SearchError(f"The first step fails: {found['error']}", found["traceback"])
-
-
-class Watch:
-    """Looks at a search's folder while it runs: tells its progress, and stops it where it must."""
-
-    def __init__(
-        self,
-        job: Job,
-        space: Mapping[str, Any],
-        most_failures: int | None,
-        on_progress: Callable[[Progress], Any] | None,
-        loggers: Sequence[TrialLogger] = (),
-    ):
-        self._job = job
-        self._loggers = loggers
-        self._records = Records(job.folder)
-        self._most_failures = most_failures
-        self._on_progress = on_progress
-        self._started = time.monotonic()
-        ended = [trial for trial in self._records.read() if trial.ending is not None]
-        self._log(ended)
-        self._told = {trial.name for trial in ended}
-        self._done_before = len(self._told)
-        self._planned = make_oracle(
-            objective=job.conditions.objective,
-            space=keras_tuner.HyperParameters.from_config(space),
-            epochs=job.recipe.epochs,
-            seed=0,
-            folder=job.folder,
-            **job.oracle,
-        ).planned_trials()
-
-    def __call__(self) -> None:
-        trials = self._records.read()
-        ended = [trial for trial in trials if trial.ending is not None]
-        new = [trial for trial in ended if trial.name not in self._told]
-        failed = [trial for trial in new if trial.status != COMPLETED]
-        self._log(new)
-        for trial in new:
-            self._told.add(trial.name)
-            if trial.status == COMPLETED:
-                logger.info("Trial %s: %s", trial.name, trial.ending.metrics)
-            else:
-                logger.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.ending.message)
-        if new and self._most_failures is not None:
-            write_table(self._job.folder, trials)
-        if self._on_progress is not None:
-            self._on_progress(self._progress(trials, failed))
-        self._check_failures(ended)
-
-    def write_table(self) -> None:
-        """Brings `results.csv` up to date."""
-        write_table(self._job.folder, self._records.read())
-
-    def check_completed(self) -> None:
-        """Raises where a search has not one completed trial."""
-        trials = self._records.read()
-        if not any(trial.status == COMPLETED for trial in trials):
-            messages = [trial.ending.message for trial in trials if trial.ending is not None]
-            last = messages[-1] if messages else "there was none"
-            raise SearchError(f"Of {len(trials)} trials none was completed: {brief(last)}", last)
-
-    def _log(self, trials: Sequence[TrialRecord]) -> None:
-        for trial_logger in self._loggers:
-            for trial in trials:
-                trial_logger.log(str(self._job.folder), trial)
-
-    def _check_failures(self, ended: list[TrialRecord]) -> None:
-        if self._most_failures is None:  # a worker elsewhere, which leaves that to the chief
-            return
-        counted = [trial for trial in ended if trial.status != OUT_OF_MEMORY]
-        last = counted[-self._most_failures :]
-        if len(last) == self._most_failures and all(trial.status != COMPLETED for trial in last):
-            message = last[-1].ending.message
-            raise SearchError(f"{len(last)} trials in a row have failed: {brief(message)}", message)
-
-    def _progress(self, trials: list[TrialRecord], failed: list[TrialRecord]) -> Progress:
-        objective = self._job.conditions.objective
-        scores = [trial.score(objective.name) for trial in trials if trial.status == COMPLETED]
-        best = (min if objective.direction == "min" else max)(scores, default=None)
-        done = len(self._told) - self._done_before
-        left = None
-        if done and self._planned is not None:
-            elapsed = time.monotonic() - self._started
-            left = elapsed / done * max(self._planned - len(self._told), 0)
-        return Progress(
-            trials, self._planned, objective.name, best, left, failed, self._job.recipe.epochs
-        )
-
-
-def make_recipe(
-    task_or_hypermodel: Any,
-    *,
-    training: tuple[Any, ...] | None = None,
-    validation: tuple[Any, ...] | None = None,
-    space: Space | None = None,
-    data: str | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    patience: int | None = None,
-) -> Recipe:
-    """Returns what to train, from the arguments of `search`."""
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-        if value is not None:
-            integer(name, value, minimum=1)
-    if isinstance(task_or_hypermodel, str | Task):
-        task = task_or_hypermodel
-        task = get(task) if isinstance(task, str) else task
-        for name, value in (("training", training), ("validation", validation)):
-            if value is not None:
-                raise argument_error(name, "None for a task, which has its own data", "arrays")
-        return TaskRecipe(
-            name=task.name,
-            epochs=epochs or task.epochs,
-            batch_size=batch_size or task.batch_size,
-            patience=patience or task.patience,
-            objective=task.monitor,
-            task=task,
-            space=space or space_of(task),
-            data=data or task.data,
-        )
-    name = check_hypermodel(task_or_hypermodel)
-    for argument, value in (("space", space), ("data", data)):
-        if value is not None:
-            raise argument_error(argument, "None for a hypermodel, which has its own", value)
-    for argument, value in (("training", training), ("validation", validation)):
-        if not isinstance(value, tuple | list) or not 2 <= len(value) <= 3:
-            received = type(value).__name__
-            raise argument_error(argument, "a tuple (inputs, targets) for a hypermodel", received)
-    return HyperModelRecipe(
-        name=name,
-        epochs=epochs or EPOCHS,
-        batch_size=batch_size or BATCH_SIZE,
-        patience=patience,
-        hypermodel=task_or_hypermodel,
-        splits=Splits(tuple(training), tuple(validation), tuple(validation)),
-    )
-
-
-def brief(message: str) -> str:
-    """Returns the last line of a traceback, which says what it was.
-
-    >>> brief("Traceback (most recent call last):\\n  File …\\nKeyError: 'units'\\n")
-    "KeyError: 'units'"
-    """
-    return message.strip().splitlines()[-1]
-
-
-def check_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objective:
-    """Returns an objective with its direction, which the name tells where it is not given.
-
-    >>> check_objective("val_accuracy").direction
-    'max'
-    """
-    if isinstance(objective, str):
-        try:
-            direction = guess_direction(objective)
-        except ValueError as error:
-            expected = (
-                "a name that tells whether more is better, or keras_tuner.Objective(name, "
-                "direction)"
-            )
-            raise argument_error("objective", expected, objective) from error
-        return keras_tuner.Objective(objective, direction)
-    if not isinstance(objective, keras_tuner.Objective) or not isinstance(objective.name, str):
-        raise argument_error("objective", "a metric's name or a keras_tuner.Objective", objective)
-    choice("direction", objective.direction, ("min", "max"))
-    return objective

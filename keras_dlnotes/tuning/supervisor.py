@@ -20,6 +20,7 @@ from keras_dlnotes.tuning.service import LOOPBACK, environment
 
 TICK_SECONDS = 0.2
 MOST_CRASHES = 3  # of one process in a row, without a trial's end between them
+CRASH_SECONDS = 60.0  # within which they count as in a row
 SILENCE_SECONDS = 60.0  # after which a worker on another machine counts as lost
 FAREWELL_SECONDS = 5.0  # that a chief waits for workers elsewhere to hear of the end
 LOG_LINES = 15
@@ -95,6 +96,7 @@ class Supervisor:
         self._keep_ongoing = self._is_remote
         self._chief: int | None = None
         self._chief_crashes: list[float] = []
+        self._losses: list[float] = []
         shares = shares_of(workers)
         self._slots = [
             Slot(
@@ -118,8 +120,8 @@ class Supervisor:
                     try:
                         self._start_missing()
                         ended = launcher().ended(TICK_SECONDS)
-                    except LauncherError:
-                        self._forget_all()
+                    except LauncherError as error:
+                        self._count_loss(error)
                         ended = {}
                     self._handle(ended)
                     tick()
@@ -185,7 +187,8 @@ class Supervisor:
             logger.warning("The chief was killed by signal %d; it starts anew.", -code)
         elif code:
             now = time.monotonic()
-            self._chief_crashes = [at for at in self._chief_crashes if now - at < 60] + [now]
+            recent = [at for at in self._chief_crashes if now - at < CRASH_SECONDS]
+            self._chief_crashes = [*recent, now]
             if len(self._chief_crashes) >= MOST_CRASHES:
                 self._give_up("chief", code)
 
@@ -197,6 +200,15 @@ class Supervisor:
                 [f"Process {name} ended {MOST_CRASHES} times with code {code}. {path}:", *lines]
             )
         )
+
+    def _count_loss(self, error: LauncherError) -> None:
+        """Starts everything anew, unless that does not help."""
+        now = time.monotonic()
+        self._losses = [at for at in self._losses if now - at < CRASH_SECONDS] + [now]
+        if len(self._losses) >= MOST_CRASHES:
+            raise SearchError("The processes cannot be started.", str(error)) from error
+        logger.warning("The process that starts the others has ended; all start anew.")
+        self._forget_all()
 
     def _forget_all(self) -> None:
         self._chief = None

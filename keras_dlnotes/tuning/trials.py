@@ -125,7 +125,7 @@ def _train(
             ancestor = execution_path(path.parents[1], values["tuner/trial_id"], 0)
             _inherit(ancestor.with_name(path.name), run, values["tuner/initial_epoch"])
         logger.info("%s goes on from epoch %d", path, run_state(run).epoch)
-        return fit_resumable(
+        state = fit_resumable(
             model,
             splits.training,
             splits.validation,
@@ -140,6 +140,9 @@ def _train(
             fit=recipe.fit(hp, model),
             verbose=0,
         )
+    if not state.history:
+        raise TypeError("HyperModel.fit must hand its keyword arguments on to model.fit.")
+    return state
 
 
 def _inherit(ancestor: Path, run: RunFolder, epochs: int) -> None:

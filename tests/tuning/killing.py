@@ -59,8 +59,11 @@ class Killer:
         failures: what should not have happened.
     """
 
-    def __init__(self, tuner: str, directory: Path, generator: random.Random):
+    def __init__(
+        self, tuner: str, directory: Path, generator: random.Random, trials: int | None = None
+    ):
         self.tuner = tuner
+        self.trials = MOST_TRIALS[tuner] if trials is None else trials
         self.directory = directory
         self.kills: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -89,7 +92,7 @@ class Killer:
         self._check_orphans()
 
     def _start(self) -> None:
-        arguments = [self.tuner, self.directory, MOST_TRIALS[self.tuner], EPOCHS]
+        arguments = [self.tuner, self.directory, self.trials, EPOCHS]
         paths = [str(Path(keras_dlnotes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         with self.directory.with_suffix(".log").open("ab") as log:
             self._search = subprocess.Popen(
@@ -150,7 +153,7 @@ class Killer:
         trials = sorted(path.name for path in self.directory.glob("trial_*"))
         if sorted(f"trial_{name}" for name in state["end_order"]) != trials:
             self.failures.append(f"ended {state['end_order']}, but there are {trials}")
-        if self.tuner != "hyperband" and len(trials) != MOST_TRIALS[self.tuner]:
+        if self.tuner != "hyperband" and len(trials) != self.trials:
             self.failures.append(f"{len(trials)} trials")
         ends = re.findall(r"Trial (\S+) has ended: (\w+)", self._logs())
         for name, count in Counter(name for name, _ in ends).items():

@@ -94,14 +94,11 @@ def test_tensorboard_gets_hyperparameters_and_ends(twice):
         assert tags == [metadata.SESSION_START_INFO_TAG, metadata.SESSION_END_INFO_TAG]
 
 
-def test_mlflow_gets_each_trial_once(twice, search_table, tmp_path):
+def test_mlflow_gets_each_trial_once(twice, search_table, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
-    store = f"sqlite:///{tmp_path}/runs.db"
-    try:
-        trial_logger = tuning.MLflowLogger("table", store)
-    except Exception:  # the small distribution has no data base
-        store = tmp_path.joinpath("runs").as_uri()
-        trial_logger = tuning.MLflowLogger("table", store)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    store = tmp_path.joinpath("runs").as_uri()
+    trial_logger = tuning.MLflowLogger("table", store)
     results, directory = twice
     for _ in range(2):
         search_table(directory, max_trials=2, executions_per_trial=2, loggers=[trial_logger])
@@ -131,7 +128,7 @@ def small_space(hp):
 
 def test_a_hyperband_of_a_task_goes_on_with_the_weights_of_the_best(tmp_path):
     results = tuning.search(
-        "digits", "hyperband", space=small_space, epochs=3, directory=tmp_path / "search"
+        "digits", "hyperband", 4, space=small_space, epochs=3, directory=tmp_path / "search"
     )
     frame = results.to_frame()
     later = frame[frame["tuner/initial_epoch"] > 0]
