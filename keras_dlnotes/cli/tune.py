@@ -37,7 +37,7 @@ def tune_task(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Most epochs of a trial.", show_default="the task's own"),
+        typer.Option(min=1, help="Most epochs of a trial.", show_default="enough to compare"),
     ] = None,
     workers: Annotated[
         int | None,

@@ -14,7 +14,7 @@ from keras_dlnotes.tuning.recipes import (
     TaskRecipe,
     check_hypermodel,
 )
-from keras_dlnotes.tuning.spaces import space_of
+from keras_dlnotes.tuning.spaces import TASK_EPOCHS, space_of
 
 EPOCHS = 10  # of a hypermodel's trial
 BATCH_SIZE = 32
@@ -43,7 +43,7 @@ def make_recipe(
                 raise argument_error(name, "None for a task, which has its own data", "arrays")
         return TaskRecipe(
             name=task.name,
-            epochs=epochs or task.epochs,
+            epochs=epochs or TASK_EPOCHS.get(task.name, task.epochs),
             batch_size=batch_size or task.batch_size,
             patience=patience or task.patience,
             objective=task.monitor,

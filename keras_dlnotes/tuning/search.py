@@ -83,7 +83,8 @@ def search(
         validation: the same for the data that the objective is taken on.
         space: hp → arguments of the task's builder; by default the task's own space.
         data: another data set for a task, as `data.load` takes it.
-        epochs: most epochs of a trial; by default the task's own, or 10.
+        epochs: most epochs of a trial; by default enough to compare configurations of the task, or
+            10.
         batch_size: examples a step; by default the task's own, or 32.
         patience: epochs without a better objective after which a trial stops; by default the
             task's own, or never.

@@ -20,12 +20,16 @@ def build(hp):
     return model
 
 
-@pytest.fixture(scope="session")
-def table():
+def linear_table():
     """(training, validation) of a linear function."""
     inputs = np.random.default_rng(0).normal(size=(96, 4)).astype("float32")
     targets = inputs @ np.array([[1.0], [-1.0], [0.5], [0.0]], "float32")
     return (inputs[:64], targets[:64]), (inputs[64:], targets[64:])
+
+
+@pytest.fixture(scope="session")
+def table():
+    return linear_table()
 
 
 @pytest.fixture(scope="session")
