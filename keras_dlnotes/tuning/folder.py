@@ -1,5 +1,6 @@
 """The folder of a search: what its files are called, and what they say."""
 
+import copy
 import json
 import logging
 import shutil
@@ -7,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import keras_tuner
 
 from keras_dlnotes.training import RunFolder, RunFolderError, write_json
 
@@ -123,6 +126,13 @@ def read_intact(path: Path) -> dict[str, Any] | None:
         set_aside(path)
         return None
     return content
+
+
+def hyperparameters_of(
+    config: dict[str, Any], kind: type[keras_tuner.HyperParameters] = keras_tuner.HyperParameters
+) -> keras_tuner.HyperParameters:
+    """Returns the hyperparameters of a configuration, which KerasTuner's own way spoils."""
+    return kind.from_config(copy.deepcopy(config))
 
 
 def set_aside(path: Path) -> None:

@@ -26,6 +26,7 @@ from keras_dlnotes.tuning.folder import (
     TRIAL,
     Ending,
     execution_path,
+    hyperparameters_of,
     logger,
     read_ending,
     read_intact,
@@ -100,7 +101,7 @@ class Durable:
             self.update_trial(trial_id, ending.metrics, step=ending.step)
         super().end_trial(
             Trial(
-                keras_tuner.HyperParameters.from_config(ending.hyperparameters),
+                hyperparameters_of(ending.hyperparameters),
                 trial_id,
                 TrialStatus.COMPLETED if completed else TrialStatus.FAILED,
                 ending.message,
@@ -190,7 +191,7 @@ class Durable:
         ending = read_ending(self.folder, trial_id)
         run = read_intact(execution_path(self.folder, trial_id, 0) / RunFolder.settings_file)
         if ending is not None:
-            trial = Trial(keras_tuner.HyperParameters.from_config(ending.hyperparameters), trial_id)
+            trial = Trial(hyperparameters_of(ending.hyperparameters), trial_id)
         elif run is not None:
             trial = Trial(self.get_space(), trial_id)
             trial.hyperparameters.values = run["settings"]["hyperparameters"]

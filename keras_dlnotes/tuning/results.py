@@ -18,7 +18,13 @@ from keras_dlnotes.training import atomic_path
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.best_page import add_best_model
-from keras_dlnotes.tuning.folder import COMPLETED, SETTINGS, execution_path, read_intact
+from keras_dlnotes.tuning.folder import (
+    COMPLETED,
+    SETTINGS,
+    execution_path,
+    hyperparameters_of,
+    read_intact,
+)
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame
 
@@ -143,7 +149,7 @@ class Results:
     @property
     def best_hyperparameters(self) -> Configuration:
         """The hyperparameters of the best trial."""
-        return Configuration.from_config(self._best.ending.hyperparameters)
+        return hyperparameters_of(self._best.ending.hyperparameters, Configuration)
 
     def best_model(self) -> keras.Model:
         """Returns the best trial's model with the weights of its best epoch, as they were trained.

@@ -26,6 +26,7 @@ from keras_dlnotes.tuning.folder import (
     FAILED,
     TRIAL,
     Ending,
+    hyperparameters_of,
     logger,
     read_ending,
     read_intact,
@@ -86,7 +87,7 @@ def be_chief(job: str, space: dict[str, Any], keep_ongoing: bool, silence: float
     with filelock.FileLock(task.folder / CHIEF_LOCK, timeout=30):
         oracle = make_oracle(
             objective=task.conditions.objective,
-            space=keras_tuner.HyperParameters.from_config(space),
+            space=hyperparameters_of(space),
             epochs=task.recipe.epochs,
             seed=task.conditions.seed,
             folder=task.folder,
@@ -120,7 +121,7 @@ def train(job: str, tuner_id: str, has_died: bool) -> int:
         exact = read_intact(path / TRIAL)
         hp = trial.hyperparameters
         if exact is not None:
-            hp = keras_tuner.HyperParameters.from_config(exact["hyperparameters"])
+            hp = hyperparameters_of(exact["hyperparameters"])
         ending = _fate(path, hp) if has_died else None
         if ending is None:
             splits = task.recipe.load()

@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras_tuner
-
-from keras_dlnotes.tuning.folder import COMPLETED, OUT_OF_MEMORY, logger
+from keras_dlnotes.tuning.folder import COMPLETED, OUT_OF_MEMORY, hyperparameters_of, logger
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.records import Records, TrialRecord, write_table
@@ -71,7 +69,7 @@ class Watch:
         self._done_before = len(self._told)
         self._planned = make_oracle(
             objective=job.conditions.objective,
-            space=keras_tuner.HyperParameters.from_config(space),
+            space=hyperparameters_of(space),
             epochs=job.recipe.epochs,
             seed=0,
             folder=job.folder,

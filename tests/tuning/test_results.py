@@ -118,8 +118,12 @@ def test_mlflow_gets_each_trial_once(twice, search_table, tmp_path, monkeypatch)
 
 
 def small_space(hp):
+    hp.Boolean("dropped", default=True)
+    with hp.conditional_scope("dropped", [True]):
+        dropout = hp.Choice("dropout", [0.1, 0.2])
     return {
         "filters": (hp.Choice("filters", [4, 8]),),
+        "dropout": dropout or 0.0,
         "hidden": (),
         "batch_size": hp.Choice("batch_size", [256, 512]),
         "learning_rate": 1e-2,
@@ -137,6 +141,7 @@ def test_a_hyperband_of_a_task_goes_on_with_the_weights_of_the_best(tmp_path):
         assert rows["epoch"].tolist() == [1, 2, 3]
         ancestor = frame[frame["trial"] == str(rows["tuner/trial_id"].iloc[0])]
         assert rows["val_loss"].iloc[0] == ancestor["val_loss"].iloc[0]
+    assert "dropped" in results.best_hyperparameters
     model = results.best_model()
     assert model.optimizer.learning_rate is not None
     splits = tasks.get("digits").prepare("digits")
