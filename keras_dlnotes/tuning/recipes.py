@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import keras
@@ -34,6 +34,10 @@ class Recipe:
     batch_size: int
     patience: int | None = None
     objective: str = "val_loss"
+
+    def outline(self) -> "Recipe":
+        """Returns the same without data or model, for a process that needs neither."""
+        return Recipe(**{part.name: getattr(self, part.name) for part in fields(Recipe)})
 
     def declare(self, hp: keras_tuner.HyperParameters) -> Any:
         """Names the hyperparameters that are active for these values, to `hp`."""

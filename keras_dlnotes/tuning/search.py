@@ -283,7 +283,7 @@ def _changed_names(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _look_ahead(job: Job) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
         answer, log = Path(scratch, "answer.json"), Path(scratch, "preflight.log")
-        arguments = [str(write_job(job, Path(scratch))), str(answer)]
+        arguments = [str(write_job(job, Path(scratch, "job.pickle"))), str(answer)]
         try:
             code = launcher().run("look_ahead", arguments, log)
         except LauncherError:  # somebody has killed it: once is an accident

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +97,8 @@ class Supervisor:
         self._chief: int | None = None
         self._chief_crashes: list[float] = []
         self._losses: list[float] = []
-        shares = shares_of(workers)
         self._slots = [
-            Slot(
-                f"{names}{index}", environment(self._address, f"{names}{index}") | variables, cores
-            )
-            for index, (variables, cores) in enumerate(shares)
+            self._slot(f"{names}{index}", *share) for index, share in enumerate(shares_of(workers))
         ]
 
     def _slot(self, name: str, variables: dict[str, str], cores: list[int] | None) -> Slot:
@@ -114,7 +110,9 @@ class Supervisor:
         Whatever `tick` raises ends the search.
         """
         with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
-            self._pickle = write_job(self._job, Path(scratch))
+            self._pickle = write_job(self._job, Path(scratch, "job.pickle"))
+            outline = replace(self._job, recipe=self._job.recipe.outline())
+            self._outline = write_job(outline, Path(scratch, "outline.pickle"))
             try:
                 while not self._is_finished():
                     try:
@@ -140,7 +138,7 @@ class Supervisor:
             self._chief = launcher().start(
                 "be_chief",
                 [
-                    str(self._pickle),
+                    str(self._outline),
                     self._space,
                     self._keep_ongoing,
                     SILENCE_SECONDS if self._is_remote else 0.0,
@@ -232,9 +230,8 @@ class Supervisor:
         return self._job.folder / f"{name}.log"
 
 
-def write_job(job: Job, scratch: Path) -> Path:
+def write_job(job: Job, path: Path) -> Path:
     """Pickles a job; functions of the user's own script travel with it."""
-    path = scratch / "job.pickle"
     path.write_bytes(cloudpickle.dumps(job))
     return path
 
