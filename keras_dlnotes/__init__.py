@@ -6,7 +6,18 @@ from pathlib import Path
 
 from keras_dlnotes._version import __version__
 
-__all__ = ["__version__", "data", "layers", "models", "ops", "reports", "tasks", "text", "training"]
+__all__ = [
+    "__version__",
+    "data",
+    "layers",
+    "models",
+    "ops",
+    "reports",
+    "tasks",
+    "text",
+    "training",
+    "tuning",
+]
 
 
 def __getattr__(name: str):

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from keras_dlnotes import __version__, cli, data, layers, tasks
+from keras_dlnotes import __version__, cli, data, layers, tasks, tuning
 from keras_dlnotes.cli import ExitCode
 
 SMALL = {"filters": (4, 8), "hidden": (), "shift": 0.1, "dropout": 0.2}
@@ -294,3 +294,42 @@ def test_a_report_from_a_new_process_loads_the_layers_of_the_package():
     done = in_a_new_process("report", "ours.keras", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["total"]["multiplications"] == 3**2 * 8**2 * 2
+
+
+def small_space(hp):
+    return SMALL | {"learning_rate": hp.Choice("learning_rate", [0.003, 0.01])}
+
+
+def test_tune_tells_the_trials_and_the_best(dlnotes, monkeypatch):
+    monkeypatch.setitem(tuning.spaces.TASK_SPACES, "digits", small_space)
+    options = ["digits", "--tuner", "grid", "--epochs", 1, "--out", "search"]
+    code, stdout, _ = dlnotes("tune", *options)
+    assert code == ExitCode.DONE, stdout
+    assert "trial 0000: val_loss" in stdout and "trial 0001: val_loss" in stdout
+    assert "best val_loss" in stdout and "learning_rate=" in stdout
+    assert Path("search/report.html").is_file() and Path("search/results.csv").is_file()
+
+    code, _, stderr = dlnotes("tune", *options)
+    assert code == ExitCode.FOLDER
+    assert_one_line(stderr, "already holds a search", "--resume", "--overwrite")
+
+    code, stdout, _ = dlnotes("tune", *options, "--resume")
+    assert code == ExitCode.DONE and "best val_loss" in stdout
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["digitz"], "Did you mean 'digits'?"),
+        (["digits", "--resume", "--overwrite"], "exclude each other"),
+        (["digits", "--chief", "here:1", "--worker", "here:1"], "exclude each other"),
+        (["digits", "--workers", "0"], "--workers 0 needs a --chief"),
+        (["digits", "--chief", "here"], "HOST:PORT"),
+        (["digits", "--tuner", "annealing"], "annealing"),
+        (["digits", "--objective", "val_size"], "whether more is better"),
+    ],
+)
+def test_tune_tells_mistakes_at_once(options, message, dlnotes):
+    code, _, stderr = dlnotes("tune", *options)
+    assert code == ExitCode.USAGE
+    assert_one_line(stderr, message)

@@ -10,7 +10,7 @@ import pytest
 
 import keras_dlnotes
 
-PARTS = ["data", "layers", "models", "ops", "reports", "tasks", "text", "training"]
+PARTS = ["data", "layers", "models", "ops", "reports", "tasks", "text", "training", "tuning"]
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -6,9 +6,15 @@ from typing import Any
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import fraction, integer, integers
+from keras_dlnotes.checks import choice, fraction, integer, integers
 from keras_dlnotes.models.sizes import check_stages, preprocessed
 from keras_dlnotes.ops.windows import output_length, standardize_padding
+
+CONVOLUTIONS = {
+    "full": layers.Conv2D,
+    "separable": layers.SeparableConv2D,
+    "spatially_separable": layers.SpatiallySeparableConv2D,
+}
 
 
 def conv_block(
@@ -18,6 +24,8 @@ def conv_block(
     padding: Any = "same",
     activation: str | Callable | None = "relu",
     pool_size: int | Sequence[int] = 2,
+    convolution: str = "full",
+    moving_statistic: str | None = None,
 ):
     """Applies the three stages of a "complex layer": convolution, detector and max pooling.
 
@@ -31,6 +39,10 @@ def conv_block(
         padding: of the convolution; as in `layers.Conv2D`.
         activation: the detector φ; None for none.
         pool_size: length of the pools and of their steps; 1 leaves the pooling out.
+        convolution: "full", "separable" (depthwise, then 1×1) or "spatially_separable" (k×1, then
+            1×k).
+        moving_statistic: "std" or "variance" puts a batch normalization that averages it before the
+            detector; None for none.
 
     Returns:
         A tensor of shape (batch, height', width', filters).
@@ -44,7 +56,10 @@ def conv_block(
     >>> conv_block(inputs, filters=16).shape
     (None, 14, 14, 16)
     """
-    outputs = layers.Conv2D(filters, kernel_size, padding=padding)(inputs)
+    layer = CONVOLUTIONS[choice("convolution", convolution, CONVOLUTIONS)]
+    outputs = layer(filters, kernel_size, padding=padding)(inputs)
+    if moving_statistic is not None:
+        outputs = layers.BatchNormalization(moving_statistic=moving_statistic)(outputs)
     outputs = keras.layers.Activation(activation)(outputs)
     if integers("pool_size", pool_size, 2, minimum=1) == (1, 1):
         return outputs
@@ -63,6 +78,8 @@ def convnet(
     dropout: float = 0.0,
     classifier_activation: str | Callable | None = "softmax",
     preprocessing: Sequence[keras.layers.Layer] = (),
+    convolution: str = "full",
+    moving_statistic: str | None = None,
 ) -> keras.Model:
     """Builds an image classifier: complex layers, then dense layers.
 
@@ -79,6 +96,8 @@ def convnet(
         classifier_activation: of the last layer; None for logits.
         preprocessing: layers that the images go through first, such as an adapted
             `keras.layers.Normalization` or random augmentation.
+        convolution: the kind of every convolution; as in `conv_block`.
+        moving_statistic: of the batch normalization in every block; as in `conv_block`.
 
     Returns:
         An uncompiled functional model, (batch, height, width, channels) → (batch, classes).
@@ -104,7 +123,16 @@ def convnet(
     inputs = keras.Input(input_shape)
     outputs = preprocessed(inputs, preprocessing)
     for count in filters:
-        outputs = conv_block(outputs, count, kernel_size, padding, activation, pool_size)
+        outputs = conv_block(
+            outputs,
+            count,
+            kernel_size,
+            padding,
+            activation,
+            pool_size,
+            convolution,
+            moving_statistic,
+        )
     outputs = keras.layers.Flatten()(outputs)
     for units in hidden:
         outputs = _dropped(outputs, dropout)

@@ -18,7 +18,14 @@ def embedded(inputs, vocabulary_size: int, embedding_dim: int, name: str):
 
 
 def recurrent_stack(
-    sequence, units, cell, bidirectional=False, dropout=0.0, every_step=True, stateful=False
+    sequence,
+    units,
+    cell,
+    bidirectional=False,
+    dropout=0.0,
+    every_step=True,
+    stateful=False,
+    truncate=None,
 ):
     """Applies one recurrent layer after the other; the last tells of every step or of the last."""
     choice("cell", cell, CELLS)
@@ -32,6 +39,7 @@ def recurrent_stack(
             dropout=dropout,
             return_sequences=every_step or number < len(sizes),
             stateful=stateful,
+            truncate=truncate,
             name=f"recurrent{number}",
         )
         if bidirectional:

@@ -19,6 +19,7 @@ def many_to_one(
     activation: str | Callable | None = "softmax",
     mask_value: float | None = 0.0,
     dropout: float = 0.0,
+    truncate: int | None = None,
 ) -> keras.Model:
     """Builds a network that tells one thing of a sequence: ŷ = ψ(h_T·W_hy + b_o).
 
@@ -32,6 +33,7 @@ def many_to_one(
         mask_value: steps whose features all have this value are padding and left out. None reads
             all of them, as it must be where such steps mean something.
         dropout: fraction of the inputs dropped at each recurrent layer, in [0, 1).
+        truncate: τ ≥ 1, the steps of the blocks whose borders no gradient crosses; None for all.
 
     Returns:
         An uncompiled functional model, (batch, time, features) → (batch, outputs).
@@ -56,6 +58,7 @@ def many_to_one(
         activation,
         mask_value,
         dropout,
+        truncate,
         every_step=False,
     )
 
@@ -69,6 +72,7 @@ def many_to_many(
     activation: str | Callable | None = "softmax",
     mask_value: float | None = 0.0,
     dropout: float = 0.0,
+    truncate: int | None = None,
 ) -> keras.Model:
     """Builds a network that tells one thing of every step: ŷ_t = ψ(h_t·W_hy + b_o), aligned.
 
@@ -82,6 +86,7 @@ def many_to_many(
         mask_value: steps whose features all have this value are padding, which neither the states
             nor the loss counts. None reads all of them.
         dropout: fraction of the inputs dropped at each recurrent layer, in [0, 1).
+        truncate: τ ≥ 1, the steps of the blocks whose borders no gradient crosses; None for all.
 
     Returns:
         An uncompiled functional model, (batch, time, features) → (batch, time, outputs).
@@ -106,6 +111,7 @@ def many_to_many(
         activation,
         mask_value,
         dropout,
+        truncate,
         every_step=True,
     )
 
@@ -170,7 +176,16 @@ def one_to_many(
 
 
 def _from_sequence(
-    input_shape, outputs, units, cell, bidirectional, activation, mask_value, dropout, every_step
+    input_shape,
+    outputs,
+    units,
+    cell,
+    bidirectional,
+    activation,
+    mask_value,
+    dropout,
+    truncate,
+    every_step,
 ) -> keras.Model:
     """`many_to_many` where it tells something of `every_step`, else `many_to_one`."""
     shape = _sequence_shape(input_shape)
@@ -179,7 +194,13 @@ def _from_sequence(
     if mask_value is not None:
         sequence = keras.layers.Masking(mask_value, name="mask")(sequence)
     hidden = recurrent_stack(
-        sequence, units, cell, bidirectional, dropout=dropout, every_step=every_step
+        sequence,
+        units,
+        cell,
+        bidirectional,
+        dropout=dropout,
+        every_step=every_step,
+        truncate=truncate,
     )
     result = keras.layers.Dense(outputs, activation, name="outputs")(hidden)
     return keras.Model(inputs, result, name="many_to_many" if every_step else "many_to_one")

@@ -85,13 +85,17 @@ class Checkpoints:
             The weights of the best epoch, as `model.get_weights()` gives them.
         """
         remove_partial(self.path)
-        model.optimizer.build(model.trainable_variables)
-        self._load_weights(model, state, state.early_stopping["best_epoch"] + 1)
+        self.restore_best(model, state)
         best_weights = model.get_weights()
         self._load_weights(model, state, state.epoch)
         for variable, value in zip(_seed_variables(model), state.random_seeds, strict=True):
             variable.assign(value)
         return best_weights
+
+    def restore_best(self, model: keras.Model, state: RunState) -> None:
+        """Gives a newly built and compiled model the weights of the best epoch."""
+        model.optimizer.build(model.trainable_variables)
+        self._load_weights(model, state, state.early_stopping["best_epoch"] + 1)
 
     def _load_weights(self, model: keras.Model, state: RunState, epoch: int) -> None:
         path = self.path / _weights_name(epoch)

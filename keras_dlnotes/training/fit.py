@@ -1,6 +1,6 @@
 """`fit` that writes a run folder and survives any interruption."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -28,7 +28,10 @@ def fit_resumable(
     seed: int,
     patience: int,
     monitor: str = "val_loss",
+    mode: str = "auto",
     batches: Callable[[tuple[Any, ...], int, int], keras.utils.PyDataset] = ShuffledBatches,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    fit: Callable[..., Any] | None = None,
     verbose: str | int = "auto",
 ) -> RunState:
     """Trains a compiled model in a run folder, from its last finished epoch where there is one.
@@ -50,8 +53,12 @@ def fit_resumable(
         seed: of the order of the examples.
         patience: epochs without improvement after which training stops.
         monitor: the logged value that should improve.
+        mode: "min" or "max", whichever is better; "auto" goes by the name, as Keras does.
         batches: (training, batch size, seed) → the batches of an epoch, which depend on nothing but
             its arguments and the attribute `epoch`, set when an epoch begins.
+        callbacks: further ones, which see each epoch before it is saved.
+        fit: takes the place of `model.fit`, and gets the training arrays instead of batches; it has
+            to hand the other arguments on. The examples then come in the order that it chooses.
         verbose: as in `keras.Model.fit`.
 
     Returns:
@@ -70,16 +77,13 @@ def fit_resumable(
             f"epochs={epochs}."
         )
     batches_of_epoch = batches(training, batch_size, seed)
-    early_stopping = EarlyStopping(monitor, patience=patience, restore_best_weights=True)
+    early_stopping = EarlyStopping(monitor, patience=patience, mode=mode, restore_best_weights=True)
     if state.epoch:
         early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))
     folder.begin()
     folder.remove_results()
-    model.fit(
-        batches_of_epoch,
-        shuffle=False,  # of the batches themselves, by a state that nobody saves
+    shared = dict(
         validation_data=validation,
-        validation_batch_size=batch_size,
         initial_epoch=state.epoch,
         epochs=state.epoch if state.stopped else epochs,
         verbose=verbose,
@@ -91,7 +95,13 @@ def fit_resumable(
             early_stopping,
             HistoryFile(folder.path / HISTORY, state.history),
             keras.callbacks.TensorBoard(folder.path / LOGS),
+            *callbacks,
             SaveState(checkpoints, state, early_stopping),
         ],
     )
+    if fit is not None:
+        fit(*training, **shared)
+    else:
+        # Keras would shuffle the batches themselves by a state that nobody saves.
+        model.fit(batches_of_epoch, shuffle=False, validation_batch_size=batch_size, **shared)
     return state

@@ -10,8 +10,6 @@ import filelock
 
 from keras_dlnotes.training.files import PARTIAL, remove_partial, write_json
 
-FORMAT = "keras_dlnotes run 1"
-SETTINGS = "run.json"
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
@@ -30,6 +28,9 @@ class RunFolderError(RuntimeError):
 class RunFolder:
     """A folder for one run, held by one process at a time.
 
+    A class of folders for something else than runs names it in `kind`, its settings' file and the
+    one setting that may change later.
+
     Use it in a `with` block. Entering it locks the folder (the operating system frees the lock when
     the process ends, however it ends) and settles the settings; the folder becomes a run folder
     with `begin`.
@@ -41,6 +42,7 @@ class RunFolder:
         defaults: a value for each setting that may be None.
         resume: go on with the run in the folder; starts one where there is none.
         overwrite: remove the run in the folder first. Files that no run writes stay.
+        wait: seconds to wait for another process that is at work in the folder.
 
     Attributes:
         path: the folder.
@@ -63,6 +65,10 @@ class RunFolder:
     keras_dlnotes.training.run_folder.RunFolderError: The run in .../run has seed=0, not seed=1. ...
     """
 
+    kind = "run"
+    settings_file = "run.json"
+    changeable = "epochs"
+
     def __init__(
         self,
         path: str | Path,
@@ -71,6 +77,7 @@ class RunFolder:
         *,
         resume: bool = False,
         overwrite: bool = False,
+        wait: float = 0.0,
     ):
         if resume and overwrite:
             raise ValueError("Arguments `resume` and `overwrite` exclude each other.")
@@ -80,7 +87,7 @@ class RunFolder:
         self._defaults = dict(defaults or {})
         self._resume = resume
         self._overwrite = overwrite
-        self._lock = filelock.FileLock(self.path / LOCK, timeout=0)
+        self._lock = filelock.FileLock(self.path / LOCK, timeout=wait)
 
     def __enter__(self) -> "RunFolder":
         try:
@@ -105,7 +112,8 @@ class RunFolder:
 
     def begin(self) -> None:
         """Makes this a run folder: from here on it is occupied and can be resumed."""
-        write_json(self.path / SETTINGS, {"format": FORMAT, "settings": self.settings})
+        content = {"format": self._format, "settings": self.settings}
+        write_json(self.path / self.settings_file, content)
 
     def has_results(self) -> bool:
         """Tells whether all that a finished run leaves is there."""
@@ -116,17 +124,24 @@ class RunFolder:
         for name in RESULTS:
             (self.path / name).unlink(missing_ok=True)
 
+    @property
+    def _format(self) -> str:
+        return f"keras_dlnotes {self.kind} 1"
+
     def _check_contents(self) -> None:
-        if (self.path / SETTINGS).exists() or not self.path.exists():
+        if (self.path / self.settings_file).exists() or not self.path.exists():
             return
-        foreign = {entry.name for entry in self.path.iterdir()} - {LOCK, PARTIAL + SETTINGS}
+        foreign = {entry.name for entry in self.path.iterdir()} - {
+            LOCK,
+            PARTIAL + self.settings_file,
+        }
         if foreign:
             raise RunFolderError(
-                f"Folder {self.path} isn't empty and holds no run. Choose another one."
+                f"Folder {self.path} isn't empty and holds no {self.kind}. Choose another one."
             )
 
     def _settle(self) -> None:
-        if (self.path / SETTINGS).exists():
+        if (self.path / self.settings_file).exists():
             earlier = self._read_settings()
             remove_partial(self.path)
             if self._overwrite:
@@ -136,7 +151,7 @@ class RunFolder:
                 return
             else:
                 raise RunFolderError(
-                    f"Folder {self.path} already holds a run. Go on with it (--resume, "
+                    f"Folder {self.path} already holds a {self.kind}. Go on with it (--resume, "
                     "resume=True) or replace it (--overwrite, overwrite=True)."
                 )
         for name, value in self._defaults.items():
@@ -145,27 +160,28 @@ class RunFolder:
 
     def _continue(self, earlier: dict[str, Any]) -> None:
         for name, value in self.settings.items():
-            if name != "epochs" and value is not None and value != earlier.get(name):
+            if name != self.changeable and value is not None and value != earlier.get(name):
                 raise RunFolderError(
-                    f"The run in {self.path} has {name}={earlier.get(name)}, not {name}={value}. "
-                    "A resumed run keeps its settings; only the number of epochs may change."
+                    f"The {self.kind} in {self.path} has {name}={earlier.get(name)}, not "
+                    f"{name}={value}. A resumed {self.kind} keeps its settings; only "
+                    f"{self.changeable} may change."
                 )
-        epochs = self.settings.get("epochs")
+        changed = self.settings.get(self.changeable)
         self.settings = earlier
-        if epochs is not None:
-            self.settings["epochs"] = epochs
+        if changed is not None:
+            self.settings[self.changeable] = changed
         self.resumed = True
 
     def _read_settings(self) -> dict[str, Any]:
-        path = self.path / SETTINGS
+        path = self.path / self.settings_file
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] == FORMAT:
+            if content["format"] == self._format:
                 return dict(content["settings"])
         except (ValueError, TypeError, KeyError):
             pass
         raise RunFolderError(
-            f"Settings file {path} is corrupt or not of a run. Choose another folder."
+            f"Settings file {path} is corrupt or not of a {self.kind}. Choose another folder."
         )
 
     def _remove_run(self) -> None:

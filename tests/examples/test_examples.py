@@ -29,6 +29,7 @@ SAYS = {
         "convolution: shifting before or after differs by 0.0",
     ],
     "sparse_connectivity.py": ["one 3×3 convolution              depends on   9 pixels"],
+    "tune_your_own_model.py": ["SpatiallySeparableConv2D", "best: 0."],
     "two_tokenizers.py": ["BytePairTokenizer", "RuleTokenizer"],
     "what_a_model_costs.py": ["second    18,874,368   2,392,064   0.127   8 × 8"],
 }

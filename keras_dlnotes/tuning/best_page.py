@@ -1,0 +1,45 @@
+"""The part of a search's page that shows its best model."""
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_dlnotes import reports
+from keras_dlnotes.tasks import Splits, Task
+from keras_dlnotes.tasks.task import Outcome
+
+
+def add_best_model(
+    page: reports.Page,
+    model: keras.Model,
+    splits: Splits,
+    history: Sequence[dict[str, float]],
+    best_epoch: int,
+    task: Task | None,
+) -> None:
+    """Adds the best model's learning curves, a task's own pictures of it, and what it costs."""
+    page.add_heading("The best model")
+    curves = {name: [row[name] for row in history] for name in history[0]}
+    page.add_figure(
+        reports.plot_learning_curves(curves, best_epoch=best_epoch),
+        "Loss and metrics by epoch. The weights are those of the best epoch.",
+        "Curves of the loss and of each metric over the epochs, for training and validation.",
+    )
+    if task is not None:
+        scores = task.score(model, splits)
+        page.add_facts(scores)
+        for picture in task.pictures(Outcome(model, splits, scores, history, best_epoch)):
+            page.add_heading(picture.title)
+            page.add_figure(picture.figure, picture.caption, picture.alt)
+    page.add_heading("What the best model costs")
+    rows = [
+        {
+            "layer": row.name,
+            "kind": row.kind,
+            "output shape": " × ".join(map(str, row.output_shape or ())),
+            "parameters": row.parameters,
+            "multiplications": row.multiplications,
+        }
+        for row in reports.summarize(model).rows
+    ]
+    page.add_table(rows, "Every layer, for one example")

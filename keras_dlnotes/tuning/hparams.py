@@ -1,0 +1,58 @@
+"""What TensorBoard's HParams page shows of a search: `tensorboard --logdir` on its folder."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.plugins.hparams import api, api_pb2
+from tensorboard.plugins.hparams import summary as hparams_summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from keras_dlnotes.training.run_folder import LOGS
+from keras_dlnotes.tuning.folder import COMPLETED, Ending, execution_path
+
+VALIDATION = "val_"
+
+
+def log_search(folder: Path, space: Mapping[str, Any], metrics: list[str]) -> None:
+    """Describes the columns, once: the hyperparameters, and the metrics as Keras logs them."""
+    if list(folder.glob("events.out.*")):
+        return
+    names = [entry["config"]["name"] for entry in space["space"]]
+    columns = [
+        api.Metric(
+            f"epoch_{name.removeprefix(VALIDATION)}",
+            group="validation" if name.startswith(VALIDATION) else "train",
+            display_name=name,
+        )
+        for name in metrics
+    ]
+    hparams = [api.HParam(name) for name in dict.fromkeys(names)]
+    _write(folder, api.hparams_config_pb(hparams=hparams, metrics=columns))
+
+
+def log_trial(folder: Path, trial_id: str, executions: int, ending: Ending) -> None:
+    """Describes a trial's hyperparameters and how it ended, beside the curves of each execution."""
+    values = {
+        name: value
+        for name, value in ending.hyperparameters["values"].items()
+        if isinstance(value, bool | int | float | str)
+    }
+    is_success = ending.status == COMPLETED
+    status = api_pb2.STATUS_SUCCESS if is_success else api_pb2.STATUS_FAILURE
+    for execution in range(executions):
+        logs = execution_path(folder, trial_id, execution) / LOGS
+        if logs.is_dir():
+            start = time.time() - ending.seconds
+            started = api.hparams_pb(values, trial_id=trial_id, start_time_secs=start)
+            _write(logs, started, hparams_summary.session_end_pb(status))
+
+
+def _write(folder: Path, *summaries: Any) -> None:
+    writer = EventFileWriter(str(folder))
+    for summary in summaries:  # of TensorFlow's own class, where that is imported
+        own = summary_pb2.Summary.FromString(summary.SerializeToString())
+        writer.add_event(event_pb2.Event(wall_time=time.time(), summary=own))
+    writer.close()

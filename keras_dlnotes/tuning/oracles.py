@@ -1,0 +1,297 @@
+"""KerasTuner's four oracles, made to survive a kill at any moment.
+
+What they lack [KerasTuner 1.4.8]: files that are whole or absent; a grid that knows after a restart
+where it was, and that gives several workers something to do; an ended trial that is not run again
+because the file was written before the trial left the list of ongoing ones; seed 0.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.oracles import (
+    BayesianOptimizationOracle,
+    GridSearchOracle,
+    HyperbandOracle,
+    RandomSearchOracle,
+)
+
+from keras_dlnotes.checks import choice
+from keras_dlnotes.training import RunFolder, write_json
+from keras_dlnotes.tuning.folder import (
+    COMPLETED,
+    ORACLE,
+    TRIAL,
+    Ending,
+    execution_path,
+    hyperparameters_of,
+    logger,
+    read_ending,
+    read_intact,
+    trial_ids,
+    trial_path,
+)
+
+SPARE = "oracle-spare.json"
+ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+DRAWS = 1000  # random numbers that a trial takes at most
+ENDLESS = 10**9  # consecutive failures that the oracle itself bears: the search counts them
+
+
+class Durable:
+    """What all four oracles get: a state on disk that is always one which they were really in.
+
+    An oracle's file is the truth of which trials exist, a trial's ending the truth of how it
+    ended; `reload` brings everything else into line with these two.
+    """
+
+    folder: Path
+    exhausted = False
+    keep_ongoing = False
+
+    def planned_trials(self) -> int | None:
+        """Returns how many trials there will be, where that can be known."""
+        return self.max_trials
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """As the oracle does, but the first trial is the default configuration."""
+        response = super().populate_space(trial_id)
+        if not self.start_order and response["status"] == TrialStatus.RUNNING:
+            space = self.get_space()
+            space.values = {}
+            defaults = {hp.name: hp.default for hp in space.space if space.is_active(hp)}
+            kept = {key: value for key, value in response["values"].items() if is_tuner_own(key)}
+            response["values"] = defaults | kept
+        return response
+
+    @keras_tuner.synchronized
+    def create_trial(self, tuner_id: str) -> Trial:
+        """As the oracle does, and remembers when there was nothing left."""
+        trial = super().create_trial(tuner_id)
+        if trial.status == TrialStatus.STOPPED and not self.exhausted:
+            self.exhausted = True
+            self.save()
+        return trial
+
+    @keras_tuner.synchronized
+    def end_trial(self, trial: Trial) -> None:
+        """Takes over the ending that the trial has left in its folder.
+
+        KerasTuner's messages carry no error text, and numbers of single precision only.
+        """
+        trial_id = trial.trial_id
+        ending = read_ending(self.folder, trial_id)
+        if ending is not None and self.trials[trial_id].status not in ENDED:
+            self._take_over(trial_id, ending)
+        for tuner_id, ongoing in list(self.ongoing_trials.items()):
+            if ongoing.trial_id == trial_id:
+                del self.ongoing_trials[tuner_id]
+        if trial_id in self._retry_queue:
+            self._retry_queue.remove(trial_id)
+        if self.trials[trial_id].status not in ENDED:  # its ending can't be read
+            self._retry_queue.append(trial_id)
+        self.save()
+
+    def _take_over(self, trial_id: str, ending: Ending) -> None:
+        completed = ending.status == COMPLETED
+        if completed:
+            self.trials[trial_id].metrics = Trial(None).metrics
+            self.update_trial(trial_id, ending.metrics, step=ending.step)
+        super().end_trial(
+            Trial(
+                hyperparameters_of(ending.hyperparameters),
+                trial_id,
+                TrialStatus.COMPLETED if completed else TrialStatus.FAILED,
+                ending.message,
+            )
+        )
+
+    @keras_tuner.synchronized
+    def release(self, tuner_id: str) -> None:
+        """Gives the trial of a worker that is lost to whoever asks next."""
+        trial = self.ongoing_trials.pop(tuner_id, None)
+        self.tuner_ids.discard(tuner_id)
+        if trial is not None:
+            self._retry_queue.append(trial.trial_id)
+        self.save()
+
+    def get_state(self) -> dict[str, Any]:
+        return super().get_state() | {"exhausted": self.exhausted}
+
+    def save(self) -> None:
+        state = self.get_state()
+        write_json(self.folder / ORACLE, state)
+        write_json(self.folder / SPARE, state)
+
+    def _save_trial(self, trial: Trial) -> None:
+        path = trial_path(self.folder, trial.trial_id)
+        path.mkdir(exist_ok=True)
+        write_json(path / TRIAL, trial.get_state())
+
+    def reload(self) -> None:
+        """Goes on from the folder, whatever moment the last process died at."""
+        state = read_intact(self.folder / ORACLE) or read_intact(self.folder / SPARE)
+        if state is None:
+            self._rebuild()
+            return
+        for trial_id in state["start_order"]:
+            self.trials[trial_id] = self._read_trial(trial_id)
+        self.set_state(state)
+        self.exhausted = False
+        ongoing, self.ongoing_trials = self.ongoing_trials, {}
+        for trial_id in set(trial_ids(self.folder)) - set(self.start_order):
+            shutil.rmtree(trial_path(self.folder, trial_id))  # nobody was ever told of it
+        self._settle()
+        if self.keep_ongoing:
+            for tuner_id, trial in ongoing.items():
+                if trial.status not in ENDED:
+                    self.ongoing_trials[tuner_id] = trial
+        held = {trial.trial_id for trial in self.ongoing_trials.values()}
+        waiting = [key for key in self.start_order if self.trials[key].status not in ENDED]
+        self._retry_queue = [key for key in reversed(waiting) if key not in held]
+        self.save()
+
+    def _rebuild(self) -> None:
+        """Makes a state out of the trials, where the oracle's own files are lost."""
+        for trial_id in trial_ids(self.folder):
+            trial = self.trials[trial_id] = self._read_trial(trial_id)
+            self.start_order.append(trial_id)
+            self.update_space(trial.hyperparameters)
+            self._record_values(trial)
+        if self.start_order:
+            logger.warning("The oracle's files are lost; its state comes from the trials.")
+            self._seed_state += DRAWS * len(self.start_order)
+            self._adopt(self.start_order)
+            self._settle()
+            waiting = [key for key in self.start_order if self.trials[key].status not in ENDED]
+            self._retry_queue = waiting[::-1]
+        self.save()
+
+    def _adopt(self, trial_ids: list[str]) -> None:
+        """Takes up trials of which only their files are known, in their order."""
+
+    def _settle(self) -> None:
+        """Brings each trial into line with its ending."""
+        for trial_id in self.start_order:
+            trial, ending = self.trials[trial_id], read_ending(self.folder, trial_id)
+            if trial.status not in ENDED and ending is not None:
+                if trial_id in self.end_order:
+                    self.end_order.remove(trial_id)
+                self._take_over(trial_id, ending)
+            elif trial.status in ENDED and trial_id not in self.end_order:
+                self.end_order.append(trial_id)
+
+    def _read_trial(self, trial_id: str) -> Trial:
+        """Reads a trial; one whose file is lost comes back from what else the folder knows."""
+        content = read_intact(trial_path(self.folder, trial_id) / TRIAL)
+        if content is not None:
+            return Trial.from_state(content)
+        ending = read_ending(self.folder, trial_id)
+        run = read_intact(execution_path(self.folder, trial_id, 0) / RunFolder.settings_file)
+        if ending is not None:
+            trial = Trial(hyperparameters_of(ending.hyperparameters), trial_id)
+        elif run is not None:
+            trial = Trial(self.get_space(), trial_id)
+            trial.hyperparameters.values = run["settings"]["hyperparameters"]
+        else:
+            logger.warning("Nothing tells what trial %s was; it counts as failed.", trial_id)
+            message = "Its files were corrupt."
+            trial = Trial(keras_tuner.HyperParameters(), trial_id, TrialStatus.FAILED, message)
+        self._save_trial(trial)
+        return trial
+
+
+class Random(Durable, RandomSearchOracle):
+    """Independent random configurations."""
+
+
+class Hyperband(Durable, HyperbandOracle):
+    """Many short trials, the best of which go on for longer."""
+
+    def planned_trials(self) -> int | None:
+        sizes = [
+            self._get_size(bracket, number)
+            for bracket in range(self._get_num_brackets())
+            for number in range(self._get_num_rounds(bracket))
+        ]
+        planned = sum(sizes) * self.hyperband_iterations
+        return planned if self.max_trials is None else min(planned, self.max_trials)
+
+
+class Bayesian(Durable, BayesianOptimizationOracle):
+    """Trials where a Gaussian process expects the best."""
+
+
+class Grid(Durable, GridSearchOracle):
+    """Every configuration, in order."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """As the oracle does, and lets the next worker go on from this trial at once.
+
+        KerasTuner waits for its end, so that all workers but one stand idle.
+        """
+        response = super().populate_space(trial_id)
+        if response["status"] == TrialStatus.RUNNING and trial_id not in self._populate_next:
+            self._populate_next.append(trial_id)
+        return response
+
+    def get_state(self) -> dict[str, Any]:
+        order = self.start_order[:1]
+        while order and (following := self._ordered_ids.next(order[-1])) is not None:
+            order.append(following)
+        state = {"ordered_ids": order, "populate_next": list(self._populate_next)}
+        return super().get_state() | state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        super().set_state(state)
+        self._adopt(state["ordered_ids"])
+        self._populate_next = list(state["populate_next"])
+
+    def _adopt(self, trial_ids: list[str]) -> None:
+        previous = None
+        for trial_id in trial_ids:
+            self._ordered_ids.insert(trial_id, previous)
+            previous = trial_id
+        self._populate_next = list(trial_ids)
+
+
+ORACLES = {"hyperband": Hyperband, "random": Random, "bayesian": Bayesian, "grid": Grid}
+
+
+def make_oracle(
+    tuner: str,
+    objective: keras_tuner.Objective,
+    space: keras_tuner.HyperParameters,
+    *,
+    max_trials: int | None,
+    epochs: int,
+    seed: int,
+    folder: Path,
+    arguments: dict[str, Any],
+) -> Durable:
+    """Returns the oracle of a search, which has yet to be reloaded."""
+    choice("tuner", tuner, ORACLES)
+    settings = {"max_epochs": epochs} if tuner == "hyperband" else {"max_trials": max_trials}
+    oracle = ORACLES[tuner](
+        objective=objective,
+        hyperparameters=space,
+        seed=seed + 1,  # KerasTuner takes 0 for none
+        max_consecutive_failed_trials=ENDLESS,
+        **settings,
+        **arguments,
+    )
+    oracle.max_trials = max_trials  # Hyperband's own constructor does not take it
+    oracle.verbose = 0
+    oracle.folder = folder
+    return oracle
+
+
+def is_tuner_own(name: str) -> bool:
+    """Tells whether a hyperparameter is one that the tuner notes down for itself.
+
+    >>> is_tuner_own("tuner/epochs"), is_tuner_own("units")
+    (True, False)
+    """
+    return name.startswith("tuner/")

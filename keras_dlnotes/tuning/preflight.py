@@ -1,0 +1,57 @@
+"""Finds the mistakes that would make every trial fail, before the first one begins."""
+
+import functools
+import tempfile
+from typing import Any
+
+import keras
+import keras_tuner
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.oracles import RandomSearchOracle
+
+from keras_dlnotes.checks import argument_error
+from keras_dlnotes.tuning.recipes import Recipe
+
+
+def look_ahead(recipe: Recipe, objective: keras_tuner.Objective) -> dict[str, Any]:
+    """Explores the space, and makes one step with the default and with one random model.
+
+    Returns:
+        "space": the configuration of the `HyperParameters` that were found, and "metrics": the
+        names that a trial logs.
+
+    Raises:
+        ValueError: where the objective is not among the metrics.
+        Exception: whatever the data, the space, a model or a step raises.
+    """
+    oracle = RandomSearchOracle(objective=objective, max_trials=1, seed=1)
+    with tempfile.TemporaryDirectory() as scratch:
+        BaseTuner(oracle, recipe.declare, directory=scratch)  # explores every condition
+    space = oracle.get_space()
+    defaults = space.copy()
+    defaults.values = {hp.name: hp.default for hp in space.space if space.is_active(hp)}
+    drawn = space.copy()
+    drawn.values = oracle.populate_space("0")["values"] or dict(defaults.values)
+    splits = recipe.load()
+    for hp in (defaults, drawn):
+        keras.utils.set_random_seed(0)
+        model = recipe.build(hp, splits)
+        names = _names_after_a_step(recipe, hp, model, splits)
+        if objective.name not in names:
+            found = f"one of the metrics that a trial logs: {', '.join(names)}"
+            raise argument_error("objective", found, objective.name)
+        for found in hp.space:  # those that only an `if` in Python code leads to
+            if not any(known.name == found.name for known in space.space):
+                space.merge([found])
+    space.values = {}
+    return {"space": space.get_config(), "metrics": names}
+
+
+def _names_after_a_step(recipe: Recipe, hp: Any, model: keras.Model, splits: Any) -> list[str]:
+    count = recipe.batch_size_of(hp)
+    batch = recipe.batches(splits.training, count, 0)[0]
+    validation = keras.tree.map_structure(lambda array: array[:count], tuple(splits.validation))
+    fit = recipe.fit(hp, model) or functools.partial(model.fit, batch_size=count)
+    logs = fit(*batch, validation_data=validation, epochs=1, verbose=0)
+    history = getattr(logs, "history", logs)
+    return sorted(history) if isinstance(history, dict) else sorted(model.history.history)

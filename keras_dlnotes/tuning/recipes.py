@@ -1,0 +1,152 @@
+"""What a search trains: how hyperparameters become a compiled model, and on which data."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import keras
+import keras_tuner
+
+from keras_dlnotes.checks import argument_error
+from keras_dlnotes.tasks import Splits, Task
+from keras_dlnotes.tasks.fit import compiled
+from keras_dlnotes.training import ShuffledBatches
+
+Space = Callable[[keras_tuner.HyperParameters], Mapping[str, Any]]
+TRAINING = ("learning_rate", "halving_epochs", "batch_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A kind of model to search among, with its data.
+
+    Attributes:
+        name: of the search.
+        epochs: most epochs of a trial.
+        batch_size: examples a step.
+        patience: epochs without a better objective after which a trial stops; None for never.
+        objective: name of the logged value that should improve, where nobody says otherwise.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int
+    patience: int | None = None
+    objective: str = "val_loss"
+
+    def outline(self) -> "Recipe":
+        """Returns the same without data or model, for a process that needs neither."""
+        return Recipe(**{part.name: getattr(self, part.name) for part in fields(Recipe)})
+
+    def declare(self, hp: keras_tuner.HyperParameters) -> Any:
+        """Names the hyperparameters that are active for these values, to `hp`."""
+        raise NotImplementedError
+
+    def build(self, hp: keras_tuner.HyperParameters, splits: Splits) -> keras.Model:
+        """Returns a compiled model."""
+        raise NotImplementedError
+
+    def load(self) -> Splits:
+        """Returns the data."""
+        raise NotImplementedError
+
+    def batch_size_of(self, hp: keras_tuner.HyperParameters) -> int:
+        """Returns the examples a step, which may be a hyperparameter."""
+        return self.batch_size
+
+    def task_for(self, hp: keras_tuner.HyperParameters) -> Task | None:
+        """Returns the task that these hyperparameters make, where it is one."""
+        return None
+
+    def batches(self, arrays: tuple[Any, ...], batch_size: int, seed: int) -> Any:
+        """Returns the batches of an epoch."""
+        return ShuffledBatches(arrays, batch_size, seed)
+
+    def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
+        """Returns what takes the place of `model.fit`, if anything does."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecipe(Recipe):
+    """A task whose arguments a space sets.
+
+    Attributes:
+        task: the task; what its space does not set stays the task's own.
+        space: hp → arguments of the task's builder, and training arguments among them.
+        data: name of the data set.
+    """
+
+    task: Task
+    space: Space
+    data: str
+
+    def declare(self, hp: keras_tuner.HyperParameters) -> Any:
+        return self.space(hp)
+
+    def build(self, hp: keras_tuner.HyperParameters, splits: Splits) -> keras.Model:
+        task = self.task_for(hp)
+        return compiled(task, splits, self.batch_size_of(hp), task.arguments)
+
+    def load(self) -> Splits:
+        return self.task.prepare(self.data)
+
+    def batch_size_of(self, hp: keras_tuner.HyperParameters) -> int:
+        return self.space(hp).get("batch_size", self.batch_size)
+
+    def batches(self, arrays: tuple[Any, ...], batch_size: int, seed: int) -> Any:
+        return self.task.batches(arrays, batch_size, seed)
+
+    def task_for(self, hp: keras_tuner.HyperParameters) -> Task:
+        found = dict(self.space(hp))
+        found.pop("batch_size", None)
+        training = {name: found.pop(name) for name in TRAINING if name in found}
+        return replace(self.task, arguments={**self.task.arguments, **found}, **training)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperModelRecipe(Recipe):
+    """A user's own hypermodel with arrays.
+
+    Attributes:
+        hypermodel: `build(hp)` → compiled model, or a `keras_tuner.HyperModel`.
+        splits: the data.
+    """
+
+    hypermodel: Any
+    splits: Splits
+
+    def declare(self, hp: keras_tuner.HyperParameters) -> Any:
+        return self._build(hp)
+
+    def build(self, hp: keras_tuner.HyperParameters, splits: Splits) -> keras.Model:
+        model = self._build(hp)
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"build(hp) must return a compiled keras.Model. It returned: {model!r}")
+        if not getattr(model, "compiled", False):
+            raise TypeError("build(hp) must return a compiled model. Call model.compile(…) in it.")
+        return model
+
+    def load(self) -> Splits:
+        return self.splits
+
+    def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
+        overridden = getattr(type(self.hypermodel), "fit", None)
+        if overridden in (None, keras_tuner.HyperModel.fit):
+            return None
+        return lambda *arguments, **options: self.hypermodel.fit(hp, model, *arguments, **options)
+
+    def _build(self, hp: keras_tuner.HyperParameters) -> Any:
+        is_model = isinstance(self.hypermodel, keras_tuner.HyperModel)
+        return self.hypermodel.build(hp) if is_model else self.hypermodel(hp)
+
+
+def check_hypermodel(value: Any) -> str:
+    """Returns the name of a hypermodel, or raises where it is none."""
+    if isinstance(value, keras_tuner.HyperModel):
+        return value.name or type(value).__name__
+    if callable(value) and not inspect.isclass(value):
+        return getattr(value, "__name__", type(value).__name__)
+    expected = "a task's name, a Task, a function build(hp) or a keras_tuner.HyperModel"
+    raise argument_error("task_or_hypermodel", expected, value)

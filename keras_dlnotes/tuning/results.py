@@ -1,0 +1,254 @@
+"""What a search found."""
+
+import functools
+import json
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import keras_tuner
+import numpy as np
+
+from keras_dlnotes import reports
+from keras_dlnotes.checks import argument_error
+from keras_dlnotes.tasks import Splits
+from keras_dlnotes.training import atomic_path
+from keras_dlnotes.training.checkpoints import Checkpoints, RunState
+from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.tuning.best_page import add_best_model
+from keras_dlnotes.tuning.folder import (
+    COMPLETED,
+    SETTINGS,
+    execution_path,
+    hyperparameters_of,
+    read_intact,
+)
+from keras_dlnotes.tuning.recipes import Recipe
+from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Configuration(keras_tuner.HyperParameters):
+    """Hyperparameters with their values: what `build(hp)` takes, and readable like a dict.
+
+    >>> configuration = Configuration()
+    >>> configuration.values = {"units": 64}
+    >>> configuration["units"], dict(configuration)
+    (64, {'units': 64})
+    """
+
+    def keys(self):
+        return self.values.keys()
+
+    def items(self):
+        return self.values.items()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"Configuration({self.values})"
+
+
+class Results:
+    """The trials of a search, and its best model.
+
+    Args:
+        directory: the folder of the search, finished or not.
+        recipe: what was trained; needed for the models alone.
+
+    Attributes:
+        directory: the folder.
+        objective: the name of what the search improved.
+        direction: "min" or "max".
+
+    Raises:
+        FileNotFoundError: where the folder holds no search.
+
+    Example:
+
+    >>> results = Results("searches/digits")                      # doctest: +SKIP
+    >>> results.best_hyperparameters["dropout"]                   # doctest: +SKIP
+    0.3
+    """
+
+    def __init__(self, directory: str | PathLike, recipe: Recipe | None = None):
+        self.directory = Path(directory)
+        content = read_intact(self.directory / SETTINGS)
+        if content is None:
+            raise FileNotFoundError(f"Folder {self.directory} holds no search.")
+        settings = content["settings"]
+        self.objective: str = settings["objective"]
+        self.direction: str = settings["direction"]
+        self._seed: int = settings["seed"]
+        self._recipe = recipe
+        self._trials = Records(self.directory).read()
+
+    def __repr__(self) -> str:
+        done = sum(trial.status == COMPLETED for trial in self._trials)
+        return f"Results({str(self.directory)!r}: {done} of {len(self._trials)} trials completed)"
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Returns a row for every trial, execution and epoch.
+
+        The columns are `trial`, `status`, `execution` (from 0), `epoch` (from 1), the metrics, and
+        one a hyperparameter.
+        """
+        return to_frame(self._trials)
+
+    def to_csv(self, path: str | PathLike) -> None:
+        """Writes the frame as CSV."""
+        with atomic_path(Path(path)) as partial:
+            self.to_frame().to_csv(partial, index=False)
+
+    def to_json(self, path: str | PathLike | None = None) -> str:
+        """Returns, and writes where a path is given, the trials as JSON: an object a trial."""
+        trials = [
+            {
+                "trial": trial.name,
+                "status": trial.status,
+                "hyperparameters": trial.hyperparameters,
+                "metrics": {} if trial.ending is None else trial.ending.metrics,
+                "seconds": None if trial.ending is None else trial.ending.seconds,
+                "executions": trial.histories,
+            }
+            for trial in self._trials
+        ]
+        text = json.dumps({"objective": self.objective, "trials": trials}, indent=2)
+        if path is not None:
+            with atomic_path(Path(path)) as partial:
+                partial.write_text(text + "\n", encoding="utf-8")
+        return text
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """The tracebacks of the trials that failed, by trial."""
+        return {
+            trial.name: trial.ending.message or trial.status
+            for trial in self._trials
+            if trial.status not in (COMPLETED, "RUNNING")
+        }
+
+    @property
+    def best_trial(self) -> str:
+        """The name of the completed trial with the best objective."""
+        return self._best.name
+
+    @property
+    def best_score(self) -> float:
+        """The objective of the best trial."""
+        return self._best.score(self.objective)
+
+    @property
+    def best_hyperparameters(self) -> Configuration:
+        """The hyperparameters of the best trial."""
+        return hyperparameters_of(self._best.ending.hyperparameters, Configuration)
+
+    def best_model(self) -> keras.Model:
+        """Returns the best trial's model with the weights of its best epoch, as they were trained.
+
+        Where a trial was executed several times, it is the best execution.
+        """
+        checkpoints, state = self._best_execution()
+        model = self._needed_recipe().build(self.best_hyperparameters, self._splits)
+        checkpoints.restore_best(model, state)
+        return model
+
+    def retrain(
+        self,
+        training: tuple[Any, ...] | None = None,
+        *,
+        epochs: int | None = None,
+        verbose: str | int = 0,
+    ) -> keras.Model:
+        """Trains a new model of the best hyperparameters on all data.
+
+        Args:
+            training: (inputs, targets); by default the training and validation data together.
+            epochs: how many; by default as many as the best trial's best epoch.
+            verbose: as in `keras.Model.fit`.
+
+        Returns:
+            The compiled and trained model.
+        """
+        recipe, splits, hp = self._needed_recipe(), self._splits, self.best_hyperparameters
+        arrays = joined(splits.training, splits.validation) if training is None else training
+        epochs = self._best.ending.step + 1 if epochs is None else epochs
+        keras.utils.set_random_seed(self._seed)
+        model = recipe.build(hp, splits)
+        fit = recipe.fit(hp, model)
+        if fit is not None:
+            fit(*arrays, epochs=epochs, verbose=verbose)
+            return model
+        batches = recipe.batches(arrays, recipe.batch_size_of(hp), self._seed)
+        order = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
+        )
+        model.fit(batches, shuffle=False, epochs=epochs, verbose=verbose, callbacks=[order])
+        return model
+
+    def to_html(self, path: str | PathLike) -> None:
+        """Writes a page: how the search got on, what made the difference, and the best model."""
+        page = reports.search_page(self.to_frame(), self.objective, self.direction)
+        if self._recipe is not None and self._completed:
+            _, state = self._best_execution()
+            add_best_model(
+                page,
+                self.best_model(),
+                self._splits,
+                state.history,
+                state.early_stopping["best_epoch"] + 1,
+                self._recipe.task_for(self.best_hyperparameters),
+            )
+        with atomic_path(Path(path)) as partial:
+            partial.write_text(page.render(), encoding="utf-8")
+
+    @functools.cached_property
+    def _splits(self) -> Splits:
+        return self._needed_recipe().load()
+
+    @property
+    def _best(self) -> TrialRecord:
+        if not self._completed:
+            raise ValueError(f"No trial of the search in {self.directory} is complete.")
+        return min(self._completed, key=lambda trial: self._sign * trial.score(self.objective))
+
+    @property
+    def _completed(self) -> list[TrialRecord]:
+        return [trial for trial in self._trials if trial.status == COMPLETED]
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.direction == "min" else -1
+
+    def _needed_recipe(self) -> Recipe:
+        if self._recipe is None:
+            raise argument_error("recipe", "what the search trained, to build its models", None)
+        return self._recipe
+
+    def _best_execution(self) -> tuple[Checkpoints, RunState]:
+        """Returns where the weights of the best trial's best execution are."""
+        histories = self._best.histories
+
+        def best_value(execution: int) -> float:
+            return min(self._sign * row[self.objective] for row in histories[execution])
+
+        path = execution_path(self.directory, self._best.name, min(histories, key=best_value))
+        checkpoints = Checkpoints(path / CHECKPOINTS)
+        return checkpoints, checkpoints.read()
+
+
+def joined(*parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns the examples of all parts, one part after the other.
+
+    >>> joined((np.zeros(2), np.zeros(2)), (np.ones(1), np.ones(1)))[0]
+    array([0., 0., 1.])
+    """
+    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *map(tuple, parts))

@@ -1,0 +1,302 @@
+"""Looking for the hyperparameters of the best model."""
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+
+from keras_dlnotes.checks import argument_error, choice, integer
+from keras_dlnotes.training import RunFolderError
+from keras_dlnotes.tuning.arguments import check_objective, make_recipe
+from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, read_intact
+from keras_dlnotes.tuning.hparams import log_search
+from keras_dlnotes.tuning.launcher import LauncherError
+from keras_dlnotes.tuning.loggers import TrialLogger
+from keras_dlnotes.tuning.oracles import ORACLES
+from keras_dlnotes.tuning.recipes import Space
+from keras_dlnotes.tuning.records import Records
+from keras_dlnotes.tuning.results import Results
+from keras_dlnotes.tuning.roles import Job
+from keras_dlnotes.tuning.service import split_address
+from keras_dlnotes.tuning.supervisor import (
+    SearchError,
+    Supervisor,
+    is_exhausted,
+    launcher,
+    write_job,
+)
+from keras_dlnotes.tuning.trials import Conditions
+from keras_dlnotes.tuning.watch import Progress, Watch
+
+SETTINGS_SECONDS = 300.0  # that a worker waits for the search's folder
+TRIALS = 20  # of the tuners that would never end by themselves
+ENDLESS_TUNERS = ("random", "bayesian")
+
+
+def search(
+    task_or_hypermodel: Any,
+    tuner: str = "hyperband",
+    max_trials: int | None = None,
+    objective: str | keras_tuner.Objective | None = None,
+    *,
+    training: tuple[Any, ...] | None = None,
+    validation: tuple[Any, ...] | None = None,
+    space: Space | None = None,
+    data: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    patience: int | None = None,
+    executions_per_trial: int = 1,
+    tuner_arguments: Mapping[str, Any] | None = None,
+    max_consecutive_failures: int = 3,
+    seed: int = 0,
+    workers: int = 1,
+    chief: str | None = None,
+    directory: str | Path | None = None,
+    resume: bool = True,
+    overwrite: bool = False,
+    loggers: Sequence[TrialLogger] = (),
+    on_progress: Callable[[Progress], Any] | None = None,
+) -> Results:
+    """Tries configurations of a model and returns what came of them.
+
+    Every trial is a process of its own, so memory stays bounded and a trial that runs out of it
+    takes nothing else with it. Every epoch leaves a checkpoint: a search killed at any moment goes
+    on, by the same call, with the trials as they were and those interrupted from their last epoch.
+
+    Args:
+        task_or_hypermodel: the name of a task, a `Task`, a function `build(hp)` that returns a
+            compiled model, or a `keras_tuner.HyperModel`.
+        tuner: "hyperband", "random", "bayesian" or "grid". The first trial is the default
+            configuration.
+        max_trials: most trials, ≥ 1; by default 20 for "random" and "bayesian", and all there are
+            for the others. It may grow when a search goes on.
+        objective: name of the logged value to improve, or a `keras_tuner.Objective`, for a name
+            that does not tell which direction is better; by default what the task monitors, or
+            "val_loss".
+        training: (inputs, targets), and sample weights if wanted, for a hypermodel.
+        validation: the same for the data that the objective is taken on.
+        space: hp → arguments of the task's builder; by default the task's own space.
+        data: another data set for a task, as `data.load` takes it.
+        epochs: most epochs of a trial; by default enough to compare configurations of the task, or
+            10.
+        batch_size: examples a step; by default the task's own, or 32.
+        patience: epochs without a better objective after which a trial stops; by default the
+            task's own, or never.
+        executions_per_trial: trainings of each configuration, with different seeds; their
+            objectives are averaged.
+        tuner_arguments: further ones of KerasTuner's oracle, such as {"factor": 4}.
+        max_consecutive_failures: failed trials in a row after which the search stops; those that
+            ran out of memory don't count.
+        seed: int ≥ 0 that fixes the configurations, initial weights and order of the examples.
+        workers: trials at a time, ≥ 1, or ≥ 0 with a `chief`; each gets its GPU or its share of the
+            cores.
+        chief: HOST:PORT at which workers of other machines (see `work`) find this search; its
+            folder must be on a file system that they share, and the network one that is trusted.
+        directory: the search's folder; `searches/NAME` where None.
+        resume: go on with the search in the folder, if there is one.
+        overwrite: replace the search in the folder.
+        loggers: take each trial that has ended, as `MLflowLogger` does.
+        on_progress: is called several times a second.
+
+    Returns:
+        `Results`; they can be had later as well, by `Results(directory)`.
+
+    Raises:
+        ValueError: for an argument out of range, or an objective that no trial logs.
+        SearchError: where the first step of the default or of a random model fails, too many trials
+            fail, or none is completed; the message has the trial's own exception.
+        RunFolderError: where the folder is occupied, in use or of other settings.
+
+    Example:
+
+    >>> results = search("digits", "random", max_trials=8, workers=2)   # doctest: +SKIP
+    >>> results.best_hyperparameters["filters"]                         # doctest: +SKIP
+    64
+    """
+    recipe = make_recipe(
+        task_or_hypermodel,
+        training=training,
+        validation=validation,
+        space=space,
+        data=data,
+        epochs=epochs,
+        batch_size=batch_size,
+        patience=patience,
+    )
+    choice("tuner", tuner, ORACLES)
+    integer("workers", workers, minimum=1 if chief is None else 0)
+    for name, value in (
+        ("executions_per_trial", executions_per_trial),
+        ("max_consecutive_failures", max_consecutive_failures),
+        *([] if max_trials is None else [("max_trials", max_trials)]),
+    ):
+        integer(name, value, minimum=1)
+    integer("seed", seed)
+    objective = check_objective(objective or recipe.objective)
+    if chief is not None:
+        split_address(chief)
+    path = Path("searches") / recipe.name if directory is None else Path(directory)
+    settings = {
+        "task": recipe.name,
+        "data": getattr(recipe, "data", None),
+        "tuner": tuner,
+        "tuner_arguments": dict(tuner_arguments or {}),
+        "max_trials": max_trials,
+        "objective": objective.name,
+        "direction": objective.direction,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "patience": recipe.patience,
+        "executions": executions_per_trial,
+        "seed": seed,
+        "backend": keras.backend.backend(),
+    }
+    defaults = {"max_trials": TRIALS if tuner in ENDLESS_TUNERS else None}
+    resume = resume and not overwrite
+    with SearchFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
+        conditions = Conditions(objective, executions_per_trial, seed)
+        oracle = {
+            "tuner": tuner,
+            "max_trials": folder.settings["max_trials"],
+            "arguments": dict(tuner_arguments or {}),
+        }
+        job = Job(recipe, conditions, folder.path.absolute(), oracle)
+        metrics = _settle_space(folder, job)
+        watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress, loggers)
+        if not _is_finished(folder):
+            folder.begin()
+            log_search(folder.path, folder.settings["space"], metrics)
+            try:
+                Supervisor(job, folder.settings["space"], workers, chief).run(watch)
+            finally:
+                watch.write_table()
+        watch.check_completed()
+    return Results(path, recipe)
+
+
+def work(
+    task_or_hypermodel: Any,
+    chief: str,
+    directory: str | Path,
+    *,
+    training: tuple[Any, ...] | None = None,
+    validation: tuple[Any, ...] | None = None,
+    space: Space | None = None,
+    workers: int = 1,
+    on_progress: Callable[[Progress], Any] | None = None,
+) -> None:
+    """Trains trials of a search whose chief is on another machine, until there are no more.
+
+    Args:
+        task_or_hypermodel: what that search was started with, as the next three.
+        chief: HOST:PORT, as this machine reaches it.
+        directory: the search's folder, on a file system that both share.
+        training: see `search`.
+        validation: see `search`.
+        space: see `search`.
+        workers: trials at a time on this machine, ≥ 1.
+        on_progress: is called several times a second.
+
+    Raises:
+        ValueError: where the search is one of something else.
+        SearchError: where there is no such chief or folder, for minutes, or the processes crash.
+    """
+    integer("workers", workers, minimum=1)
+    split_address(chief)
+    path = Path(directory)
+    settings = _wait_for_settings(path)
+    recipe = make_recipe(
+        task_or_hypermodel,
+        training=training,
+        validation=validation,
+        space=space,
+        **{name: settings[name] for name in ("data", "epochs", "batch_size", "patience")},
+    )
+    if recipe.name != settings["task"]:
+        expected = f"{settings['task']!r}, as in the search's folder"
+        raise argument_error("task_or_hypermodel", expected, recipe.name)
+    objective = keras_tuner.Objective(settings["objective"], settings["direction"])
+    conditions = Conditions(objective, settings["executions"], settings["seed"])
+    names = ("tuner", "max_trials", "tuner_arguments")
+    tuner, max_trials, arguments = (settings[name] for name in names)
+    oracle = {"tuner": tuner, "max_trials": max_trials, "arguments": arguments}
+    job = Job(recipe, conditions, path.absolute(), oracle)
+    watch = Watch(job, settings["space"], None, on_progress)
+    name = f"{platform.node()}-".replace("chief", "host")  # "chief" means the chief to KerasTuner
+    Supervisor(job, None, workers, chief, is_chief=False, names=name).run(watch)
+
+
+def _wait_for_settings(path: Path) -> dict[str, Any]:
+    deadline = time.monotonic() + SETTINGS_SECONDS
+    while True:
+        content = read_intact(path / SETTINGS)
+        if content is not None:
+            return content["settings"]
+        if time.monotonic() > deadline:
+            raise SearchError(f"There is no search in {path}.")
+        time.sleep(1.0)
+
+
+def _is_finished(folder: SearchFolder) -> bool:
+    if not folder.resumed or not is_exhausted(folder.path):
+        return False
+    most = folder.settings["max_trials"]
+    return most is None or len(Records(folder.path).read()) >= most
+
+
+def _settle_space(folder: SearchFolder, job: Job) -> list[str]:
+    """Runs the preflight in a process of its own, and refuses a search of another space.
+
+    Returns:
+        The names that a trial logs.
+    """
+    found = _look_ahead(job)
+    earlier = folder.settings.get("space")
+    if earlier is not None and earlier != found["space"]:
+        names = _changed_names(earlier, found["space"])
+        raise RunFolderError(
+            f"The search in {folder.path} was started with another search space; what differs: "
+            f"{', '.join(names)}. Take another folder, or replace it (--overwrite, overwrite=True)."
+        )
+    folder.settings["space"] = found["space"]
+    return found["metrics"]
+
+
+def _changed_names(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    entries = [[repr(entry) for entry in space["space"]] for space in (earlier, now)]
+    differing = {*entries[0]} ^ {*entries[1]}
+    named = [
+        entry["config"]["name"]
+        for space in (earlier, now)
+        for entry in space["space"]
+        if repr(entry) in differing
+    ]
+    return list(dict.fromkeys(named)) or ["the order"]
+
+
+def _look_ahead(job: Job) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
+        answer, log = Path(scratch, "answer.json"), Path(scratch, "preflight.log")
+        arguments = [str(write_job(job, Path(scratch, "job.pickle"))), str(answer)]
+        try:
+            code = launcher().run("look_ahead", arguments, log)
+        except LauncherError:  # somebody has killed it: once is an accident
+            try:
+                code = launcher().run("look_ahead", arguments, log)
+            except LauncherError as error:
+                raise SearchError("The processes cannot be started.", str(error)) from error
+        found = read_intact(answer)
+        if found is None:
+            summary = f"The process that takes the first step ended with code {code}."
+            raise SearchError(summary, log.read_text())
+    if "error" not in found:
+        return found
+    if found["is_argument"]:
+        raise ValueError(found["error"].removeprefix("ValueError: "))
+    raise SearchError(f"The first step fails: {found['error']}", found["traceback"])

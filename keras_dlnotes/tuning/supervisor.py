@@ -1,0 +1,290 @@
+"""Keeps the processes of a search alive, and ends with the last trial."""
+
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from keras_dlnotes.tuning.folder import ORACLE, logger
+from keras_dlnotes.tuning.launcher import Launcher, LauncherError
+from keras_dlnotes.tuning.roles import NO_CHIEF, NOTHING_LEFT, TRIAL_ENDED, Job
+from keras_dlnotes.tuning.service import LOOPBACK, environment
+
+TICK_SECONDS = 0.2
+MOST_CRASHES = 3  # of one process in a row, without a trial's end between them
+CRASH_SECONDS = 60.0  # within which they count as in a row
+SILENCE_SECONDS = 60.0  # after which a worker on another machine counts as lost
+FAREWELL_SECONDS = 5.0  # that a chief waits for workers elsewhere to hear of the end
+LOG_LINES = 15
+WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+
+_launcher: Launcher | None = None
+
+
+class SearchError(RuntimeError):
+    """A search that cannot go on, or that ended without one completed trial.
+
+    Attributes:
+        summary: one line.
+        details: what the processes told, such as a trial's traceback.
+    """
+
+    def __init__(self, summary: str, details: str = ""):
+        super().__init__(f"{summary}\n\n{details}" if details else summary)
+        self.summary = summary
+        self.details = details
+
+
+def launcher() -> Launcher:
+    """Returns this process's launcher, which all its searches share."""
+    global _launcher
+    if _launcher is not None and not _launcher.is_alive():
+        _launcher.close()
+        _launcher = None
+    if _launcher is None:
+        _launcher = Launcher()
+    return _launcher
+
+
+@dataclass
+class Slot:
+    """The place of a worker, whose processes have the same name one after the other."""
+
+    name: str
+    environment: dict[str, str]
+    cores: list[int] | None
+    number: int | None = None
+    crashes: int = 0
+    has_died: bool = False
+    is_retired: bool = False
+
+
+class Supervisor:
+    """Runs a search's chief and workers.
+
+    Args:
+        job: what they work on.
+        space: the configuration of the hyperparameters; only the chief needs it.
+        workers: how many on this machine.
+        address: HOST:PORT of the chief; a free port of this machine by default.
+        is_chief: whether the chief runs here.
+        names: what the workers are called, before their number.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        space: Mapping[str, Any] | None,
+        workers: int,
+        address: str | None = None,
+        is_chief: bool = True,
+        names: str = "worker",
+    ):
+        self._job = job
+        self._space = space
+        self._is_remote = address is not None
+        self._address = address or f"{LOOPBACK}:{free_port()}"
+        self._is_chief = is_chief
+        self._keep_ongoing = self._is_remote
+        self._chief: int | None = None
+        self._chief_crashes: list[float] = []
+        self._losses: list[float] = []
+        self._slots = [
+            self._slot(f"{names}{index}", *share) for index, share in enumerate(shares_of(workers))
+        ]
+
+    def _slot(self, name: str, variables: dict[str, str], cores: list[int] | None) -> Slot:
+        return Slot(name, environment(self._address, name) | variables, cores)
+
+    def run(self, tick: Callable[[], Any]) -> None:
+        """Works until every trial has ended; calls `tick` several times a second.
+
+        Whatever `tick` raises ends the search.
+        """
+        with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
+            self._pickle = write_job(self._job, Path(scratch, "job.pickle"))
+            outline = replace(self._job, recipe=self._job.recipe.outline())
+            self._outline = write_job(outline, Path(scratch, "outline.pickle"))
+            try:
+                while not self._is_finished():
+                    try:
+                        self._start_missing()
+                        ended = launcher().ended(TICK_SECONDS)
+                    except LauncherError as error:
+                        self._count_loss(error)
+                        ended = {}
+                    self._handle(ended)
+                    tick()
+                if self._is_chief and self._is_remote:
+                    time.sleep(FAREWELL_SECONDS)
+            finally:
+                self._kill_all()
+
+    def _is_finished(self) -> bool:
+        if self._slots and all(slot.is_retired for slot in self._slots):
+            return not self._is_chief or not self._is_remote or is_exhausted(self._job.folder)
+        return self._is_remote and is_exhausted(self._job.folder)
+
+    def _start_missing(self) -> None:
+        if self._is_chief and self._chief is None:
+            self._chief = launcher().start(
+                "be_chief",
+                [
+                    str(self._outline),
+                    self._space,
+                    self._keep_ongoing,
+                    SILENCE_SECONDS if self._is_remote else 0.0,
+                ],
+                self._log("chief"),
+                environment(self._address, "chief") | WITHOUT_GPU,
+            )
+            self._keep_ongoing = True
+        for slot in self._slots:
+            if slot.number is None and not slot.is_retired:
+                slot.number = launcher().start(
+                    "train",
+                    [str(self._pickle), slot.name, slot.has_died],
+                    self._log(slot.name),
+                    slot.environment,
+                    slot.cores,
+                )
+
+    def _handle(self, ended: Mapping[int, int]) -> None:
+        if self._chief in ended:
+            self._handle_chief(ended[self._chief])
+        for slot in self._slots:
+            if slot.number not in ended:
+                continue
+            code = ended[slot.number]
+            slot.number = None
+            if code == TRIAL_ENDED:
+                slot.crashes, slot.has_died = 0, False
+            elif code == NOTHING_LEFT:
+                slot.is_retired = True
+            elif code == NO_CHIEF:
+                raise SearchError(f"No chief answers at {self._address}.")
+            elif code < 0:
+                slot.has_died = True
+                logger.warning("%s was killed by signal %d; it starts anew.", slot.name, -code)
+            else:
+                slot.crashes += 1
+                if slot.crashes >= MOST_CRASHES:
+                    self._give_up(slot.name, code)
+
+    def _handle_chief(self, code: int) -> None:
+        self._chief = None
+        if code < 0:
+            logger.warning("The chief was killed by signal %d; it starts anew.", -code)
+        elif code:
+            now = time.monotonic()
+            recent = [at for at in self._chief_crashes if now - at < CRASH_SECONDS]
+            self._chief_crashes = [*recent, now]
+            if len(self._chief_crashes) >= MOST_CRASHES:
+                self._give_up("chief", code)
+
+    def _give_up(self, name: str, code: int) -> None:
+        path = self._log(name)
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+        raise SearchError(
+            "\n".join(
+                [f"Process {name} ended {MOST_CRASHES} times with code {code}. {path}:", *lines]
+            )
+        )
+
+    def _count_loss(self, error: LauncherError) -> None:
+        """Starts everything anew, unless that does not help."""
+        now = time.monotonic()
+        self._losses = [at for at in self._losses if now - at < CRASH_SECONDS] + [now]
+        if len(self._losses) >= MOST_CRASHES:
+            raise SearchError("The processes cannot be started.", str(error)) from error
+        logger.warning("The process that starts the others has ended; all start anew.")
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._chief = None
+        for slot in self._slots:
+            slot.number = None
+
+    def _kill_all(self) -> None:
+        numbers = {slot.number for slot in self._slots} | {self._chief}
+        numbers -= {None}
+        try:
+            for number in numbers:
+                launcher().kill(number)
+            deadline = time.monotonic() + 5
+            while numbers and time.monotonic() < deadline:
+                numbers -= launcher().ended(TICK_SECONDS).keys()
+        except LauncherError:
+            pass
+        self._forget_all()
+
+    def _log(self, name: str) -> Path:
+        return self._job.folder / f"{name}.log"
+
+
+def write_job(job: Job, path: Path) -> Path:
+    """Pickles a job; functions of the user's own script travel with it."""
+    path.write_bytes(cloudpickle.dumps(job))
+    return path
+
+
+def is_exhausted(folder: Path) -> bool:
+    """Tells whether no trial of a search is left, neither to begin nor to end."""
+    try:
+        state = json.loads((folder / ORACLE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(state["exhausted"] and not state["ongoing_trials"] and not state["retry_queue"])
+
+
+def free_port() -> int:
+    """Returns a port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        return listener.getsockname()[1]
+
+
+def shares_of(workers: int) -> list[tuple[dict[str, str], list[int] | None]]:
+    """Returns the environment and the processor cores of each worker: its part of this machine."""
+    if workers == 1:
+        return [({}, None)]
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    gpus = visible_gpus()
+    found = []
+    for index in range(workers):
+        own = cores[index::workers] if len(cores) >= workers else None
+        variables = {}
+        if own:
+            variables["OMP_NUM_THREADS"] = str(len(own))
+        if gpus:
+            variables["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
+        if gpus and workers > len(gpus):
+            variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+            variables["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+        found.append((variables, own))
+    return found
+
+
+def visible_gpus() -> list[str]:
+    """Returns the names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in chosen.split(",") if name.strip() not in ("", "-1")]
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return listed.stdout.split() if listed.returncode == 0 else []

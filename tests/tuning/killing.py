@@ -1,0 +1,238 @@
+"""Searches whose processes are killed with SIGKILL, at random moments, until nothing is left to do.
+
+    python tests/tuning/killing.py --kills 30
+
+kills the search itself, its launcher, its chief and its workers over the four tuners, starts the
+search again where it was the search that died, and checks that no trial was lost, changed after its
+end, or run to its end twice. Linux only: it finds the processes in /proc.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import keras_dlnotes
+
+TUNERS = ("random", "grid", "hyperband", "bayesian")
+MOST_TRIALS = {"random": 8, "grid": 8, "hyperband": 10, "bayesian": 8}
+EPOCHS = 4
+SEARCH = """
+import sys
+import keras
+import numpy as np
+from keras_dlnotes import tuning
+
+def build(hp):
+    model = keras.Sequential([keras.Input((4,))])
+    model.add(keras.layers.Dense(hp.Choice("units", [2, 4, 8], default=4), activation="tanh"))
+    model.add(keras.layers.Dense(1))
+    rate = hp.Choice("learning_rate", [1e-3, 1e-2, 1e-1], default=1e-2)
+    model.compile(keras.optimizers.Adam(rate), loss="mse", jit_compile=False)
+    return model
+
+inputs = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
+data = inputs, inputs.sum(axis=1, keepdims=True)
+tuner, directory, trials, epochs = sys.argv[1:]
+tuning.search(
+    build, tuner, max_trials=int(trials), epochs=int(epochs), batch_size=1, training=data,
+    validation=data, directory=directory, workers=2,
+    tuner_arguments={"num_initial_points": 3} if tuner == "bayesian" else {},
+)
+"""
+
+
+class Killer:
+    """Runs one search to its end, killing its processes on the way.
+
+    Attributes:
+        kills: what was killed, and how often.
+        failures: what should not have happened.
+    """
+
+    def __init__(
+        self, tuner: str, directory: Path, generator: random.Random, trials: int | None = None
+    ):
+        self.tuner = tuner
+        self.trials = MOST_TRIALS[tuner] if trials is None else trials
+        self.directory = directory
+        self.kills: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self._generator = generator
+        self._records: dict[Path, bytes] = {}
+        self._search: subprocess.Popen | None = None
+
+    def run(self, targets: list[str]) -> None:
+        """Kills the targets, one after the other, and lets the search end."""
+        self._start()
+        for target in targets:
+            time.sleep(self._generator.uniform(0.0, 1.5))
+            if not self._kill(target):
+                break
+            self._check_records()
+        try:
+            code = self._search.wait(timeout=120)
+        except subprocess.TimeoutExpired:
+            self._search.kill()
+            code = "nothing, for two minutes"
+        if code != 0:
+            self.failures.append(f"the search ended with {code}: {self._log()}")
+            return
+        self._check_records()
+        self._check_trials()
+        self._check_orphans()
+
+    def _start(self) -> None:
+        arguments = [self.tuner, self.directory, self.trials, EPOCHS]
+        paths = [str(Path(keras_dlnotes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        with self.directory.with_suffix(".log").open("ab") as log:
+            self._search = subprocess.Popen(
+                [sys.executable, "-c", SEARCH, *map(str, arguments)],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+                stdout=log,
+                stderr=log,
+            )
+
+    def _kill(self, target: str) -> bool:
+        """Kills the target once it is there; False where the search has ended before."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self._search.poll() is not None:
+                return False
+            found = self._processes()
+            # The search itself is killed once it has something to lose.
+            if target in found and (target != "search" or "worker" in found):
+                time.sleep(self._generator.uniform(0.0, 1.0))
+                pid = self._generator.choice(found[target])
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+                self.kills[target] += 1
+                if target == "search":
+                    self._search.wait()
+                    self._start()
+                return True
+            time.sleep(0.05)
+        self.failures.append(f"there was no {target} for a minute")
+        return False
+
+    def _processes(self) -> dict[str, list[int]]:
+        found = {"search": [self._search.pid]}
+        for launcher in children(self._search.pid):
+            found.setdefault("launcher", []).append(launcher)
+            for child in children(launcher):
+                name = output_of(child).removesuffix(".log").rstrip("0123456789")
+                found.setdefault(name, []).append(child)
+        return found
+
+    def _check_records(self) -> None:
+        """What has ended stays as it is, to the byte."""
+        for path, content in self._records.items():
+            if not path.exists() or path.read_bytes() != content:
+                self.failures.append(f"{path} has changed")
+        for path in self.directory.glob("trial_*/ending.json"):
+            self._records[path] = path.read_bytes()
+        for path in self.directory.glob("trial_*/trial.json"):
+            content = path.read_bytes()
+            if json.loads(content)["status"] == "COMPLETED":
+                self._records[path] = content
+
+    def _check_trials(self) -> None:
+        """Every trial has ended, once, with all its epochs."""
+        state = json.loads((self.directory / "oracle.json").read_text())
+        trials = sorted(path.name for path in self.directory.glob("trial_*"))
+        if sorted(f"trial_{name}" for name in state["end_order"]) != trials:
+            self.failures.append(f"ended {state['end_order']}, but there are {trials}")
+        if self.tuner != "hyperband" and len(trials) != self.trials:
+            self.failures.append(f"{len(trials)} trials")
+        ends = re.findall(r"Trial (\S+) has ended: (\w+)", self._logs())
+        for name, count in Counter(name for name, _ in ends).items():
+            if count != 1:
+                self.failures.append(f"trial {name} ended {count} times")
+        for name in trials:
+            ending = json.loads((self.directory / name / "ending.json").read_text())
+            values = ending["hyperparameters"]["values"]
+            run = json.loads(
+                (self.directory / name / "execution_0/checkpoints/state.json").read_text()
+            )
+            epochs = len(run["history"])
+            if ending["status"] != "COMPLETED" or epochs != values.get("tuner/epochs", EPOCHS):
+                self.failures.append(f"{name}: {ending['status']} after {epochs} epochs")
+
+    def _check_orphans(self) -> None:
+        time.sleep(1.5)
+        for path in Path("/proc").glob("[0-9]*"):
+            if output_of(int(path.name), whole=True).startswith(f"{self.directory}/"):
+                self.failures.append(f"process {path.name} is still there")
+
+    def _logs(self) -> str:
+        return "".join(path.read_text() for path in self.directory.glob("worker*.log"))
+
+    def _log(self) -> str:
+        return self.directory.with_suffix(".log").read_text()[-2000:]
+
+    @property
+    def resumed(self) -> int:
+        """How often a trial went on from an epoch after its first."""
+        return len(re.findall(r"goes on from epoch [1-9]", self._logs()))
+
+
+def children(pid: int) -> list[int]:
+    """Returns the child processes of a process."""
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:
+        return []
+
+
+def output_of(pid: int, whole: bool = False) -> str:
+    """Returns the file that a process prints to; "" where it can't be told."""
+    try:
+        path = os.readlink(f"/proc/{pid}/fd/1")
+    except OSError:
+        return ""
+    return path if whole else Path(path).name
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tuners", default=",".join(TUNERS))
+    options = parser.parse_args()
+    generator = random.Random(options.seed)
+    tuners = options.tuners.split(",")
+    kinds = ["worker", "search", "chief", "worker", "chief", "launcher"]
+    targets = [kinds[number % len(kinds)] for number in range(options.kills)]
+    generator.shuffle(targets)
+    failed = False
+    scratch = Path(tempfile.mkdtemp(prefix="keras_dlnotes_kills_"))
+    for number, tuner in enumerate(tuners):
+        killer = Killer(tuner, scratch / tuner, generator)
+        started = time.monotonic()
+        killer.run(targets[number :: len(tuners)])
+        failed = failed or bool(killer.failures)
+        print(
+            f"{tuner}: {dict(killer.kills)} killed, {killer.resumed} trials went on from their "
+            f"last epoch, {len(killer.failures)} failures, {time.monotonic() - started:.0f} s",
+            *killer.failures,
+            sep="\n  ",
+            flush=True,
+        )
+    if not failed:
+        shutil.rmtree(scratch)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

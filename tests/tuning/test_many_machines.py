@@ -1,0 +1,96 @@
+"""A chief in one process and workers that another one keeps, as on two machines."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import keras_dlnotes
+from keras_dlnotes import tuning
+from keras_dlnotes.tuning import roles, service
+from keras_dlnotes.tuning.supervisor import free_port
+from tests.tuning.conftest import build
+from tests.tuning.test_oracles import oracle_in
+
+CHIEF = """
+import sys
+import numpy as np
+from keras_dlnotes import tuning
+from tests.tuning.conftest import build, linear_table
+
+address, directory = sys.argv[1:]
+training, validation = linear_table()
+results = tuning.search(
+    build, "random", 3, epochs=2, training=training, validation=validation,
+    directory=directory, chief=address, workers=0,
+)
+print(len(results.to_frame()))
+"""
+
+
+def test_workers_of_another_process_train_the_chief_s_trials(table, tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    root = str(Path(keras_dlnotes.__file__).parents[1])
+    paths = [root, os.environ.get("PYTHONPATH", "")]
+    chief = subprocess.Popen(
+        [sys.executable, "-c", CHIEF, address, tmp_path / "search"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    training, validation = table
+    try:
+        tuning.work(
+            build, address, tmp_path / "search", training=training, validation=validation, workers=2
+        )
+        ended = time.monotonic()
+        output, _ = chief.communicate(timeout=60)
+    finally:
+        chief.kill()
+    assert chief.returncode == 0 and output.split()[-1] == "6"
+    assert time.monotonic() - ended < 20
+    assert len(tuning.Results(tmp_path / "search").to_frame()) == 6
+
+
+def test_a_worker_of_something_else_is_told(table, tmp_path, search_table):
+    search_table(tmp_path / "search", max_trials=1, epochs=1)
+    training, validation = table
+
+    def another(hp):
+        return build(hp)
+
+    with pytest.raises(ValueError, match="`task_or_hypermodel` must be 'build', as in the search"):
+        tuning.work(
+            another, "127.0.0.1:1", tmp_path / "search", training=training, validation=validation
+        )
+
+
+def test_a_worker_that_does_not_show_itself_loses_its_trial(tmp_path, monkeypatch):
+    monkeypatch.setattr(roles, "BEAT_SECONDS", 0.02)
+    oracle = oracle_in(tmp_path, "random")
+    lost, alive = (oracle.create_trial(name) for name in ("host-0", "host-1"))
+    beats = tmp_path / f"search/trial_{alive.trial_id}" / roles.BEATS
+    threading.Thread(target=roles._release_silent, args=(oracle, 0.5), daemon=True).start()
+    deadline = time.monotonic() + 10
+    while "host-0" in oracle.ongoing_trials and time.monotonic() < deadline:
+        beats.touch()
+        time.sleep(0.02)
+    assert list(oracle.ongoing_trials) == ["host-1"]
+    assert oracle.create_trial("host-2").trial_id == lost.trial_id
+
+
+def test_a_proxy_does_not_come_between(monkeypatch):
+    monkeypatch.setenv("no_proxy", "example.org")
+    variables = service.environment("10.0.0.7:8000", "worker0")
+    assert variables["no_proxy"] == "example.org,10.0.0.7"
+    assert variables["KERASTUNER_ORACLE_PORT"] == "8000"
+
+
+def test_nobody_answers(monkeypatch):
+    for name, value in service.environment(f"127.0.0.1:{free_port()}", "worker0").items():
+        monkeypatch.setenv(name, value)
+    assert not service.chief_answers(0.3)
