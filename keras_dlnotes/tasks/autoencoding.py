@@ -72,9 +72,7 @@ def reconstructions(outcome: Outcome) -> Picture:
     images, _ = (array[:SHOWN] for array in outcome.splits.test)
     networks = {"this network": outcome, **outcome.rivals}
     restored = {
-        f"given back by {name}" if outcome.rivals else "given back": one.model.predict(
-            images, verbose=0
-        ).clip(0, 1)
+        f"given back, {name}": one.model.predict(images, verbose=0).clip(0, 1)
         for name, one in networks.items()
     }
     return Picture(
