@@ -18,6 +18,7 @@ from keras_dlnotes.reports.theme import (
     style_axes,
 )
 
+READABLE_IN_TWO_COLUMNS = 36  # characters a label
 DASHES = ("solid", (0, (4, 1.5)), (0, (1, 1.5)))
 
 
@@ -69,7 +70,14 @@ def plot_runs(
             axes.plot(best + 1, curve[best], "o", color=colour, markersize=5, label="_best")
             line.set_label(f"{name}: {curve[best]:.4g} at epoch {best + 1}")
     axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10, labelcolor=INK)
+    longest = max(len(str(line.get_label())) for line in axes.get_lines())
+    figure.legend(
+        loc="outside upper left",
+        ncols=2 if longest <= READABLE_IN_TWO_COLUMNS else 1,
+        frameon=False,
+        fontsize=10,
+        labelcolor=INK,
+    )
     return figure
 
 

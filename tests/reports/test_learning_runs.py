@@ -26,6 +26,15 @@ def test_each_run_is_a_line_of_its_own_length_with_its_best_epoch():
     assert figure.axes[0].get_ylabel() == "val loss"
 
 
+def test_long_names_stand_one_below_the_other_within_the_figure():
+    runs = {f"{name} with a name that is very long": run for name, run in RUNS.items()}
+    for histories in (RUNS, runs):
+        figure = plot_runs(histories)
+        figure.draw_without_rendering()
+        legend, page = figure.legends[0].get_window_extent(), figure.bbox
+        assert legend.x0 >= page.x0 and legend.x1 <= page.x1
+
+
 def test_the_best_of_a_score_is_the_highest():
     assert list(lines(plot_runs(RUNS, "val_accuracy"))) == [
         "small: 0.8 at epoch 3",
