@@ -17,7 +17,7 @@ def residual_pictures(outcome: Outcome) -> Iterator[Picture]:
         name: {"loss": [row["loss"] for row in one.history]} for name, one in networks.items()
     }
     yield Picture(
-        "Training loss with and without residual connections",
+        "Training loss with and without shortcuts",
         reports.plot_runs(losses, "loss"),
         "The loss on the training images of two networks of equal depth. One adds the input "
         "of each block to its output.",
@@ -63,7 +63,7 @@ RESNET = replace(
     build=partial(image_classification.build, models.resnet),
     arguments=RESIDUAL,
     pictures=residual_pictures,
-    rivals={"without residual connections": RESIDUAL | {"residual": False}},
+    rivals={"without shortcuts": RESIDUAL | {"residual": False}},
     learning_rate=2e-3,
     halving_epochs=5,
     epochs=20,
