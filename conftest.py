@@ -1,4 +1,4 @@
-"""Runs the README's examples, and keeps what examples prepare out of the user's folders."""
+"""Runs the README's and the pages' examples; what they prepare stays out of a user's folders."""
 
 import atexit
 import os
@@ -27,7 +27,7 @@ def _leave_the_scratch_folder(namespace):
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()],
-    patterns=["README.md"],
+    patterns=["README.md", "docs/**/*.md"],
     setup=_work_in_a_scratch_folder,
     teardown=_leave_the_scratch_folder,
 ).pytest()

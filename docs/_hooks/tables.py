@@ -1,0 +1,88 @@
+"""Pages that are made of files: the API, the changelog, the benchmarks, the notes' headings."""
+
+import ast
+import json
+from pathlib import Path
+
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("layers", "ops", "models", "training", "text", "data", "tasks", "reports")
+
+
+def on_files(files, config):
+    """Adds the pages, as if they lay beside the others."""
+    pages = {
+        "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        "benchmarks.md": benchmarks(),
+        "headings.md": headings(),
+        **{f"api/{name}.md": api(name) for name in PARTS},
+    }
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def api(part):
+    """The entries of all public names of a part, which its `__all__` lists."""
+    module = ast.parse((ROOT / "keras_dlnotes" / part / "__init__.py").read_text(encoding="utf-8"))
+    (names,) = [
+        ast.literal_eval(node.value)
+        for node in module.body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
+    ]
+    homes = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in module.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    introduction = ast.get_docstring(module)
+    options = "    options: {members: false}\n" if part == "layers" else ""
+    # by the module that has it, since `ops.conv` is the name of a module, too
+    entries = [f"::: {homes[name]}\n{options}" for name in names]
+    return f"# {part}\n\n{introduction}\n\n" + "\n\n".join(entries)
+
+
+def benchmarks():
+    """What was measured, a table a script, with machine and versions."""
+    parts = [(ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")]
+    for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
+        parts.append(f"## {path.stem.replace('_', ' ')}\n\n{machine}\n\n{table(content['rows'])}")
+    return "\n\n".join(parts)
+
+
+def headings():
+    """Each heading of the lecture notes, with the page, the code and the tests that show it."""
+    rows = json.loads((ROOT / "docs" / "headings.json").read_text(encoding="utf-8"))
+    shown = [
+        {
+            "heading of the notes": row["heading"],
+            "page": f"[{row['page'].removesuffix('.md').rpartition('/')[2]}]({row['page']})",
+            "code": f"`{row['code']}`",
+            "tests": f"`{row['tests']}`",
+        }
+        for row in rows
+    ]
+    return (
+        "# The headings of the notes\n\nWho knows the lecture notes finds each of their headings "
+        "here, with the page that derives it, the code that is it, and the tests that show it.\n\n"
+        + table(shown)
+    )
+
+
+def table(rows):
+    """A Markdown table of mappings; a fraction has three digits."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    lines += ["| " + " | ".join(cell(row.get(name)) for name in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def cell(value):
+    """A value as a reader sees it."""
+    if value is None:
+        return ""
+    return f"{value:.3g}" if isinstance(value, float) else str(value).replace("|", "\\|")

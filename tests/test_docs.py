@@ -1,0 +1,48 @@
+"""The site's tables name what there is."""
+
+import json
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROWS = json.loads((ROOT / "docs" / "headings.json").read_text(encoding="utf-8"))
+GENERATED = {"headings.md", "benchmarks.md", "changelog.md"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["heading"] for row in ROWS])
+def test_each_heading_of_the_notes_leads_somewhere(row):
+    assert (ROOT / "docs" / row["page"]).is_file() or row["page"].startswith("api/")
+    assert (ROOT / row["tests"]).is_file()
+    part, _, name = row["code"].removeprefix("keras_dlnotes.").partition(".")
+    assert name in import_module(f"keras_dlnotes.{part}").__all__
+
+
+def test_no_heading_is_listed_twice():
+    headings = [row["heading"] for row in ROWS]
+    assert len(set(headings)) == len(headings)
+
+
+def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^ +- .*: (\S+\.md)$", navigation, re.MULTILINE))
+    written = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    generated = {name for name in listed if name in GENERATED or name.startswith("api/")}
+    assert listed == written | generated
+
+
+def test_the_sources_on_the_pages_are_there():
+    directives = [
+        match
+        for page in (ROOT / "docs").rglob("*.md")
+        for match in re.findall(
+            r"^@source (\S+) (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+    assert len(directives) >= 8
+    for path, name in directives:
+        source = (ROOT / "keras_dlnotes" / path).read_text(encoding="utf-8")
+        for part in name.split("."):
+            assert re.search(rf"^ *(def|class) {part}\b", source, re.MULTILINE), (path, name)
