@@ -46,7 +46,7 @@ def fit_task(
     ] = None,
     strategy: Annotated[
         Strategy | None,
-        typer.Option(help="mirrored: on all of TensorFlow's devices.", show_default="none"),
+        typer.Option(help="mirrored: on all devices of TensorFlow or JAX.", show_default="none"),
     ] = None,
     resume: Annotated[
         bool,

@@ -1,6 +1,7 @@
 """The example fits: each a task, made of data, a model, a loss, a score and pictures."""
 
-from keras_dlnotes.tasks.fit import STRATEGIES, FitResult, check_strategy, fit
+from keras_dlnotes.tasks.fit import FitResult, fit
+from keras_dlnotes.tasks.strategies import STRATEGIES, check_strategy
 from keras_dlnotes.tasks.table import TASKS, get, names
 from keras_dlnotes.tasks.task import (
     Baseline,

@@ -1,10 +1,8 @@
 """Running a task in a folder of its own."""
 
-import contextlib
 import json
 import platform
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -13,8 +11,16 @@ from typing import Any
 import keras
 
 from keras_dlnotes._version import __version__
-from keras_dlnotes.checks import argument_error, choice, integer
+from keras_dlnotes.checks import argument_error, integer
 from keras_dlnotes.tasks.report import report_page
+from keras_dlnotes.tasks.strategies import (
+    EvenBatches,
+    check_strategy,
+    divisor,
+    even,
+    scope,
+    synchronized,
+)
 from keras_dlnotes.tasks.table import get
 from keras_dlnotes.tasks.task import Baseline, Outcome, Splits, Task
 from keras_dlnotes.training import (
@@ -26,8 +32,6 @@ from keras_dlnotes.training import (
     write_json,
 )
 from keras_dlnotes.training.run_folder import METRICS, MODEL, REPORT, RIVALS
-
-STRATEGIES = ("none", "mirrored")
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,9 @@ def fit(
         batch_size: examples a step, ≥ 1.
         seed: int ≥ 0 that fixes all that is random; 0 by default.
         data: another data set, as `data.load` takes it.
-        strategy: "none", or "mirrored" for TensorFlow's `MirroredStrategy` over all its devices.
+        strategy: "none", or "mirrored" for a part of each batch on each device: TensorFlow's
+            `MirroredStrategy`, or JAX through `keras.distribution.DataParallel`, for which the
+            batch size has to be a multiple of the number of devices.
         resume: go on with the run in the folder; starts one where there is none.
         overwrite: replace the run in the folder.
         quiet: without Keras's progress bar, the only thing that is printed.
@@ -132,8 +138,7 @@ def fit(
         if _is_finished(folder, before):
             metrics = json.loads((folder.path / METRICS).read_text(encoding="utf-8"))
             return FitResult(task, folder.path, metrics, before.epoch, already_finished=True)
-        with _scope(folder.settings["strategy"]):
-            metrics = _run(task, folder, verbose=0 if quiet else "auto")
+        metrics = _run(task, folder, verbose=0 if quiet else "auto")
         return FitResult(task, folder.path, metrics, before.epoch, already_finished=False)
 
 
@@ -195,20 +200,26 @@ def _trained(
     """Trains and scores one network in its folder; returns it, and what `metrics.json` says."""
     settings = folder.settings
     keras.utils.set_random_seed(settings["seed"])  # whatever was trained before it
-    model = compiled(task, splits, settings["batch_size"], arguments)
-    state = fit_resumable(
-        model,
-        splits.training,
-        splits.validation,
-        folder,
-        epochs=settings["epochs"],
-        batch_size=settings["batch_size"],
-        seed=settings["seed"],
-        patience=task.patience,
-        monitor=task.monitor,
-        batches=task.batches,
-        verbose=verbose,
-    )
+    parts = divisor(settings["strategy"])
+    if settings["batch_size"] % parts:
+        expected = f"a multiple of the number of devices, {parts}"
+        raise argument_error("batch_size", expected, settings["batch_size"])
+    with scope(settings["strategy"]):
+        model = compiled(task, splits, settings["batch_size"], arguments)
+        with synchronized(model, settings["strategy"]):
+            state = fit_resumable(
+                model,
+                splits.training,
+                even(splits.validation, parts),
+                folder,
+                epochs=settings["epochs"],
+                batch_size=settings["batch_size"],
+                seed=settings["seed"],
+                patience=task.patience,
+                monitor=task.monitor,
+                batches=task.batches if parts == 1 else _even_batches(task, parts),
+                verbose=verbose,
+            )
     scores = task.score(model, splits)
     best_epoch = state.early_stopping["best_epoch"] + 1
     outcome = Outcome(model, splits, scores, state.history, best_epoch)
@@ -219,6 +230,10 @@ def _trained(
         "best_epoch": best_epoch,
         "seconds": round(state.seconds, 1),
     }
+
+
+def _even_batches(task: Task, parts: int) -> Callable[..., keras.utils.PyDataset]:
+    return lambda *arguments: EvenBatches(task.batches(*arguments), parts)
 
 
 def _baselines(task: Task, splits: Splits) -> dict[str, Any]:
@@ -234,25 +249,3 @@ def _versions(backend: str) -> dict[str, str]:
         "keras_dlnotes": __version__,
         **{package: import_module(package).__version__ for package in ("keras", backend)},
     }
-
-
-def check_strategy(strategy: str | None) -> None:
-    """Raises a ValueError where the strategy is unknown or the backend cannot follow it.
-
-    >>> check_strategy("mirored")
-    Traceback (most recent call last):
-    ValueError: Argument `strategy` must be one of 'none', 'mirrored'. Received: strategy='mirored'
-    """
-    if strategy is None:
-        return
-    choice("strategy", strategy, STRATEGIES)
-    if strategy == "mirrored" and keras.backend.backend() != "tensorflow":
-        raise argument_error("strategy", "'none' on every backend but TensorFlow", strategy)
-
-
-def _scope(strategy: str) -> AbstractContextManager[Any]:
-    if strategy == "none":
-        return contextlib.nullcontext()
-    import tensorflow
-
-    return tensorflow.distribute.MirroredStrategy().scope()
