@@ -218,6 +218,7 @@ def _trained(
                 patience=task.patience,
                 monitor=task.monitor,
                 batches=task.batches if parts == 1 else _even_batches(task, parts),
+                carry_states=task.carry_states,
                 verbose=verbose,
             )
     scores = task.score(model, splits)

@@ -108,6 +108,8 @@ class Task:
         patience: epochs without a better `monitor` after which training stops.
         monitor: the logged value that should improve.
         batches: (arrays, batch size, seed) → the batches of an epoch; `ShuffledBatches` or alike.
+        carry_states: whether recurrent layers carry their states from batch to batch within an
+            epoch; the batches then follow each other in time, and have `batch_size` rows.
         score: (model, `Splits`) → numbers by name.
         headline: which of these numbers the task is about.
         baseline: `Splits` → `Baseline`, or several of them, the one to beat first.
@@ -131,6 +133,7 @@ class Task:
     patience: int
     monitor: str = "val_loss"
     batches: Callable[[Arrays, int, int], keras.utils.PyDataset] = ShuffledBatches
+    carry_states: bool = False
     score: Callable[[keras.Model, Splits], dict[str, float]] = score_by_evaluate
     headline: str
     baseline: Callable[[Splits], Baseline | Sequence[Baseline]]

@@ -1,6 +1,6 @@
 """What `keras.Model.fit` lacks: runs that survive any interruption, and endless streams."""
 
-from keras_dlnotes.training.batches import ShuffledBatches
+from keras_dlnotes.training.batches import ConsecutiveBatches, ShuffledBatches
 from keras_dlnotes.training.checkpoints import RunState
 from keras_dlnotes.training.files import atomic_path, write_json
 from keras_dlnotes.training.fit import fit_resumable, run_state
@@ -10,6 +10,7 @@ from keras_dlnotes.training.statistics import RecomputeStatistics, recompute_sta
 from keras_dlnotes.training.truncated import fit_truncated
 
 __all__ = [
+    "ConsecutiveBatches",
     "RecomputeStatistics",
     "RunFolder",
     "RunFolderError",

@@ -1,4 +1,4 @@
-"""Batches in an order that depends on the seed and the epoch alone."""
+"""Batches that depend on the seed and the epoch alone: shuffled, or following in time."""
 
 import math
 from typing import Any
@@ -49,7 +49,10 @@ class ShuffledBatches(keras.utils.PyDataset):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._epoch = epoch
-        self._order = np.random.default_rng((self.seed, epoch)).permutation(self.example_count)
+        self._order = self._ordered(np.random.default_rng((self.seed, epoch)))
+
+    def _ordered(self, generator: np.random.Generator) -> np.ndarray:
+        return generator.permutation(self.example_count)
 
     def __len__(self) -> int:
         return math.ceil(self.example_count / self.batch_size)
@@ -57,3 +60,41 @@ class ShuffledBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
         return keras.tree.map_structure(lambda array: array[rows], self.arrays)
+
+
+class ConsecutiveBatches(ShuffledBatches):
+    """Batches of a stream: each row of a batch goes on where that row of the last one ended.
+
+    The examples, which follow each other in time, are cut into `batch_size` equal parts, and batch
+    t has the t-th example of each part. The stream is read as a circle that each epoch enters
+    elsewhere, by nothing but the seed and the epoch; up to `batch_size` − 1 examples before the
+    entry are left out.
+
+    Args:
+        arrays: as for `ShuffledBatches`, with at least `batch_size` examples.
+        batch_size: number of rows, and of parts, ≥ 1.
+        seed: int ≥ 0.
+
+    Raises:
+        ValueError: for an argument out of range, or fewer examples than rows.
+
+    Example:
+
+    >>> batches = ConsecutiveBatches((np.arange(7), np.arange(7)), batch_size=2, seed=0)
+    >>> [targets.tolist() for inputs, targets in (batches[0], batches[1], batches[2])]
+    [[5, 1], [6, 2], [0, 3]]
+    """
+
+    def __init__(self, arrays: tuple[Any, ...], batch_size: int, seed: int):
+        super().__init__(arrays, batch_size, seed)
+        if self.example_count < self.batch_size:
+            expected = f"at least {self.batch_size} examples, one a row"
+            raise argument_error("arrays", expected, self.example_count)
+
+    def _ordered(self, generator: np.random.Generator) -> np.ndarray:
+        entry = generator.integers(self.example_count)
+        stream = np.roll(np.arange(self.example_count), -entry)
+        return stream[: len(self) * self.batch_size].reshape(self.batch_size, -1).T.ravel()
+
+    def __len__(self) -> int:
+        return self.example_count // self.batch_size

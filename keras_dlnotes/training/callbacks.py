@@ -1,10 +1,12 @@
 """Keras's callbacks, able to go on where an earlier process stopped."""
 
+import contextlib
 import time
 from typing import Any
 
 import keras
 
+from keras_dlnotes.training.carried_states import CarriedStates
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 
 
@@ -42,6 +44,24 @@ class HistoryFile(keras.callbacks.CSVLogger):
         super().on_train_begin(logs)
         for epoch, row in enumerate(self._history):
             self.on_epoch_end(epoch, row)
+
+
+class CarryStates(keras.callbacks.Callback):
+    """Starts each epoch from the initial states, and keeps the validation's states apart."""
+
+    def __init__(self, carried: CarriedStates):
+        super().__init__()
+        self._carried = carried
+        self._validation = contextlib.ExitStack()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._carried.start_all()
+
+    def on_test_begin(self, logs=None):
+        self._validation.enter_context(self._carried.set_aside())
+
+    def on_test_end(self, logs=None):
+        self._validation.close()
 
 
 class SaveState(keras.callbacks.Callback):

@@ -3,6 +3,7 @@
 import contextlib
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_dlnotes.checks import argument_error
@@ -17,6 +18,8 @@ class CarriedStates:
 
     def __init__(self, model: keras.Model, rows: int):
         """Takes a built model and the number of rows that it will be called on."""
+        if keras.backend.backend() != "tensorflow":
+            raise RuntimeError("states are carried on the TensorFlow backend alone")
         self._model = model
         self._layers = recurrent_layers(model)
         self._rows = rows
@@ -51,6 +54,10 @@ class CarriedStates:
             yield
         finally:
             self._be(dict.fromkeys(self._layers, True), self._carried)
+
+    def start_all(self) -> None:
+        """Starts anew in all rows."""
+        self.start(np.ones(self._rows, bool))
 
     def start(self, rows) -> None:
         """Starts anew in the rows where the boolean array (rows,) says so."""

@@ -1,5 +1,6 @@
 """`fit` that writes a run folder and survives any interruption."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,7 +8,8 @@ import keras
 
 from keras_dlnotes.checks import integer
 from keras_dlnotes.training.batches import ShuffledBatches
-from keras_dlnotes.training.callbacks import EarlyStopping, HistoryFile, SaveState
+from keras_dlnotes.training.callbacks import CarryStates, EarlyStopping, HistoryFile, SaveState
+from keras_dlnotes.training.carried_states import CarriedStates
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.run_folder import CHECKPOINTS, HISTORY, LOGS, RunFolder, RunFolderError
 
@@ -32,6 +34,7 @@ def fit_resumable(
     batches: Callable[[tuple[Any, ...], int, int], keras.utils.PyDataset] = ShuffledBatches,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     fit: Callable[..., Any] | None = None,
+    carry_states: bool = False,
     verbose: str | int = "auto",
 ) -> RunState:
     """Trains a compiled model in a run folder, from its last finished epoch where there is one.
@@ -59,6 +62,10 @@ def fit_resumable(
         callbacks: further ones, which see each epoch before it is saved.
         fit: takes the place of `model.fit`, and gets the training arrays instead of batches; it has
             to hand the other arguments on. The examples then come in the order that it chooses.
+        carry_states: whether recurrent layers go on, batch after batch, from the states that the
+            one before left behind; an epoch, and every row of the validation data, starts from the
+            initial ones. Gradients stop between batches: with batches that follow each other in
+            time, such as `ConsecutiveBatches`, this is truncated back-propagation through time.
         verbose: as in `keras.Model.fit`.
 
     Returns:
@@ -66,7 +73,8 @@ def fit_resumable(
 
     Raises:
         RunFolderError: where the checkpoint is corrupt or already further than `epochs`.
-        RuntimeError: where the loss becomes NaN or infinite.
+        RuntimeError: where the loss becomes NaN or infinite, or states are to be carried on another
+            backend than TensorFlow.
     """
     integer("epochs", epochs, minimum=1)
     checkpoints = Checkpoints(folder.path / CHECKPOINTS)
@@ -80,28 +88,32 @@ def fit_resumable(
     early_stopping = EarlyStopping(monitor, patience=patience, mode=mode, restore_best_weights=True)
     if state.epoch:
         early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))
-    folder.begin()
-    folder.remove_results()
-    shared = dict(
-        validation_data=validation,
-        initial_epoch=state.epoch,
-        epochs=state.epoch if state.stopped else epochs,
-        verbose=verbose,
-        callbacks=[
-            keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: setattr(batches_of_epoch, "epoch", epoch)
-            ),
-            keras.callbacks.TerminateOnNaN(raise_error=True),
-            early_stopping,
-            HistoryFile(folder.path / HISTORY, state.history),
-            keras.callbacks.TensorBoard(folder.path / LOGS),
-            *callbacks,
-            SaveState(checkpoints, state, early_stopping),
-        ],
-    )
-    if fit is not None:
-        fit(*training, **shared)
-    else:
-        # Keras would shuffle the batches themselves by a state that nobody saves.
-        model.fit(batches_of_epoch, shuffle=False, validation_batch_size=batch_size, **shared)
+    with contextlib.ExitStack() as stack:
+        if carry_states:
+            carried = stack.enter_context(CarriedStates(model, batch_size).kept())
+            callbacks = (CarryStates(carried), *callbacks)
+        folder.begin()
+        folder.remove_results()
+        shared = dict(
+            validation_data=validation,
+            initial_epoch=state.epoch,
+            epochs=state.epoch if state.stopped else epochs,
+            verbose=verbose,
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=lambda epoch, logs: setattr(batches_of_epoch, "epoch", epoch)
+                ),
+                keras.callbacks.TerminateOnNaN(raise_error=True),
+                early_stopping,
+                HistoryFile(folder.path / HISTORY, state.history),
+                keras.callbacks.TensorBoard(folder.path / LOGS),
+                *callbacks,
+                SaveState(checkpoints, state, early_stopping),
+            ],
+        )
+        if fit is not None:
+            fit(*training, **shared)
+        else:
+            # Keras would shuffle the batches themselves by a state that nobody saves.
+            model.fit(batches_of_epoch, shuffle=False, validation_batch_size=batch_size, **shared)
     return state

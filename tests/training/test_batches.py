@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from keras_dlnotes.training import ShuffledBatches
+from keras_dlnotes.training import ConsecutiveBatches, ShuffledBatches
 
 
 def order(seed, epoch, count=10, batch_size=3):
@@ -40,3 +40,20 @@ def test_inputs_and_targets_stay_together():
 def test_arrays_must_be_of_one_length():
     with pytest.raises(ValueError, match=r"`arrays`.*one length.*\[3, 4\]"):
         ShuffledBatches((np.arange(3), np.arange(4)), 2, seed=0)
+
+
+@pytest.mark.parametrize("epoch", range(4))
+def test_each_row_goes_on_where_it_ended(epoch):
+    batches = ConsecutiveBatches((np.arange(23), np.arange(23) * 2), batch_size=4, seed=0)
+    batches.epoch = epoch
+    found = np.stack([batches[index][0] for index in range(len(batches))])
+    assert found.shape == (5, 4)
+    assert np.all((found[1:] - found[:-1]) % 23 == 1)
+    np.testing.assert_array_equal((found[0, 1:] - found[0, :-1]) % 23, 5)
+    assert len(set(found.ravel())) == 20  # those left out are other ones each epoch
+    np.testing.assert_array_equal(batches[2][1], found[2] * 2)
+
+
+def test_a_stream_needs_an_example_a_row():
+    with pytest.raises(ValueError, match=r"`arrays`.*at least 4 examples"):
+        ConsecutiveBatches((np.arange(3), np.arange(3)), 4, seed=0)

@@ -7,7 +7,17 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dlnotes.training import RunFolder, RunFolderError, fit_resumable, run_state
+from keras_dlnotes import layers
+from keras_dlnotes.training import (
+    ConsecutiveBatches,
+    RunFolder,
+    RunFolderError,
+    fit_resumable,
+    fit_truncated,
+    run_state,
+)
+
+ROWS, WINDOW = 2, 5
 
 
 class InterruptionError(Exception):
@@ -44,6 +54,42 @@ def train(path, epochs=4, patience=9, resume=True, seed=0, training=None, learni
             batch_size=16,
             seed=seed,
             patience=patience,
+            verbose=0,
+        )
+    return model, state
+
+
+def windows_of_a_stream(seed=0, count=7):
+    """Windows that follow each other in time; the last step's output needs the first one's."""
+    inputs = np.random.default_rng(seed).normal(size=(count * WINDOW, 1)).astype("float32")
+    targets = np.cumsum(inputs, axis=0)
+    return inputs.reshape(count, WINDOW, 1), targets.reshape(count, WINDOW, 1)
+
+
+def recurrent_model():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((None, 1)), layers.GRU(3, return_sequences=True), keras.layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    return model
+
+
+def train_on_a_stream(path, epochs):
+    model = recurrent_model()
+    with RunFolder(path, {}, resume=True) as folder:
+        state = fit_resumable(
+            model,
+            windows_of_a_stream(),
+            windows_of_a_stream(seed=1),
+            folder,
+            epochs=epochs,
+            batch_size=ROWS,
+            seed=0,
+            patience=9,
+            monitor="loss",  # falls: the model ends with the weights of its last epoch
+            batches=ConsecutiveBatches,
+            carry_states=True,
             verbose=0,
         )
     return model, state
@@ -206,3 +252,37 @@ def test_a_loss_that_is_no_number_fails_the_run(tmp_path):
     with pytest.raises(RuntimeError, match="NaN"):
         train(tmp_path, training=(np.full_like(inputs, np.nan), labels))
     assert run_state_of(tmp_path).epoch == 0
+
+
+def test_carried_states_are_those_of_truncated_back_propagation(tmp_path):
+    model, state = train_on_a_stream(tmp_path, epochs=3)
+    reference = recurrent_model()
+    for epoch in range(3):
+        batches = ConsecutiveBatches(windows_of_a_stream(), ROWS, seed=0)
+        batches.epoch = epoch
+        inputs, targets = (
+            np.concatenate([batches[index][part] for index in range(len(batches))], axis=1)
+            for part in (0, 1)
+        )
+        history = fit_truncated(
+            reference,
+            (inputs, targets),
+            WINDOW,
+            validation_data=windows_of_a_stream(seed=1),
+            verbose=0,
+        )
+        for name, values in history.history.items():
+            assert state.history[epoch][name] == pytest.approx(values[0], rel=1e-5)
+    for value, expected in zip(model.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(value, expected, atol=1e-6)
+    assert state.early_stopping["best_epoch"] == 2
+    assert not model.layers[0].stateful
+
+
+def test_carried_states_go_on_exactly_after_an_interruption(tmp_path):
+    whole = train_on_a_stream(tmp_path / "whole", epochs=3)
+    train_on_a_stream(tmp_path / "parts", epochs=1)
+    parts = train_on_a_stream(tmp_path / "parts", epochs=3)
+    assert parts[1].history == whole[1].history
+    for value, expected in zip(parts[0].get_weights(), whole[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)
