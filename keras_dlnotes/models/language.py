@@ -28,7 +28,8 @@ def language_model(
         cell: "simple", "lstm" or "gru".
         stateful: whether a batch goes on where the last one ended, row by row.
         batch_size: number of rows, which must be fixed where the model is stateful: 1 by default.
-        dropout: fraction of the inputs dropped at each recurrent layer, in [0, 1).
+        dropout: fraction dropped of the inputs of each recurrent layer and of the softmax, in
+            [0, 1).
 
     Returns:
         An uncompiled functional model, ids (batch, time) → probabilities (batch, time,
@@ -53,6 +54,8 @@ def language_model(
     inputs = keras.Input(batch_shape=(batch_size, None), dtype="int32")
     vectors = embedded(inputs, vocabulary_size, embedding_dim, "embedding")
     hidden = recurrent_stack(vectors, units, cell, dropout=dropout, stateful=bool(stateful))
+    if dropout:
+        hidden = keras.layers.Dropout(dropout, name="dropout")(hidden)
     outputs = keras.layers.Dense(vocabulary_size, "softmax", name="probabilities")(hidden)
     return keras.Model(inputs, outputs, name="language_model")
 

@@ -118,6 +118,20 @@ class Page:
         picture = {"source": _source(figure), "width": width, "height": height}
         return self._add("figure", picture | {"caption": caption, "alt": alt})
 
+    def add_passages(self, passages: Mapping[str, str], caption: str) -> Self:
+        """Adds texts whose spaces and lines are kept, such as those that a model has written.
+
+        Args:
+            passages: Texts by name.
+            caption: What they show.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if not passages:
+            raise argument_error("passages", "a non-empty mapping", f"passages={passages!r}")
+        return self._add("passages", {"texts": dict(passages), "caption": caption})
+
     def render(self) -> str:
         """Returns the page as HTML."""
         return _template().render(title=self.title, subtitle=self.subtitle, parts=self._parts)

@@ -6,6 +6,7 @@ from keras_dlnotes.tasks.table import TASKS, get, names
 from keras_dlnotes.tasks.task import (
     Baseline,
     Outcome,
+    Passages,
     Picture,
     Splits,
     Task,
@@ -18,6 +19,7 @@ __all__ = [
     "Baseline",
     "FitResult",
     "Outcome",
+    "Passages",
     "Picture",
     "Splits",
     "Task",

@@ -116,6 +116,8 @@ def fit(
         if value is not None:
             integer(name, value, minimum)
     check_strategy(strategy)
+    if task.carry_states and strategy == "mirrored":
+        raise argument_error("strategy", "'none' for a task that carries states", strategy)
     settings = {
         "task": task.name,
         "data": data,

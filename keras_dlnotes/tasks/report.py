@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from keras_dlnotes import reports
-from keras_dlnotes.tasks.task import Outcome, Picture, Task
+from keras_dlnotes.tasks.task import Outcome, Passages, Picture, Task
 
 
 def report_page(
@@ -39,7 +39,10 @@ def report_page(
     page.add_table(_scores(outcome, metrics), "What each method scores on the same test data")
     for picture in (*pictures, *task.pictures(outcome)):
         page.add_heading(picture.title)
-        page.add_figure(picture.figure, picture.caption, picture.alt)
+        if isinstance(picture, Passages):
+            page.add_passages(picture.texts, picture.caption)
+        else:
+            page.add_figure(picture.figure, picture.caption, picture.alt)
     page.add_heading("Settings")
     rows = {
         "lecture notes": task.section,

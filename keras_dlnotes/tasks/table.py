@@ -4,6 +4,7 @@ import difflib
 
 from keras_dlnotes.checks import argument_error
 from keras_dlnotes.tasks.autoencoding import AUTOENCODER
+from keras_dlnotes.tasks.characters import CHARACTERS
 from keras_dlnotes.tasks.deep_networks import DENSENET, RESNET, VGG
 from keras_dlnotes.tasks.denoising import DENOISING
 from keras_dlnotes.tasks.digits import DIGITS, MNIST
@@ -31,6 +32,7 @@ TASKS = {
         VOWELS,
         SUNSPOTS,
         SPELL,
+        CHARACTERS,
     )
 }
 
@@ -53,6 +55,7 @@ def names() -> list[str]:
     vowels
     sunspots
     spell
+    characters
     """
     return list(TASKS)
 

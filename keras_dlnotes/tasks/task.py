@@ -79,6 +79,15 @@ class Picture:
     alt: str
 
 
+@dataclass(frozen=True)
+class Passages:
+    """Texts on the report page, each under its name, their lines kept."""
+
+    title: str
+    texts: Mapping[str, str]
+    caption: str
+
+
 def score_by_evaluate(model: keras.Model, splits: Splits) -> dict[str, float]:
     """Returns the loss and the compiled metrics on the test data, as `test_NAME`."""
     scores = model.evaluate(*splits.test, verbose=0, return_dict=True)
@@ -113,7 +122,7 @@ class Task:
         score: (model, `Splits`) → numbers by name.
         headline: which of these numbers the task is about.
         baseline: `Splits` → `Baseline`, or several of them, the one to beat first.
-        pictures: `Outcome` → the report's own pictures, best ones first.
+        pictures: `Outcome` → the report's own pictures or `Passages`, best ones first.
     """
 
     name: str
@@ -137,4 +146,4 @@ class Task:
     score: Callable[[keras.Model, Splits], dict[str, float]] = score_by_evaluate
     headline: str
     baseline: Callable[[Splits], Baseline | Sequence[Baseline]]
-    pictures: Callable[[Outcome], Iterable[Picture]]
+    pictures: Callable[[Outcome], Iterable[Picture | Passages]]

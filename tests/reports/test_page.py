@@ -75,6 +75,21 @@ def test_every_text_is_escaped_and_arrives_unchanged(page):
     assert len(elements.named("script")) == 1
 
 
+def test_passages_keep_their_lines(page):
+    text = "  if x < 1:\n\n    return <b>\n"
+    page.add_passages({"τ = <1>": text}, "What a model & wrote")
+    elements = Elements(page.render())
+    assert elements.texts("h3") == ["τ = <1>"]
+    # a browser leaves out one line's end after <pre>
+    assert [found for _, found in elements.named("pre")] == ["\n" + text]
+    assert elements.texts("p")[-1] == "What a model & wrote"
+
+
+def test_no_passage_is_an_error():
+    with pytest.raises(ValueError, match="`passages`"):
+        Page("a").add_passages({}, "nothing")
+
+
 def test_the_page_needs_nothing_but_itself(page):
     elements = Elements(page.render())
     for tag, attributes, text in elements.found:

@@ -168,6 +168,12 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(tmp_path, 
     assert not (tmp_path / "run").exists()
 
 
+def test_states_are_not_carried_between_devices(tmp_path):
+    with pytest.raises(ValueError, match=r"`strategy`.*carries states"):
+        fit(tmp_path / "run", replace(SMALL, carry_states=True), strategy="mirrored")
+    assert not (tmp_path / "run").exists()
+
+
 def test_data_that_fails_to_load_does_not_occupy_the_folder(tmp_path):
     def prepare(name):
         raise tasks.UnsuitableDataError("odd")

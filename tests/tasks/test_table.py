@@ -20,6 +20,7 @@ def test_names_and_get_agree():
         "vowels",
         "sunspots",
         "spell",
+        "characters",
     ]
     for name in tasks.names():
         task = tasks.get(name)
