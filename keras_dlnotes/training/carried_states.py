@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.layers.recurrent import GRU, LSTM, SimpleRNN
 
 
 class CarriedStates:
@@ -18,10 +19,8 @@ class CarriedStates:
 
     def __init__(self, model: keras.Model, rows: int):
         """Takes a built model and the number of rows that it will be called on."""
-        if keras.backend.backend() != "tensorflow":
-            raise RuntimeError("states are carried on the TensorFlow backend alone")
         self._model = model
-        self._layers = recurrent_layers(model)
+        self._layers = carrying_layers(model)
         self._rows = rows
         self._carried = {
             layer: keras.tree.map_structure(
@@ -79,6 +78,21 @@ class CarriedStates:
         """Lets Keras trace the model again: what was traced with carried states keeps them."""
         for name in functions:
             setattr(self._model, name, None)
+
+
+def carrying_layers(model: keras.Model) -> list[keras.layers.RNN]:
+    """Returns the recurrent layers; raises where their states cannot be carried."""
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "torch"):
+        # JAX's train step knows only the variables that the model owned when it was compiled
+        raise RuntimeError("states are carried on TensorFlow and PyTorch alone")
+    layers = recurrent_layers(model)
+    # Keras's own write the last states over what the gradient still needs on PyTorch
+    foreign = [layer.name for layer in layers if not isinstance(layer, SimpleRNN | LSTM | GRU)]
+    if backend == "torch" and foreign:
+        expected = "with recurrent layers of this package alone, on PyTorch"
+        raise argument_error("model", expected, foreign)
+    return layers
 
 
 def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:

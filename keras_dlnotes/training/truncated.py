@@ -7,8 +7,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes.checks import argument_error, integer
-from keras_dlnotes.layers.recurrent import GRU, LSTM, SimpleRNN
-from keras_dlnotes.training.carried_states import CarriedStates, recurrent_layers
+from keras_dlnotes.training.carried_states import CarriedStates, carrying_layers
 from keras_dlnotes.training.windows import whole, windows
 
 
@@ -82,20 +81,9 @@ def fit_truncated(
     window = integer("window", window, minimum=1)
     epochs = integer("epochs", epochs, minimum=1)
     initial_epoch = integer("initial_epoch", initial_epoch)
-    if keras.backend.backend() not in ("tensorflow", "torch"):
-        # JAX's train step knows only the variables that the model owned when it was compiled
-        raise RuntimeError("fit_truncated carries states on TensorFlow and PyTorch alone")
     if not model.built or not getattr(model, "compiled", False):
         raise argument_error("model", "built and compiled", model.name)
-    recurrent = recurrent_layers(model)
-    if keras.backend.backend() == "torch":
-        # Keras's own write the last states over what the gradient needs there
-        foreign = [
-            layer.name for layer in recurrent if not isinstance(layer, SimpleRNN | LSTM | GRU)
-        ]
-        if foreign:
-            expected = "with recurrent layers of this package alone, on PyTorch"
-            raise argument_error("model", expected, foreign)
+    carrying_layers(model)
     if isinstance(stream, Iterator) and epochs - initial_epoch > 1:
         expected = "an iterable that starts anew for each epoch, or a function that returns one"
         raise argument_error("stream", expected, stream)
