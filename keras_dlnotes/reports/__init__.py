@@ -11,6 +11,7 @@ from keras_dlnotes.reports.classification import plot_confusion_matrix, plot_mis
 from keras_dlnotes.reports.convolution import plot_feature_maps, plot_kernels
 from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
 from keras_dlnotes.reports.cost_report import Report, Row
+from keras_dlnotes.reports.error_by_length import plot_error_by_length
 from keras_dlnotes.reports.fields import ReceptiveField
 from keras_dlnotes.reports.forecast import plot_forecasts
 from keras_dlnotes.reports.gradient_callback import GradientFlow
@@ -21,6 +22,7 @@ from keras_dlnotes.reports.importance import hyperparameter_importance
 from keras_dlnotes.reports.latent import latent_grid, plot_latent_grid, plot_latent_map
 from keras_dlnotes.reports.learning_curves import plot_learning_curves
 from keras_dlnotes.reports.learning_runs import plot_runs
+from keras_dlnotes.reports.marked_lines import plot_marked_lines
 from keras_dlnotes.reports.page import Page
 from keras_dlnotes.reports.receptive_field import MisalignedBranchesWarning, receptive_field
 from keras_dlnotes.reports.rules import Window, rule
@@ -53,6 +55,7 @@ __all__ = [
     "plot_captions",
     "plot_confusion_matrix",
     "plot_costs",
+    "plot_error_by_length",
     "plot_feature_maps",
     "plot_forecasts",
     "plot_gradient_flow",
@@ -62,6 +65,7 @@ __all__ = [
     "plot_latent_grid",
     "plot_latent_map",
     "plot_learning_curves",
+    "plot_marked_lines",
     "plot_mistakes",
     "plot_overlays",
     "plot_parallel_coordinates",

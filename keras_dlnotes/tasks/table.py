@@ -10,7 +10,9 @@ from keras_dlnotes.tasks.denoising import DENOISING
 from keras_dlnotes.tasks.digits import DIGITS, MNIST
 from keras_dlnotes.tasks.latent_space import LATENT_SPACE
 from keras_dlnotes.tasks.nuclei import NUCLEI
+from keras_dlnotes.tasks.ocr import OCR
 from keras_dlnotes.tasks.overcomplete import OVERCOMPLETE
+from keras_dlnotes.tasks.pronounce import PRONOUNCE
 from keras_dlnotes.tasks.spell import SPELL
 from keras_dlnotes.tasks.sunspots import SUNSPOTS
 from keras_dlnotes.tasks.task import Task
@@ -33,6 +35,8 @@ TASKS = {
         SUNSPOTS,
         SPELL,
         CHARACTERS,
+        OCR,
+        PRONOUNCE,
     )
 }
 
@@ -56,6 +60,8 @@ def names() -> list[str]:
     sunspots
     spell
     characters
+    ocr
+    pronounce
     """
     return list(TASKS)
 

@@ -25,6 +25,8 @@ SMALLER = {
     "sunspots": {"units": 4},
     "spell": {"units": 8, "filters": (4,)},
     "characters": {"units": 4},
+    "ocr": {"units": 4, "embedding_dim": 4},
+    "pronounce": {"units": 4, "embedding_dim": 4},
 }
 
 

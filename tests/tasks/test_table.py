@@ -21,6 +21,8 @@ def test_names_and_get_agree():
         "sunspots",
         "spell",
         "characters",
+        "ocr",
+        "pronounce",
     ]
     for name in tasks.names():
         task = tasks.get(name)
