@@ -7,6 +7,7 @@ import keras_tuner
 from keras_dlnotes.checks import argument_error, choice, integer
 from keras_dlnotes.reports.search_trials import guess_direction
 from keras_dlnotes.tasks import Splits, Task, get
+from keras_dlnotes.tuning.neighbours import space_of
 from keras_dlnotes.tuning.recipes import (
     HyperModelRecipe,
     Recipe,
@@ -14,7 +15,7 @@ from keras_dlnotes.tuning.recipes import (
     TaskRecipe,
     check_hypermodel,
 )
-from keras_dlnotes.tuning.spaces import TASK_EPOCHS, space_of
+from keras_dlnotes.tuning.spaces import TASK_EPOCHS
 
 EPOCHS = 10  # of a hypermodel's trial
 BATCH_SIZE = 32

@@ -67,6 +67,11 @@ class Recipe:
         """Returns what takes the place of `model.fit`, if anything does."""
         return None
 
+    @property
+    def carry_states(self) -> bool:
+        """Whether recurrent layers go on from batch to batch; see `fit_resumable`."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecipe(Recipe):
@@ -97,6 +102,10 @@ class TaskRecipe(Recipe):
 
     def batches(self, arrays: tuple[Any, ...], batch_size: int, seed: int) -> Any:
         return self.task.batches(arrays, batch_size, seed)
+
+    @property
+    def carry_states(self) -> bool:
+        return self.task.carry_states
 
     def task_for(self, hp: keras_tuner.HyperParameters) -> Task:
         found = dict(self.space(hp))

@@ -10,10 +10,10 @@ from typing import Any
 
 import keras_tuner
 
-from keras_dlnotes.checks import argument_error, choice
-from keras_dlnotes.tasks import Task
+from keras_dlnotes.checks import choice
 
 HyperParameters = keras_tuner.HyperParameters
+CELLS = ("lstm", "gru", "simple")
 Space = Callable[[HyperParameters], Mapping[str, Any]]
 
 
@@ -171,7 +171,7 @@ def recurrent(hp: HyperParameters, units: int = 64) -> dict[str, Any]:
     """The cell, its size, the number of layers and their dropout."""
     count = hp.Int("recurrent_layers", 1, 2)
     return {
-        "cell": hp.Choice("cell", ["lstm", "gru", "simple"]),
+        "cell": hp.Choice("cell", list(CELLS)),
         "units": (hp.Choice("units", [16, 32, 64, 128, 256], default=units),) * count,
         "dropout": hp.Float("dropout", 0.0, 0.5, step=0.1),
     }
@@ -191,7 +191,7 @@ def many_to_one(hp: HyperParameters, units: int = 64) -> dict[str, Any]:
 def one_to_many(hp: HyperParameters) -> dict[str, Any]:
     """The cell and its size."""
     return {
-        "cell": hp.Choice("cell", ["lstm", "gru", "simple"]),
+        "cell": hp.Choice("cell", list(CELLS)),
         "units": hp.Choice("units", [32, 64, 128, 256], default=64),
     }
 
@@ -210,7 +210,7 @@ def tagger(hp: HyperParameters) -> dict[str, Any]:
 def sequence_to_sequence(hp: HyperParameters) -> dict[str, Any]:
     """An encoder and a decoder of one size."""
     return {
-        "cell": hp.Choice("cell", ["lstm", "gru", "simple"]),
+        "cell": hp.Choice("cell", list(CELLS)),
         "units": hp.Choice("units", [64, 128, 256], default=128),
         "embedding_dim": _embedding_dim(hp),
         "dropout": hp.Float("dropout", 0.0, 0.5, step=0.1),
@@ -264,11 +264,3 @@ def builder_space(name: str) -> Space:
     {'filters': 16, 'depth': 3, 'batch_norm': False, 'dropout': 0.0}
     """
     return BUILDER_SPACES[choice("name", name, BUILDER_SPACES)]
-
-
-def space_of(task: Task) -> Space:
-    """Returns the space of a task."""
-    if task.name not in TASK_SPACES:
-        expected = f"given for the task {task.name!r}, which has no space of its own"
-        raise argument_error("space", expected, None)
-    return TASK_SPACES[task.name]

@@ -138,6 +138,7 @@ def _train(
             mode=conditions.objective.direction,
             batches=recipe.batches,
             fit=recipe.fit(hp, model),
+            carry_states=recipe.carry_states,
             verbose=0,
         )
     if not state.history:

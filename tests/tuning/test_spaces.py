@@ -6,7 +6,7 @@ import keras_tuner
 import pytest
 
 from keras_dlnotes import models, tasks
-from keras_dlnotes.tuning import spaces
+from keras_dlnotes.tuning import neighbours, spaces
 from keras_dlnotes.tuning.recipes import TRAINING
 
 
@@ -43,7 +43,7 @@ def test_every_builder_has_a_space():
 @pytest.mark.parametrize("name", spaces.TASK_SPACES)
 def test_the_default_is_the_task_itself(name):
     task = tasks.get(name)
-    _, arguments = configurations(spaces.space_of(task), count=0)[0]
+    _, arguments = configurations(neighbours.space_of(task), count=0)[0]
     training = {key: arguments.pop(key) for key in TRAINING if key in arguments}
     parameters = inspect.signature(models.convnet).parameters
     defaults = {key: parameters[key].default for key in arguments if key in parameters}
@@ -83,7 +83,14 @@ def test_what_a_space_chooses_can_be_built(name, arguments):
         assert getattr(models, name)(**arguments, **chosen).count_params() > 0
 
 
-def test_a_task_without_a_space_needs_one():
-    task = tasks.get("digits")
-    with pytest.raises(ValueError, match=r"`space` must be given for the task 'another'"):
-        spaces.space_of(type(task)(**{**vars(task), "name": "another"}))
+@pytest.mark.parametrize("name", [name for name in tasks.names() if name not in spaces.TASK_SPACES])
+def test_around_a_task_lies_the_task_itself(name):
+    task = tasks.get(name)
+    (_, default), *others = configurations(neighbours.space_of(task), count=10)
+    rate = default.pop("learning_rate")
+    assert rate == task.learning_rate
+    assert {**task.arguments, **default} == dict(task.arguments)
+    assert (
+        any(arguments[key] != value for _, arguments in others for key, value in default.items())
+        or not default
+    )
