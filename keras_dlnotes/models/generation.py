@@ -247,7 +247,8 @@ def _one_step(model: keras.Model, batch_size: int) -> tuple[Callable, list]:
         values, before, after = ops.convert_to_tensor(tokens, "int32"), iter(states), []
         for layer in chain:
             if isinstance(layer, keras.layers.RNN):
-                values, state = layer.cell(values, next(before))
+                # a copy has no mask: cells know none, and say so
+                values, state = layer.cell(ops.copy(values), next(before))
                 after.append(state)
             else:
                 values = layer(values)

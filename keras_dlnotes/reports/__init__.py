@@ -34,6 +34,7 @@ from keras_dlnotes.reports.search_plots import (
     plot_search_progress,
 )
 from keras_dlnotes.reports.segmentation import plot_overlays
+from keras_dlnotes.reports.shaded_text import plot_shaded_text
 from keras_dlnotes.reports.summary import summarize
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "plot_receptive_fields",
     "plot_runs",
     "plot_search_progress",
+    "plot_shaded_text",
     "receptive_field",
     "rule",
     "savings",

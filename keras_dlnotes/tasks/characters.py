@@ -7,13 +7,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes import data, models, text
+from keras_dlnotes import data, models, reports, text
 from keras_dlnotes.tasks.n_grams import NGramModel
 from keras_dlnotes.tasks.task import (
     Arrays,
     Baseline,
     Outcome,
     Passages,
+    Picture,
     Splits,
     Task,
     UnsuitableDataError,
@@ -25,8 +26,9 @@ VALIDATION_ROWS = 16
 PAGE = "\f"  # before, between and after the pages of a split
 SPECIAL = "\0\N{REPLACEMENT CHARACTER}"  # padding, and whatever the training text lacks
 ORDER = 5
-TEMPERATURES = (0.3, 0.7, 1.0, 1.3)
-SAMPLE_LENGTH = 400
+TEMPERATURES = (0.3, 0.7, 1.2)
+SAMPLE_LENGTH = 240
+SHOWN = 900  # characters of the test text
 
 
 def prepare(name: str) -> Splits:
@@ -102,6 +104,10 @@ def _per_character(bits: float, splits: Splits) -> dict[str, float]:
     return {"test_bits_per_character": float(bits / splits.test[1].size)}
 
 
+def _n_gram_model(splits: Splits) -> NGramModel:
+    return NGramModel(_stream(splits.training), ORDER, len(splits.context["characters"]))
+
+
 def other_models(splits: Splits) -> list[Baseline]:
     """Scores an n-gram model and a compressor on the same characters of the same text.
 
@@ -110,12 +116,12 @@ def other_models(splits: Splits) -> list[Baseline]:
     """
     characters = splits.context["characters"]
     training, test = _stream(splits.training), _stream(splits.test)
-    counted = NGramModel(training, ORDER, len(characters)).probabilities(test)
+    counted = _n_gram_model(splits).probabilities(test)
     before = decoded(np.append(training, test[0]), characters)
     growth = _xz_bits(before + decoded(test[1:], characters)) - _xz_bits(before)
     found = {
         f"{ORDER}-gram model, Kneser–Ney smoothing": -np.log2(counted).sum(),
-        "xz −9e, after the training text": growth,
+        "xz -9e, after the training text": growth,
     }
     scored = [Baseline(name, _per_character(bits, splits)) for name, bits in found.items()]
     return sorted(scored, key=lambda baseline: baseline.scores["test_bits_per_character"])
@@ -125,9 +131,10 @@ def _xz_bits(content: str) -> int:
     return 8 * len(lzma.compress(content.encode(), preset=9 | lzma.PRESET_EXTREME))
 
 
-def pictures(outcome: Outcome) -> Iterator[Passages]:
-    """Shows what the network writes after the beginning of a page, by temperature."""
-    characters = outcome.splits.context["characters"]
+def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
+    """Shows what the network writes by temperature, and what of the test text surprises it."""
+    splits = outcome.splits
+    characters = splits.context["characters"]
     prompt = encoded(f"{PAGE}The ", characters)
     yield Passages(
         "Samples by temperature",
@@ -140,6 +147,24 @@ def pictures(outcome: Outcome) -> Iterator[Passages]:
         },
         "What the network writes after “The ” at the beginning of a page, drawn by P(x)^(1/τ): "
         "the lower τ, the surer and the more monotonous. ⁂ ends a page.",
+    )
+    ids = _stream(splits.test)[: SHOWN + 1]
+    probabilities = outcome.model.predict(ids[np.newaxis, :-1], verbose=0)[0]
+    found = {
+        "this network": probabilities[np.arange(SHOWN), ids[1:]],
+        f"{ORDER}-gram model": _n_gram_model(splits).probabilities(ids),
+    }
+    yield Picture(
+        "Surprise",
+        reports.plot_shaded_text(
+            decoded(ids[1:], characters),
+            {name: -np.log2(values) for name, values in found.items()},
+            "bits",
+            limit=8,
+        ),
+        "The beginning of the test text. The darker a character, the less it was expected: "
+        "its bits are −log2 of its probability, given all before it.",
+        "A text on a grid, each of its characters shaded, once for each model.",
     )
 
 

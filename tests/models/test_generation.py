@@ -1,6 +1,7 @@
 """Sampling and decoding, against literal loops over the whole model and exhaustive search."""
 
 import itertools
+import warnings
 
 import keras
 import numpy as np
@@ -211,6 +212,12 @@ def test_nothing_follows_the_end_but_padding():
         if len(ends):
             assert not row[ends[0] + 1 :].any()
     assert np.any(drawn == END)
+
+
+def test_sampling_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        sample(writer(), [3, 4], 2, seed=0)
 
 
 def test_stateful_model_samples_alike_and_keeps_its_state():
