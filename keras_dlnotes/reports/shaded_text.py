@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
@@ -16,7 +17,16 @@ from keras_dlnotes.reports.theme import (
 )
 
 LINE_HEIGHT = 0.17  # inches
-OPACITY = 0.6  # of the shades, so that the ink stands out from the strongest
+INKED = {
+    "color": INK,
+    "family": "monospace",
+    "fontsize": 7,
+    "ha": "center",
+    "va": "center_baseline",
+    "in_layout": False,  # to measure each character would take longer than to draw it
+}
+# The quieter half of the shades, so that the ink stands out from the strongest.
+SHADES = ListedColormap(SEQUENTIAL.colors[: SEQUENTIAL.N // 2 + 1], "paper-light-blue")
 
 
 def plot_shaded_text(
@@ -69,19 +79,10 @@ def plot_shaded_text(
     for axes, (method, numbers) in zip(panels, shades.items(), strict=True):
         grid = np.zeros((lines, columns))
         grid[*places.T] = numbers
-        axes.imshow(grid, cmap=SEQUENTIAL, vmin=0, vmax=limit, alpha=OPACITY, aspect="auto")
+        axes.imshow(grid, cmap=SHADES, vmin=0, vmax=limit, aspect="auto")
         for character, (line, column) in zip(text, places, strict=True):
             if not character.isspace():
-                axes.text(
-                    column,
-                    line,
-                    character,
-                    color=INK,
-                    family="monospace",
-                    fontsize=7,
-                    ha="center",
-                    va="center_baseline",
-                )
+                axes.text(column, line, character, **INKED)
         axes.set_axis_off()
         draw_title(axes, method, fontsize=10)
         draw_scale(axes, [0, limit], ["0", f"≥ {limit:g}"], label)

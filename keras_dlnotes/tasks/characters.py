@@ -27,8 +27,8 @@ PAGE = "\f"  # before, between and after the pages of a split
 SPECIAL = "\0\N{REPLACEMENT CHARACTER}"  # padding, and whatever the training text lacks
 ORDER = 5
 TEMPERATURES = (0.3, 0.7, 1.2)
-SAMPLE_LENGTH = 240
-SHOWN = 900  # characters of the test text
+SAMPLE_LENGTH = 200
+SHOWN = 600  # characters of the test text
 
 
 def prepare(name: str) -> Splits:

@@ -220,6 +220,13 @@ def test_sampling_warns_of_nothing():
         sample(writer(), [3, 4], 2, seed=0)
 
 
+def test_nothing_is_dropped_in_sampling():
+    plain, dropping = writer(), writer(dropout=0.5)
+    dropping.set_weights(plain.get_weights())
+    received = sample(dropping, [3, 4], 8, seed=0)
+    np.testing.assert_array_equal(received, sample(plain, [3, 4], 8, seed=0))
+
+
 def test_stateful_model_samples_alike_and_keeps_its_state():
     plain, stateful = writer(), writer(stateful=True)
     stateful.set_weights(plain.get_weights())
