@@ -9,6 +9,7 @@ from keras_dlnotes._version import __version__
 __all__ = [
     "__version__",
     "data",
+    "interop",
     "layers",
     "models",
     "ops",

@@ -1,4 +1,4 @@
-"""Imports run one way: checks → ops → layers → models → training → tasks → tuning → cli.
+"""Imports run one way: checks → ops → layers → models → training → interop → tasks → tuning → cli.
 
 `data`, `text` and `reports` stand beside and import nothing of the package; they meet the rest in
 `tasks`, `tuning` and `cli` alone.
@@ -12,7 +12,18 @@ import pytest
 import keras_dlnotes
 
 PACKAGE = Path(keras_dlnotes.__file__).parent
-LINE = ["_version", "checks", "ops", "layers", "models", "training", "tasks", "tuning", "cli"]
+LINE = [
+    "_version",
+    "checks",
+    "ops",
+    "layers",
+    "models",
+    "training",
+    "interop",
+    "tasks",
+    "tuning",
+    "cli",
+]
 BESIDE = {"data", "text", "reports"}
 MEET_BESIDE = {"tasks", "tuning", "cli"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "vendored" not in path.parts)

@@ -10,7 +10,18 @@ import pytest
 
 import keras_dlnotes
 
-PARTS = ["data", "layers", "models", "ops", "reports", "tasks", "text", "training", "tuning"]
+PARTS = [
+    "data",
+    "interop",
+    "layers",
+    "models",
+    "ops",
+    "reports",
+    "tasks",
+    "text",
+    "training",
+    "tuning",
+]
 
 
 @pytest.mark.parametrize("part", PARTS)

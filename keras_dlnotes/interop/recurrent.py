@@ -1,0 +1,82 @@
+"""Recurrent weights: gates in PyTorch's order, and its two biases."""
+
+import keras
+import numpy as np
+
+from keras_dlnotes.interop.tensors import Field
+
+# where PyTorch's gates lie among Keras's: i f g o and i f c o; r z n and z r h
+_GATES = {
+    keras.layers.SimpleRNNCell: (0,),
+    keras.layers.LSTMCell: (0, 1, 2, 3),
+    keras.layers.GRUCell: (1, 0, 2),
+}
+
+
+def recurrent_fields(layer: keras.Layer, path: str) -> list[Field]:
+    """The fields of a recurrent layer, or of both directions of a bidirectional one."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        forward = _cell_fields(layer.forward_layer.cell, path, "")
+        return forward + _cell_fields(layer.backward_layer.cell, path, "_reverse")
+    return _cell_fields(layer.cell, path, "")
+
+
+def _cell_fields(cell, path: str, suffix: str) -> list[Field]:
+    order = next((gates for kind, gates in _GATES.items() if isinstance(cell, kind)), None)
+    if order is None:
+        raise ValueError(
+            f"Layer {path} runs a {type(cell).__name__}, and PyTorch has simple recurrent, LSTM "
+            "and GRU networks alone."
+        )
+    _check_equations(cell, path)
+
+    def gates(values):
+        """Both ways, since the orders are their own inverse."""
+        blocks = np.split(values, len(order), axis=-1)
+        return np.concatenate([blocks[gate] for gate in order], axis=-1)
+
+    def matrix(name, variable):
+        return Field(
+            (name + suffix,),
+            variable,
+            tuple(variable.shape[::-1]),
+            lambda kernel: gates(kernel).T,
+            lambda weight: gates(weight.T),
+        )
+
+    fields = [
+        matrix("weight_ih", cell.kernel),
+        matrix("weight_hh", cell.recurrent_kernel),
+    ]
+    if cell.bias is not None:
+        names = ("bias_ih" + suffix, "bias_hh" + suffix)
+        of_two = len(cell.bias.shape) == 2  # a GRU's, where the reset comes after the product
+        fields.append(
+            Field(
+                names,
+                cell.bias,
+                (cell.bias.shape[-1],),
+                (lambda bias: tuple(gates(bias)))
+                if of_two
+                else (lambda bias: (gates(bias), np.zeros_like(bias))),
+                (lambda ih, hh: gates(np.stack([ih, hh])))
+                if of_two
+                else (lambda ih, hh: gates(ih + hh)),
+            )
+        )
+    return fields
+
+
+def _check_equations(cell, path: str) -> None:
+    if getattr(cell, "reset_after", True) is False:
+        raise ValueError(
+            f"Layer {path} resets the state before the product with U, tanh(Wx + U(r⊙h) + b); "
+            "PyTorch does so behind it, tanh(Wx + b + r⊙(Uh + b')), and no weights make them "
+            "equal. Build the layer with reset_after=True."
+        )
+    for name, common in (("forget_gate", "separate"), ("output_gate", "current")):
+        if getattr(cell, name, common) != common:
+            raise ValueError(
+                f"Layer {path} has {name}={getattr(cell, name)!r}, which PyTorch lacks. Build the "
+                f"layer with {name}={common!r}."
+            )
