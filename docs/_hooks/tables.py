@@ -7,7 +7,18 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("layers", "ops", "models", "training", "text", "data", "tasks", "tuning", "reports")
+PARTS = (
+    "layers",
+    "ops",
+    "models",
+    "training",
+    "interop",
+    "text",
+    "data",
+    "tasks",
+    "tuning",
+    "reports",
+)
 
 
 def on_files(files, config):

@@ -49,6 +49,11 @@ def parts_of_layer(layer: keras.Layer, path: str, flattened, unflattened) -> lis
     for classes, rule in _RULES:
         if isinstance(layer, classes):
             if rule is _features:
+                if any(len(variable.shape) > 1 for variable in layer.weights):
+                    raise ValueError(
+                        f"Layer {path} normalizes over several axes, which lie in another order in "
+                        "PyTorch."
+                    )
                 fields = [_features(layer, flattened)]
             elif rule is _linear:
                 fields = [_linear(layer, flattened, unflattened)]

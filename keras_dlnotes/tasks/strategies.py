@@ -50,9 +50,11 @@ def synchronized(model: keras.Model, strategy: str) -> Iterator[None]:
     before = [layer.synchronized for layer in found]
     for layer in found:
         layer.synchronized = True
-    yield
-    for layer, value in zip(found, before, strict=True):
-        layer.synchronized = value
+    try:
+        yield
+    finally:
+        for layer, value in zip(found, before, strict=True):
+            layer.synchronized = value
 
 
 def flattened(model: keras.Model) -> Iterator[keras.layers.Layer]:

@@ -52,6 +52,7 @@ def sequence_model():
     )
 
 
+@pytest.mark.slow
 def test_saved_models_give_equal_outputs_on_every_backend(tmp_path):
     rng = np.random.default_rng(0)
     expected = {}

@@ -416,3 +416,9 @@ def test_unknown_names(names):
     state = nn.Sequential(nn.Linear(3, 2)).state_dict()
     with pytest.raises(ValueError, match="Argument `names`"):
         interop.load_torch(model, state, names)
+
+
+def test_a_normalization_over_several_axes_is_refused():
+    model = keras.Sequential([keras.Input((4, 4, 4)), keras.layers.LayerNormalization((1, 2, 3))])
+    with pytest.raises(ValueError, match="over several axes"):
+        interop.to_torch(model)
