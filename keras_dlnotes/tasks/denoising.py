@@ -70,7 +70,7 @@ def baselines(splits: Splits) -> list[Baseline]:
         best = _best_setting(denoise, settings, splits.validation)
         scores = _scores(denoise(noisy, best), noisy, clean)
         found.append(Baseline(f"scikit-image's {name}, {best:g} chosen on validation", scores))
-    found.sort(key=lambda baseline: -baseline.scores["test_psnr"])
+    found.sort(key=lambda baseline: baseline.scores["test_psnr"], reverse=True)
     return [*found, Baseline("the noisy images", _scores(noisy, noisy, clean))]
 
 
@@ -80,16 +80,14 @@ def _best_setting(denoise: Callable, settings: tuple[float, ...], validation: Ar
 
 
 def _by_total_variation(images: np.ndarray, weight: float) -> np.ndarray:
-    restored = [denoise_tv_chambolle(image, weight=weight) for image in images[..., 0]]
-    return np.stack(restored)[..., np.newaxis].clip(0, 1)
+    restored = [denoise_tv_chambolle(image, weight=weight, channel_axis=-1) for image in images]
+    return np.reshape(restored, images.shape).clip(0, 1)
 
 
 def _by_non_local_means(images: np.ndarray, cut_off: float) -> np.ndarray:
-    restored = [
-        denoise_nl_means(image, h=cut_off * NOISE, sigma=NOISE, patch_size=5, patch_distance=8)
-        for image in images[..., 0]
-    ]
-    return np.stack(restored)[..., np.newaxis].clip(0, 1)
+    options = {"h": cut_off * NOISE, "sigma": NOISE, "patch_size": 5, "patch_distance": 8}
+    restored = [denoise_nl_means(image, channel_axis=-1, **options) for image in images]
+    return np.reshape(restored, images.shape).clip(0, 1)
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:

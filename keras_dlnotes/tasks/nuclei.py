@@ -35,10 +35,10 @@ def prepare(name: str) -> Splits:
 
 def _tiles_and_targets(name: str, features: Any) -> Arrays:
     tiles, masks = (features.get(key) for key in ("image", "mask"))
-    if tiles is None or masks is None or tiles.shape != masks.shape:
+    if not all(getattr(array, "ndim", 0) == 4 for array in (tiles, masks)):
         raise UnsuitableDataError(
-            f"Data set {name!r} isn't one of images with a mask each, in splits for training, "
-            "validation and test."
+            f"Data set {name!r} isn't one of equally large images with a mask each, in splits for "
+            "training, validation and test."
         )
     return tiles.astype("float32"), (masks > 0).astype("int32")
 
@@ -51,7 +51,8 @@ def _in_eight_positions(tiles: np.ndarray) -> np.ndarray:
 def build(splits: Splits, **arguments: Any) -> keras.Model:
     """Builds a `models.unet` that takes raw pixels."""
     tiles, _ = splits.training
-    return models.unet(preprocessing=[standardization(tiles)], **arguments)
+    shape = None, None, tiles.shape[-1]
+    return models.unet(shape, preprocessing=[standardization(tiles)], **arguments)
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:
@@ -77,14 +78,19 @@ def intersection_over_union(truth: np.ndarray, found: np.ndarray) -> float:
 def otsu(splits: Splits) -> tuple[Baseline, Baseline]:
     """Scores Otsu's threshold: one for each test tile, and one of all training pixels."""
     tiles, targets = splits.test
+    training, tiles = _grey(splits.training[0]), _grey(tiles)
     each = np.stack([tile > threshold_otsu(tile) for tile in tiles])
-    one = tiles > threshold_otsu(splits.training[0])
+    one = tiles > threshold_otsu(training)
     found = {"Otsu's threshold, tile by tile": each, "Otsu's threshold of the training tiles": one}
     scored = [
         Baseline(name, {"test_iou": intersection_over_union(targets, pixels)})
         for name, pixels in found.items()
     ]
-    return tuple(sorted(scored, key=lambda baseline: -baseline.scores["test_iou"]))
+    return tuple(sorted(scored, key=lambda baseline: baseline.scores["test_iou"], reverse=True))
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    return images.mean(axis=-1, keepdims=True)
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
