@@ -26,7 +26,8 @@ def build(hp):
         ]
     )
     rate = hp.Float("learning_rate", 1e-3, 1e-1, sampling="log", default=1e-2)
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
     return model
 
 

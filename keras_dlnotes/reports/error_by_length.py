@@ -31,7 +31,7 @@ def plot_error_by_length(
         Lecture notes, "Types of RNN".
 
     >>> figure = plot_error_by_length([3, 3, 5], [0.0, 0.5, 0.4])
-    >>> [bar.get_height() for bar in figure.axes[0].patches]
+    >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
     [0.25, 0.4]
     """
     lengths = as_array("lengths", lengths, ["(examples,)"])
