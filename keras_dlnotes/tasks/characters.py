@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes import data, models, reports, text
+from keras_dlnotes import models, reports, text
+from keras_dlnotes.tasks.loading import load_splits
 from keras_dlnotes.tasks.n_grams import NGramModel
 from keras_dlnotes.tasks.task import (
     Arrays,
@@ -17,7 +18,6 @@ from keras_dlnotes.tasks.task import (
     Picture,
     Splits,
     Task,
-    UnsuitableDataError,
 )
 from keras_dlnotes.training import ConsecutiveBatches
 
@@ -40,9 +40,7 @@ def prepare(name: str) -> Splits:
 
     `context["characters"]` are the characters by their ids: those of the training text.
     """
-    loaded = data.load(name)
-    if any("text" not in loaded.get(split, {}) for split in ("train", "validation", "test")):
-        raise UnsuitableDataError(f"Data set {name!r} isn't one of texts in three splits.")
+    loaded = load_splits(name, {"text"}, "one of texts in three splits")
     streams = {
         split: PAGE + "".join(page.decode() + PAGE for page in columns["text"])
         for split, columns in loaded.items()

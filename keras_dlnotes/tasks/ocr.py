@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes import data, models, reports
+from keras_dlnotes import models, reports
+from keras_dlnotes.tasks.loading import load_splits
 from keras_dlnotes.tasks.task import (
     Arrays,
     Baseline,
@@ -15,7 +16,6 @@ from keras_dlnotes.tasks.task import (
     Picture,
     Splits,
     Task,
-    UnsuitableDataError,
 )
 
 LINE = 60  # characters
@@ -33,9 +33,7 @@ def prepare(name: str) -> Splits:
     A page is in one split as a whole, and test or validation lines that the training text has, too,
     are left out. The network is not told which characters were misread.
     """
-    loaded = data.load(name)
-    if any("text" not in loaded.get(split, {}) for split in ("train", "validation", "test")):
-        raise UnsuitableDataError(f"Data set {name!r} isn't one of texts in three splits.")
+    loaded = load_splits(name, {"text"}, "one of texts in three splits")
     lines = {split: _lines(columns["text"]) for split, columns in loaded.items()}
     known = {line.tobytes() for line in lines["train"]}
     generator = np.random.default_rng(0)

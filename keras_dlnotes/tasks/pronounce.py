@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes import data, models, reports
+from keras_dlnotes import models, reports
+from keras_dlnotes.tasks.loading import SPLITS, load_splits
 from keras_dlnotes.tasks.task import (
     Arrays,
     Baseline,
@@ -16,7 +17,6 @@ from keras_dlnotes.tasks.task import (
     Picture,
     Splits,
     Task,
-    UnsuitableDataError,
 )
 
 LETTERS = 128  # ASCII
@@ -34,16 +34,13 @@ def prepare(name: str) -> Splits:
 
     `context["phonemes"]` are the phonemes from id 3 on, `context["words"]` the test words.
     """
-    loaded = data.load(name)
-    splits = ("train", "validation", "test")
-    if any(not {"word", "phonemes"} <= loaded.get(split, {}).keys() for split in splits):
-        raise UnsuitableDataError(f"Data set {name!r} isn't one of words and their phonemes.")
-    spoken = {split: [_plain(line) for line in loaded[split]["phonemes"]] for split in splits}
+    loaded = load_splits(name, {"word", "phonemes"}, "one of words and their phonemes")
+    spoken = {split: [_plain(line) for line in loaded[split]["phonemes"]] for split in SPLITS}
     phonemes = sorted({phoneme for line in spoken["train"] for phoneme in line})
-    letters = max(len(word) for split in splits for word in loaded[split]["word"])
-    steps = 1 + max(len(line) for split in splits for line in spoken[split])
+    letters = max(len(word) for split in SPLITS for word in loaded[split]["word"])
+    steps = 1 + max(len(line) for split in SPLITS for line in spoken[split])
     arrays = [
-        _rows(loaded[split]["word"], spoken[split], phonemes, letters, steps) for split in splits
+        _rows(loaded[split]["word"], spoken[split], phonemes, letters, steps) for split in SPLITS
     ]
     words = [word.decode() for word in loaded["test"]["word"]]
     return Splits(*arrays, context={"phonemes": phonemes, "words": words})

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes import data, models, reports
+from keras_dlnotes import models, reports
+from keras_dlnotes.tasks.loading import SPLITS, load_splits
 from keras_dlnotes.tasks.task import (
     Arrays,
     Baseline,
@@ -14,7 +15,6 @@ from keras_dlnotes.tasks.task import (
     Picture,
     Splits,
     Task,
-    UnsuitableDataError,
 )
 
 CYCLE_YEARS = 11  # how often the sun's activity comes back, on average
@@ -33,10 +33,8 @@ def prepare(name: str) -> Splits:
     `context` has the length of the sun's cycle in steps as `cycle`, and the `years` of the test
     targets.
     """
-    loaded = data.load(name)
-    columns = [loaded.get(split, {}) for split in ("train", "validation", "test")]
-    if any("sunspots" not in column for column in columns):
-        raise UnsuitableDataError(f"Data set {name!r} isn't a series of sunspots in three splits.")
+    loaded = load_splits(name, {"sunspots"}, "a series of sunspots in three splits")
+    columns = [loaded[split] for split in SPLITS]
     lengths = [len(column["sunspots"]) for column in columns]
     series = np.concatenate([column["sunspots"] for column in columns]).astype("float32")
     years = np.concatenate([_years(column) for column in columns])

@@ -10,16 +10,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import data, models, reports
+from keras_dlnotes.tasks.loading import SPLITS, load_splits
 from keras_dlnotes.tasks.task import (
     Baseline,
     Outcome,
     Picture,
     Splits,
     Task,
-    UnsuitableDataError,
 )
-
-SPLITS = ("train", "validation", "test")
 
 
 def prepare(name: str) -> Splits:
@@ -28,12 +26,8 @@ def prepare(name: str) -> Splits:
     Each coefficient is standardized by its mean and deviation over the training frames. The test
     split is the standard one of the data set; no utterance occurs twice in it or in the others.
     """
-    loaded = data.load(name)
-    if any(not {"sequence", "label"} <= loaded.get(split, {}).keys() for split in SPLITS):
-        raise UnsuitableDataError(
-            f"Data set {name!r} isn't one of sequences with a label each, in splits for training, "
-            "validation and test."
-        )
+    kind = "one of sequences with a label each, in splits for training, validation and test"
+    loaded = load_splits(name, {"sequence", "label"}, kind)
     longest = max(loaded[split]["sequence"].shape[1] for split in SPLITS)
     sequences = [_padded(loaded[split]["sequence"], longest) for split in SPLITS]
     frames = sequences[0][_is_frame(sequences[0])]

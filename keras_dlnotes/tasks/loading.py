@@ -1,0 +1,20 @@
+"""Data sets of the kind that a task works on."""
+
+from typing import Any
+
+from keras_dlnotes import data
+from keras_dlnotes.tasks.task import UnsuitableDataError
+
+SPLITS = ("train", "validation", "test")
+
+
+def load_splits(name: str, columns: set[str], kind: str) -> dict[str, Any]:
+    """Loads a data set that has these columns in each of the three splits.
+
+    Raises:
+        UnsuitableDataError: where it lacks one; the message says that it isn't of the `kind`.
+    """
+    loaded = data.load(name)
+    if any(not columns <= loaded.get(split, {}).keys() for split in SPLITS):
+        raise UnsuitableDataError(f"Data set {name!r} isn't {kind}.")
+    return loaded
