@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
-from keras_dlnotes.cli.starting import Backend, select_backend, start_tasks
+from keras_dlnotes.cli.starting import Backend, check_names, select_backend, start_tasks
 
 
 class Strategy(StrEnum):
@@ -74,7 +74,7 @@ def fit_task(
     from keras_dlnotes.data import DataUnavailableError
     from keras_dlnotes.training import RunFolderError
 
-    _check_names(tasks, task, data, strategy)
+    check_names(tasks, task, data, strategy)
     out = out or Path("runs", task)
     try:
         result = tasks.fit(
@@ -99,19 +99,6 @@ def fit_task(
             ExitCode.INTERRUPTED,
         ) from None
     _print_result(result)
-
-
-def _check_names(tasks: Any, task: str, data: str | None, strategy: Strategy | None) -> None:
-    """Names what is not known before anything starts."""
-    from keras_dlnotes.data import card
-
-    try:
-        tasks.get(task)
-        tasks.check_strategy(strategy)
-        if data is not None and not data.startswith("tfds:"):
-            card(data)
-    except ValueError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
 
 
 def _print_result(result: Any) -> None:

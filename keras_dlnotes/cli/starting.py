@@ -82,3 +82,16 @@ def _quiet_error_stream() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def check_names(tasks: Any, task: str, data: str | None, strategy: str | None = None) -> None:
+    """Names what is not known before anything starts."""
+    from keras_dlnotes.data import card
+
+    try:
+        tasks.get(task)
+        tasks.check_strategy(strategy)
+        if data is not None and not data.startswith("tfds:"):
+            card(data)
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
-from keras_dlnotes.cli.starting import Backend, select_backend, start_tasks
+from keras_dlnotes.cli.starting import Backend, check_names, select_backend, start_tasks
 
 PAGE = "report.html"
 
@@ -114,7 +114,7 @@ def tune_task(
     if backend is not None:
         select_backend(backend)
     tasks = start_tasks()
-    _check_names(tasks, task, data)
+    check_names(tasks, task, data)
     from keras_dlnotes import tuning
     from keras_dlnotes.training import RunFolderError
 
@@ -155,18 +155,6 @@ def tune_task(
             ExitCode.INTERRUPTED,
         ) from None
     _print_results(results, out)
-
-
-def _check_names(tasks: Any, task: str, data: str | None) -> None:
-    """Names what is not known before anything starts."""
-    from keras_dlnotes.data import card
-
-    try:
-        tasks.get(task)
-        if data is not None and not data.startswith("tfds:"):
-            card(data)
-    except ValueError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
 
 
 def _print_results(results: Any, out: Path) -> None:
