@@ -46,7 +46,7 @@ def synchronized(model: keras.Model, strategy: str) -> Iterator[None]:
     if strategy == "none" or keras.backend.backend() == "jax":
         yield
         return
-    found = [layer for layer in flattened(model) if hasattr(layer, "synchronized")]
+    found = [layer for layer in model._flatten_layers() if hasattr(layer, "synchronized")]
     before = [layer.synchronized for layer in found]
     for layer in found:
         layer.synchronized = True
@@ -55,14 +55,6 @@ def synchronized(model: keras.Model, strategy: str) -> Iterator[None]:
     finally:
         for layer, value in zip(found, before, strict=True):
             layer.synchronized = value
-
-
-def flattened(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yields the layers of a model and of the models in it."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from flattened(layer)
-        yield layer
 
 
 def divisor(strategy: str) -> int:

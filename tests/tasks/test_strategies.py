@@ -10,7 +10,8 @@ import keras
 import pytest
 
 import keras_dlnotes
-from keras_dlnotes.tasks.strategies import check_strategy
+from keras_dlnotes import layers
+from keras_dlnotes.tasks.strategies import check_strategy, synchronized
 
 FIT = """
 import sys
@@ -85,3 +86,13 @@ def test_a_backend_that_cannot(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(ValueError, match="'none' on every backend but TensorFlow and JAX"):
         check_strategy("mirrored")
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does so by itself")
+def test_normalizations_within_blocks_are_synchronized_for_a_while():
+    model = keras.Sequential([keras.Input((4, 4, 2)), layers.DenseBlock(1, 2)])
+    found = [entry for entry in model._flatten_layers() if hasattr(entry, "synchronized")]
+    assert found
+    with synchronized(model, "mirrored"):
+        assert all(entry.synchronized for entry in found)
+    assert not any(entry.synchronized for entry in found)
