@@ -5,6 +5,7 @@ linear′ = 1         relu′ = [y > 0]          softsign′ = (1 − |y|)²
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -46,3 +47,34 @@ def activate(activation, a):
 def derivative(activation: str, y):
     """φ′(a), from y = φ(a)."""
     return _KNOWN[activation][1](y)
+
+
+def activate_blocks(activations, a):
+    """y = φ(a) of blocks side by side, (…, count · units), each by its own function."""
+    if _are_smooth(activations):
+        # one tanh for all of them: σ(a) = ½ tanh(a/2) + ½
+        scale = (1 + _is_tanh(activations, a)) / 2
+        return scale * ops.tanh(scale * a) + (1 - scale)
+    return _each(activate, activations, a)
+
+
+def derivative_blocks(activations, y):
+    """φ′(a) of each block, from y = φ(a)."""
+    if _are_smooth(activations):
+        return (1 - y) * (_is_tanh(activations, y) + y)
+    return _each(derivative, activations, y)
+
+
+def _each(function, activations, blocks):
+    blocks = zip(activations, ops.split(blocks, len(activations), axis=-1), strict=True)
+    return ops.concatenate([function(name, block) for name, block in blocks], axis=-1)
+
+
+def _are_smooth(activations) -> bool:
+    return set(activations) <= {"tanh", "sigmoid"}
+
+
+def _is_tanh(activations, like):
+    """1 in the columns of tanh, 0 in those of a sigmoid."""
+    flags = [float(activation == "tanh") for activation in activations]
+    return ops.convert_to_tensor(np.repeat(flags, like.shape[-1] // len(flags)), like.dtype)

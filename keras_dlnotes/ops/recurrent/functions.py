@@ -44,7 +44,7 @@ simple_rnn.__doc__ = f"""Returns the hidden states of a simple recurrent network
 
     h_t = φ(x_t W + h_{{t−1}} U + b)
 
-    The gradient is the notes' back-propagation through time, which saves 1 number a unit, step and
+    The gradient is the notes' back-propagation through time, which saves 2 numbers a unit, step and
     row of the batch (see `ops.recurrent.simple_step`).{_COST}
 
     Args:
@@ -99,7 +99,7 @@ lstm.__doc__ = f"""Returns the hidden states of a long short-term memory.
     then a third state.
 
     The gradient is the notes' back-propagation through time (see `ops.recurrent.lstm_step`), which
-    saves 6 numbers a unit, step and row of the batch (5 when coupled, 1 more when delayed).{_COST}
+    saves 7 numbers a unit, step and row of the batch (6 when coupled, 1 more when delayed).{_COST}
 
     Args:
         inputs: x, floating-point (batch, time, features).
@@ -158,7 +158,7 @@ gru.__doc__ = f"""Returns the hidden states of a gated recurrent unit.
     after the product, ĥ = φ(x_t W + b + r ⊙ (h_{{t−1}} U + b′)), as Keras does by default.
 
     The gradient is the notes' back-propagation through time (see `ops.recurrent.gru_step`), which
-    saves 4 numbers a unit, step and row of the batch (5 with `reset_after`).{_COST}
+    saves 6 numbers a unit, step and row of the batch.{_COST}
 
     Args:
         inputs: x, floating-point (batch, time, features).

@@ -33,6 +33,7 @@ class _GRUStep:
     recurrent_activation: Any = "sigmoid"
 
     blocks = 3
+    factors = 2
     states = 1
 
     @property
@@ -42,18 +43,18 @@ class _GRUStep:
     def initial_states(self, zeros, bias):
         return (zeros,)
 
-    def _da_factor(self, z, r, candidate, of_reset, hidden_before):
+    def way_back(self, saved, before):
+        (z, r, candidate, of_reset), (hidden_before,) = saved, before
         to_z = (hidden_before - candidate) * derivative(self.recurrent_activation, z)
         to_r = of_reset * derivative(self.recurrent_activation, r)
         to_h = (1 - z) * derivative(self.activation, candidate)
-        return ops.concatenate([to_z, to_r, to_h], axis=-1)
+        return ops.concatenate([to_z, to_r, to_h], axis=-1), [z, r]
 
 
 @dataclass(frozen=True)
 class ResetBeforeGRUStep(_GRUStep):
     """One step with the reset before the product, there and back."""
 
-    saved = 3
     biases = ()
 
     def recurrent(self, weights, bias, masks=None):
@@ -72,11 +73,7 @@ class ResetBeforeGRUStep(_GRUStep):
         a_gates = a_gates + of_gates.product(hidden)
         z, r = ops.split(activate(self.recurrent_activation, a_gates), 2, axis=-1)
         candidate = activate(self.activation, a_h + of_candidate.product(r * hidden))
-        return (z * hidden + (1 - z) * candidate,), (z, r, candidate)
-
-    def factors(self, saved, before, after):
-        (z, r, candidate), (hidden_before,) = saved, before
-        return self._da_factor(z, r, candidate, hidden_before, hidden_before), z, r
+        return (z * hidden + (1 - z) * candidate,), (z, r, candidate, hidden)
 
     def backward(self, d_states, da_factor, factors, recurrent):
         (dh,), (z, r), (of_gates, of_candidate) = d_states, factors, recurrent
@@ -87,8 +84,8 @@ class ResetBeforeGRUStep(_GRUStep):
         d_before = dh * z + d_reset * r + of_gates.adjoint(da_gates)
         return ops.concatenate([da_gates, da_h], axis=-1), (d_before,)
 
-    def gradients(self, hidden_before, saved, da, recurrent):
-        (of_gates, of_candidate), (_, r, _) = recurrent, saved
+    def gradients(self, hidden_before, factors, da, recurrent):
+        (of_gates, of_candidate), (_, r) = recurrent, factors
         da_gates, da_h = _gates_and_candidate(da)
         d_gates = of_gates.gradient(hidden_before, da_gates)
         d_candidate = of_candidate.gradient(r * hidden_before, da_h)
@@ -99,7 +96,6 @@ class ResetBeforeGRUStep(_GRUStep):
 class ResetAfterGRUStep(_GRUStep):
     """One step with the reset after the product; `bias` is (2, 3 units), the second that of h U."""
 
-    saved = 4
     biases = (2,)
 
     def recurrent(self, weights, bias, masks=None):
@@ -117,10 +113,6 @@ class ResetAfterGRUStep(_GRUStep):
         candidate = activate(self.activation, a_h + r * from_candidate)
         return (z * hidden + (1 - z) * candidate,), (z, r, candidate, from_candidate)
 
-    def factors(self, saved, before, after):
-        (z, r, candidate, from_candidate), (hidden_before,) = saved, before
-        return self._da_factor(z, r, candidate, from_candidate, hidden_before), z, r
-
     def backward(self, d_states, da_factor, factors, recurrent):
         (dh,), (z, r), (kernel, _) = d_states, factors, recurrent
         to_z, to_r, to_h = ops.split(da_factor, 3, axis=-1)
@@ -130,8 +122,8 @@ class ResetAfterGRUStep(_GRUStep):
         d_before = dh * z + kernel.adjoint(d_product)
         return ops.concatenate([da_gates, da_h], axis=-1), (d_before,)
 
-    def gradients(self, hidden_before, saved, da, recurrent):
-        (kernel, _), (_, r, *_) = recurrent, saved
+    def gradients(self, hidden_before, factors, da, recurrent):
+        (kernel, _), (_, r) = recurrent, factors
         da_gates, da_h = _gates_and_candidate(da)
         d_product = ops.concatenate([da_gates, da_h * r], axis=-1)
         biases = [ops.sum(d, axis=(0, 1)) for d in (da, d_product)]

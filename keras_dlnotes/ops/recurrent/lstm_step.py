@@ -17,8 +17,8 @@ for the step before:
     ∂E/∂a_c = ∂E/∂c ⊙ i φ′         ∂E/∂a_o = ∂E/∂h ⊙ φ(c) σ′
     ∂E/∂c₋₁ = ∂E/∂c ⊙ f            ∂E/∂h₋₁ = ∂E/∂a Uᵀ
 
-What stands to the right of each ⊙ is known before the way back begins: `factors` computes it for
-all steps at once.
+What stands to the right of each ⊙ is known on the way there: `way_back` computes it while the
+gates are at hand.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,12 @@ from typing import Any
 
 from keras import ops
 
-from keras_dlnotes.ops.recurrent.activations import activate, derivative
+from keras_dlnotes.ops.recurrent.activations import (
+    activate,
+    activate_blocks,
+    derivative,
+    derivative_blocks,
+)
 from keras_dlnotes.ops.recurrent.kernel import Kernel
 
 
@@ -47,9 +52,9 @@ class LSTMStep:
         return 3 if self.forget_gate == "coupled" else 4
 
     @property
-    def saved(self) -> int:
-        """How many tensors of the states' shape a step saves for the way back."""
-        return self.blocks
+    def factors(self) -> int:
+        """How many tensors of the states' shape the way back multiplies by besides ∂E/∂a's."""
+        return 3 if self.output_gate == "delayed" else 2
 
     @property
     def states(self) -> int:
@@ -76,40 +81,42 @@ class LSTMStep:
         return bias
 
     def forward(self, a, states, recurrent):
-        """(x W + b, states before) → (states, what the way back needs)."""
+        """(x W + b, states before) → (states, what `way_back` needs)."""
         hidden, carry, *reader = states
-        *a, a_c, a_o = ops.split(a + recurrent.product(hidden), self.blocks, axis=-1)
-        i, *f, o = (activate(self.recurrent_activation, a) for a in (*a, a_o))
-        g = activate(self.activation, a_c)
+        a = a + recurrent.product(hidden)
+        gates = activate_blocks(self._block_activations, a)
+        i, *f, g, o = ops.split(gates, self.blocks, axis=-1)
         carry = (f[0] if f else 1 - i) * carry + i * g
         content = activate(self.activation, carry)
         if reader:
-            return (content * reader[0], carry, o), (i, *f, g, o)
-        return (content * o, carry), (i, *f, g, o)
+            return (content * reader[0], carry, o), (gates, content)
+        return (content * o, carry), (gates, content)
 
-    def factors(self, saved, before, after):
-        """What the way back multiplies by, for all steps: first that of ∂E/∂a, then the others."""
-        (i, *f, g, o), (_, carry_before, *reader), (_, carry, *_) = saved, before, after
-        content = activate(self.activation, carry)
-        of_gates = [g, carry_before] if f else [g - carry_before]
-        of_gates.append(ops.ones_like(o) if reader else content)
-        *to_gates, to_o = (
-            factor * derivative(self.recurrent_activation, gate)
-            for factor, gate in zip(of_gates, (i, *f, o), strict=True)
-        )
-        to_c = i * derivative(self.activation, g)
+    def way_back(self, saved, before):
+        """The factor of ∂E/∂a, and what else the way back multiplies by."""
+        (gates, content), (_, carry_before, *reader) = saved, before
+        i, *f, g, o = ops.split(gates, self.blocks, axis=-1)
+        of_o = ops.ones_like(o) if reader else content
+        of_blocks = [g, carry_before, i, of_o] if f else [g - carry_before, i, of_o]
+        of_a = derivative_blocks(self._block_activations, gates)
+        da_factor = ops.concatenate(of_blocks, axis=-1) * of_a
         through_content = (reader[0] if reader else o) * derivative(self.activation, content)
         forget = f[0] if f else 1 - i
-        da_factor = ops.concatenate([*to_gates, to_c, to_o], axis=-1)
-        return da_factor, through_content, forget, *([content] if reader else [])
+        return da_factor, [through_content, forget, *([content] if reader else [])]
 
     def backward(self, d_states, da_factor, factors, recurrent):
         """∂E/∂states → (∂E/∂a, ∂E/∂states before)."""
         (dh, dc, *do), (through_content, forget, *content) = d_states, factors
         dc = dc + dh * through_content
-        da = ops.concatenate([dc] * (self.blocks - 1) + [do[0] if do else dh], -1) * da_factor
+        of_blocks = [dc] * (self.blocks - 1) + [do[0] if do else dh]
+        da = ops.concatenate(of_blocks, axis=-1) * da_factor
         return da, (recurrent.adjoint(da), dc * forget, *(dh * factor for factor in content))
 
-    def gradients(self, hidden_before, saved, da, recurrent):
+    def gradients(self, hidden_before, factors, da, recurrent):
         """(∂E/∂U, ∂E/∂b), the sums over all steps."""
         return recurrent.gradient(hidden_before, da), ops.sum(da, axis=(0, 1))
+
+    @property
+    def _block_activations(self) -> tuple:
+        gates = [self.recurrent_activation] * (self.blocks - 2)
+        return (*gates, self.activation, self.recurrent_activation)

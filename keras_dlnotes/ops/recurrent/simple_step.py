@@ -21,7 +21,7 @@ class SimpleStep:
     activation: Any = "tanh"
 
     blocks = 1
-    saved = 0
+    factors = 0
     states = 1
     biases = ()
 
@@ -41,16 +41,15 @@ class SimpleStep:
     def forward(self, a, states, recurrent):
         (hidden,) = states
         hidden = activate(self.activation, a + recurrent.product(hidden))
-        return (hidden,), ()
+        return (hidden,), hidden
 
-    def factors(self, saved, before, after):
-        (hidden,) = after
-        return (derivative(self.activation, hidden),)
+    def way_back(self, saved, before):
+        return derivative(self.activation, saved), []
 
     def backward(self, d_states, da_factor, factors, recurrent):
         (dh,) = d_states
         da = dh * da_factor
         return da, (recurrent.adjoint(da),)
 
-    def gradients(self, hidden_before, saved, da, recurrent):
+    def gradients(self, hidden_before, factors, da, recurrent):
         return recurrent.gradient(hidden_before, da), ops.sum(da, axis=(0, 1))

@@ -2,13 +2,14 @@
 
     h_t = step(x_t W + b, h_{t−1})
 
-The products x_t W of all steps are one product before the loop. The loop saves each step's gates,
-in the place of x_t W + b where they fit, and its states: for an LSTM with its four gates and two
-states, 6 numbers a unit, step and row of the batch.
+The products x_t W of all steps are one product before the loop. While a step's gates are at hand,
+the loop computes all that the way back will multiply by: the factor of ∂E/∂a_t, in the place of
+x_t W + b, and those of the states. With h_t that is, for an LSTM with its four gates and two
+factors more, 7 numbers a unit, step and row of the batch.
 
 The way back is one loop from the last step to the first, ∂E/∂h_t being what the output and what
-step t + 1 ask for. What does not depend on them is computed before, for all steps at once. ∂E/∂a_t
-of every step is kept (4 more numbers for the LSTM), and each sum over time is then one product:
+step t + 1 ask for, of a few multiplications and one product a step. ∂E/∂a_t of every step is kept
+(4 more numbers for the LSTM), and each sum over time is then one product:
 
     ∂E/∂W = Σ_t x_tᵀ ∂E/∂a_t    ∂E/∂U = Σ_t h_{t−1}ᵀ ∂E/∂a_t    ∂E/∂b = Σ_t ∂E/∂a_t
     ∂E/∂x_t = ∂E/∂a_t Wᵀ
@@ -84,34 +85,30 @@ def _named(tensors, step, given) -> Inputs:
 def recurrence_forward(
     *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate
 ):
-    """(outputs, *last states), and what the way back needs: the gates and the states by time."""
+    """(outputs, *last states), and what the way back needs: factors and hidden states."""
     inputs = _named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
-    products = _input_products(inputs, step)
-    in_place = step.saved == step.blocks
-    gates = []  # one buffer, or none where the states are all that the way back needs
-    if step.saved:
-        gates = [products if in_place else _room(inputs.sequence, length, step.saved * units)]
-    histories = [write(_room(state, length + 1, units), 0, state) for state in inputs.states]
+    factors = [_room(inputs.sequence, length, units) for _ in range(step.factors)]
+    hidden = write(_room(inputs.sequence, length + 1, units), 0, inputs.states[0])
 
     def body(t, *variables):
-        before, gates, histories = _divided(variables, step)
-        a = (gates[0] if in_place else products)[:, t]
-        states, saved = step.forward(a, before, recurrent)
+        before, (a, hidden, *factors) = variables[: step.states], variables[step.states :]
+        states, saved = step.forward(a[:, t], before, recurrent)
+        da_factor_t, factors_t = step.way_back(saved, before)
+        factors = [
+            write(factor, t, entry) for factor, entry in zip(factors, factors_t, strict=True)
+        ]
         if inputs.mask is not None:
             states = _select(inputs.mask[:, t, None], states, before)
-        gates = [write(buffer, t, ops.concatenate(saved, axis=-1)) for buffer in gates]
-        histories = [
-            write(*entry) for entry in zip(histories, [t + 1] * len(states), states, strict=True)
-        ]
-        return (*states, *gates, *histories)
+        return (*states, write(a, t, da_factor_t), write(hidden, t + 1, states[0]), *factors)
 
-    variables = repeat(body, length, (*inputs.states, *gates, *histories))
-    states, gates, histories = _divided(variables, step)
-    outputs = histories[0][:, 1:] if return_sequences else states[0]
+    variables = (*inputs.states, _input_products(inputs, step), hidden, *factors)
+    variables = repeat(body, length, variables)
+    states, (da_factor, hidden, *factors) = variables[: step.states], variables[step.states :]
+    outputs = hidden[:, 1:] if return_sequences else states[0]
     outputs = _shown(outputs, inputs.mask, return_sequences, zero_output_for_mask)
-    return (outputs, *states), (*gates, *histories)
+    return (outputs, *states), (da_factor, hidden, *factors)
 
 
 def recurrence_backward(
@@ -131,13 +128,7 @@ def recurrence_backward(
     inputs = _named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
-    _, gates, histories = _divided((*inputs.states, *residuals), step)
-    saved = ops.split(gates[0], step.saved, axis=-1) if gates else ()
-    before, after = ([h[:, :-1] for h in histories], [h[:, 1:] for h in histories])
-    da_factor, *factors = step.factors(saved, before, after)
-    # ∂E/∂a_t takes the place of its factor; not under dropout, where XLA would read the factor once
-    # more after that, and so copy all steps at every step
-    in_place = inputs.recurrent_masks is None
+    da_factor, hidden, *factors = residuals
     from_outputs, *d_states = upstream
     from_outputs = _shown(from_outputs, inputs.mask, return_sequences, zero_output_for_mask)
     if not return_sequences:
@@ -152,8 +143,7 @@ def recurrence_backward(
             d_after[0] = d_after[0] + from_outputs[:, t]
         d_hidden = [write(buffer, t, d_after[0]) for buffer in d_hidden]
         factors_t = [factor[:, t] for factor in factors]
-        da_factor_t = (da if in_place else da_factor)[:, t]
-        da_t, d_before = step.backward(d_after, da_factor_t, factors_t, recurrent)
+        da_t, d_before = step.backward(d_after, da_factor[:, t], factors_t, recurrent)
         if inputs.mask is not None:
             live = inputs.mask[:, t, None]
             d_before = _select(live, d_before, d_after)
@@ -163,12 +153,13 @@ def recurrence_backward(
             d_before = _select(_is_border(t, truncate), nothing, d_before)
         return (*d_before, write(da, t, da_t), *d_hidden)
 
-    variables = repeat(body, length, (*d_states, da_factor, *d_hidden))
+    da = _room(inputs.sequence, length, step.blocks * units)
+    variables = repeat(body, length, (*d_states, da, *d_hidden))
     if of_hidden:
         return variables[-1]
     d_states, da = variables[: step.states], variables[step.states]
     kernel = _kernel(inputs)
-    d_weights = step.gradients(before[0], saved, da, recurrent)
+    d_weights = step.gradients(hidden[:, :-1], factors, da, recurrent)
     return (
         kernel.adjoint(da),
         *d_states,
@@ -234,12 +225,6 @@ def _input_products(inputs, step):
 
 def _room(like, length, width):
     return ops.zeros((ops.shape(like)[0], length, width), like.dtype)
-
-
-def _divided(variables, step):
-    """(states, the buffer of gates or none, one buffer for the states by time for each state)."""
-    count = step.states
-    return variables[:count], variables[count:-count], variables[-count:]
 
 
 def _select(condition, left, right):
