@@ -89,12 +89,13 @@ def recurrence_forward(
     inputs = _named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
+    bias = step.input_bias(inputs.bias)  # added in the loop: no pass over all steps for it alone
     factors = [_room(inputs.sequence, length, units) for _ in range(step.factors)]
     hidden = write(_room(inputs.sequence, length + 1, units), 0, inputs.states[0])
 
     def body(t, *variables):
         before, (a, hidden, *factors) = variables[: step.states], variables[step.states :]
-        states, saved = step.forward(a[:, t], before, recurrent)
+        states, saved = step.forward(a[:, t] + bias, before, recurrent)
         da_factor_t, factors_t = step.way_back(saved, before)
         factors = [
             write(factor, t, entry) for factor, entry in zip(factors, factors_t, strict=True)
@@ -103,7 +104,8 @@ def recurrence_forward(
             states = _select(inputs.mask[:, t, None], states, before)
         return (*states, write(a, t, da_factor_t), write(hidden, t + 1, states[0]), *factors)
 
-    variables = (*inputs.states, _input_products(inputs, step), hidden, *factors)
+    products = _kernel(inputs).product(inputs.sequence)
+    variables = (*inputs.states, products, hidden, *factors)
     variables = repeat(body, length, variables)
     states, (da_factor, hidden, *factors) = variables[: step.states], variables[step.states :]
     outputs = hidden[:, 1:] if return_sequences else states[0]
