@@ -7,7 +7,8 @@ brings its own, cut down to the characters that formulas are made of.
 import html
 import io
 import re
-from importlib.resources import files as resources
+from importlib.util import find_spec
+from pathlib import Path
 
 from fontTools import subset
 from latex2mathml.converter import convert
@@ -49,8 +50,8 @@ def _formula(match):
 def font():
     """STIX Two Math, which the package ziamath brings, of these characters alone, as WOFF."""
     options = subset.Options(layout_features=["*"], notdef_outline=True)
-    path = resources("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"
-    whole = subset.load_font(io.BytesIO(path.read_bytes()), options)
+    package = Path(find_spec("ziamath").origin).parent
+    whole = subset.load_font(package / "fonts" / "STIXTwoMath-Regular.ttf", options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=[x for first, last in CHARACTERS for x in range(first, last + 1)])
     subsetter.subset(whole)
