@@ -27,7 +27,7 @@ def _leave_the_scratch_folder(namespace):
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()],
-    patterns=["README.md", "docs/**/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
     setup=_work_in_a_scratch_folder,
     teardown=_leave_the_scratch_folder,
 ).pytest()

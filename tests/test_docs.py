@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from keras_dlnotes import tasks
+
 ROOT = Path(__file__).parents[1]
 ROWS = json.loads((ROOT / "docs" / "headings.json").read_text(encoding="utf-8"))
-GENERATED = {"headings.md", "benchmarks.md", "changelog.md"}
+RUNS = json.loads((ROOT / "docs" / "tasks.json").read_text(encoding="utf-8"))
+GENERATED = {"headings.md", "tasks.md", "benchmarks.md", "changelog.md"}
+LARGEST_PICTURE = 60_000  # bytes
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["heading"] for row in ROWS])
@@ -46,3 +50,21 @@ def test_the_sources_on_the_pages_are_there():
         source = (ROOT / "keras_dlnotes" / path).read_text(encoding="utf-8")
         for part in name.split("."):
             assert re.search(rf"^ *(def|class) {part}\b", source, re.MULTILINE), (path, name)
+
+
+def test_the_gallery_has_every_task_and_no_other():
+    assert [run["task"] for run in RUNS] == tasks.names()
+    pictures = {path.name for path in (ROOT / "docs" / "images" / "tasks").iterdir()}
+    assert pictures == {Path(run["picture"]["file"]).name for run in RUNS}
+
+
+@pytest.mark.parametrize("run", RUNS, ids=[run["task"] for run in RUNS])
+def test_the_gallery_says_what_the_task_is(run):
+    task = tasks.get(run["task"])
+    assert (run["description"], run["section"]) == (task.description, task.section)
+    assert run["section"] in [row["heading"] for row in ROWS]
+    network, *rivals = [method for method in run["methods"] if "seconds" in method]
+    assert [rival["method"] for rival in rivals] == list(task.rivals)
+    assert run["headline"] == task.headline and task.headline in network["scores"]
+    assert run["baseline"] in [method["method"] for method in run["methods"]]
+    assert 0 < (ROOT / "docs" / run["picture"]["file"]).stat().st_size <= LARGEST_PICTURE

@@ -13,6 +13,7 @@ SECTION = re.compile(
     r"^(Args|Attributes|Returns|Yields|Raises|Input shape|Output shape|Reference|Example)s?:(.*)$"
 )
 ENTRY = re.compile(r"^([\w\s,*`]+(?:\.\w+)*):\s(.*)$")
+SPLIT_NAMES = re.compile(r"^(\w[\w ,]*,)\n *(?=\w)", re.MULTILINE)
 LISTS = ("Args", "Attributes", "Raises")
 
 
@@ -23,6 +24,20 @@ class Docstrings(griffe.Extension):
         """Rewrites the docstring, if there is one."""
         if obj.docstring:
             obj.docstring.value = markdown(obj.docstring.value)
+
+    def on_class_members(self, *, node, cls, agent, **kwargs):
+        """Gives a class that says itself how it is called a constructor with those parameters."""
+        signature = getattr(node.obj, "__signature__", None)
+        if signature is not None:
+            parameters = griffe.Parameters(*map(shown, signature.parameters.values()))
+            cls.set_member("__init__", griffe.Function("__init__", parameters=parameters))
+
+
+def shown(parameter):
+    """A parameter of a signature, as mkdocstrings has it."""
+    default = None if parameter.default is parameter.empty else repr(parameter.default)
+    kind = griffe.ParameterKind(parameter.kind.description)
+    return griffe.Parameter(parameter.name, kind=kind, default=default)
 
 
 def markdown(text):
@@ -53,7 +68,7 @@ def markdown(text):
 def listed(block):
     """`name: text` entries, whose further lines are indented, as a list."""
     entries = []
-    for line in block.splitlines():
+    for line in SPLIT_NAMES.sub(r"\1 ", block).splitlines():
         found = ENTRY.match(line)
         if found:
             entries.append(f"- `{found[1]}`: {found[2]}")

@@ -49,7 +49,8 @@ def api(part):
         for alias in node.names
     }
     introduction = ast.get_docstring(module)
-    options = "    options: {members: false}\n" if part == "layers" else ""
+    settings = "{members: false, merge_init_into_class: true}"
+    options = f"    options: {settings}\n" if part == "layers" else ""
     # by the module that has it, since `ops.conv` is the name of a module, too
     entries = [f"::: {homes[name]}\n{options}" for name in names]
     return f"# {part}\n\n{introduction}\n\n" + "\n\n".join(entries)

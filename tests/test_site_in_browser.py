@@ -1,0 +1,176 @@
+"""The built site in a real Chromium: links, search, formulas, and a phone's width.
+
+The site is built for these tests, unless DLNOTES_SITE names the folder of one that is.
+"""
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH"),
+]
+
+ROOT = Path(__file__).parents[1]
+NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+PAGES = [
+    page.replace(".md", ".html")
+    for page in re.findall(r"^ +- .*: (\S+\.md)$", NAVIGATION, re.MULTILINE)
+]
+PHONE = {"width": 390, "height": 800}
+DESK = {"width": 1280, "height": 900}
+# A container's root has no sandbox; the rest keeps the browser itself from using the network.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+class Elements(HTMLParser):
+    """What a page links to, and the anchors that it has."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.targets, self.anchors = [], set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        self.anchors |= {named[name] for name in ("id", "name") if named.get(name)}
+        self.targets += [named[name] for name in ("href", "src") if named.get(name)]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server of files that reports nothing."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built site."""
+    if "DLNOTES_SITE" in os.environ:
+        return Path(os.environ["DLNOTES_SITE"])
+    folder = tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """Where the site is served, on this machine alone."""
+    handler = functools.partial(Quiet, directory=site)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, address):
+    """A function that opens a page, which may complain of nothing and ask no other host."""
+    pages, complaints, requests = [], [], []
+
+    def open_page(path, viewport):
+        page = browser.new_page(viewport=viewport)
+        pages.append(page)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address + path)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
+
+
+def test_every_link_and_anchor_is_there(site):
+    pages = {path: Elements(path) for path in site.rglob("*.html") if path.name != "404.html"}
+    assert len(pages) >= len(PAGES)
+    missing = []
+    for path, elements in pages.items():
+        for target in elements.targets:
+            if urlsplit(target).scheme:  # another site, a picture within the page
+                continue
+            file, anchor = urldefrag(target)
+            found = (path.parent / unquote(file)).resolve() if file else path
+            found = found / "index.html" if found.is_dir() else found
+            anchors = pages[found].anchors if found in pages else set()
+            if not found.is_file() or (anchor and unquote(anchor) not in anchors):
+                missing.append((path.relative_to(site).as_posix(), target))
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_fits_a_phone_and_draws_its_formulas_and_pictures(opened, path):
+    page = opened(path, PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert "\\(" not in page.locator("article").inner_text(), "LaTeX that nobody has drawn"
+    sizes = page.locator("math").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(box => [box.width, box.height])"
+    )
+    assert all(width > 0 and height > 0 for width, height in sizes)
+    for image in page.locator("article img").all():
+        image.scroll_into_view_if_needed()
+        image.evaluate("image => image.decode()")
+
+
+@pytest.mark.parametrize("path", [page for page in PAGES if page.startswith("derivations/")])
+def test_formulas_are_mathml(opened, path):
+    page = opened(path, DESK)
+    source = (ROOT / "docs" / path.replace(".html", ".md")).read_text(encoding="utf-8")
+    formulas = len(re.findall(r"\\\(|\\\[ ", source))
+    assert page.locator("math").count() == formulas
+    fonts = "document.fonts.ready.then(all => [...all].map(one => [one.family, one.status]))"
+    assert ["formulas", "loaded"] in page.evaluate(fonts)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("receptive field", "api/reports.html"),
+        ("Hyperband", "derivations/tuning.html"),
+        ("vanishing", "derivations/recurrent.html"),
+    ],
+)
+def test_the_search_finds(opened, words, found):
+    page = opened("index.html", DESK)
+    page.locator(".md-search__input").click()
+    page.keyboard.type(words)
+    result = page.locator(f".md-search-result a[href*='{found}']").first
+    result.wait_for()
+    result.click()
+    page.wait_for_url(f"**/{found}*")
+    assert words.lower() in page.locator("article").inner_text().lower()
+
+
+def test_a_reader_can_turn_the_page_dark(opened):
+    page = opened("index.html", DESK)
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.locator("label[for='__palette_1']").click()
+    assert page.evaluate(paper) != light
