@@ -21,7 +21,7 @@ def residual_pictures(outcome: Outcome) -> Iterator[Picture]:
         reports.plot_runs(losses, "loss"),
         "The loss on the training images of two networks of equal depth. One adds the input "
         "of each block to its output.",
-        "Two falling curves.",
+        "Two curves.",
     )
     yield from image_classification.pictures(outcome)
 
