@@ -213,6 +213,8 @@ def max_pool_exported(inputs, *, window: Window):
     A window that sees padding sees the border, too: its value may stand there for −∞, which would
     spoil the range of a quantized model.
     """
+    if len(inputs.shape) == 5:  # LiteRT has no kernel for volumes
+        return max_pool_forward(inputs, window=window)[0]
     if isinstance(window.padding, str):
         return _pool(ops.max_pool, inputs, window)
     for axis, (before, after) in zip(window.axes, window.padding, strict=True):
@@ -224,6 +226,9 @@ def max_pool_exported(inputs, *, window: Window):
 
 def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
     """y by the runtime's own kernel: the mean over k positions of padded inputs, times k/n."""
+    if len(inputs.shape) == 5:
+        settings = {"window": window, "count_include_pad": count_include_pad}
+        return average_pool_forward(inputs, **settings)[0]
     if isinstance(window.padding, str) and not count_include_pad:
         return _pool(ops.average_pool, inputs, window)
     resolved = window.resolved(ops.shape(inputs))

@@ -64,6 +64,8 @@ def exportable_scan(body, states, sequence) -> tuple:
 
     TensorFlow's own would become lists of tensors, which LiteRT has for a known batch only.
     """
+    if keras.backend.backend() != "tensorflow":
+        return scan(body, states, sequence)
     length = ops.shape(sequence)[0]
     by_time = ops.zeros((length, *ops.shape(states[0])), states[0].dtype)
 
