@@ -213,15 +213,20 @@ def max_pool_exported(inputs, *, window: Window):
     A window that sees padding sees the border, too: its value may stand there for −∞, which would
     spoil the range of a quantized model.
     """
-    if len(inputs.shape) == 5:  # LiteRT has no kernel for volumes
-        return max_pool_forward(inputs, window=window)[0]
+    of_volumes = len(inputs.shape) == 5  # LiteRT has no kernel for them
+    if of_volumes:
+        resolved = window.resolved(ops.shape(inputs))
+        window = resolved if windows.is_static(resolved) else window
     if isinstance(window.padding, str):
         return _pool(ops.max_pool, inputs, window)
     for axis, (before, after) in zip(window.axes, window.padding, strict=True):
         earlier_axes = (slice(None),) * axis
         first, last = inputs[(*earlier_axes, slice(0, 1))], inputs[(*earlier_axes, slice(-1, None))]
         inputs = ops.concatenate([first] * before + [inputs] + [last] * after, axis=axis)
-    return _pool(ops.max_pool, inputs, window._replace(padding="valid"))
+    window = window._replace(padding="valid")
+    if of_volumes:
+        return max_pool_forward(inputs, window=window)[0]
+    return _pool(ops.max_pool, inputs, window)
 
 
 def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
