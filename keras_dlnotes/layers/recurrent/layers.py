@@ -92,12 +92,12 @@ class Recurrent(KeepsSignature):
                 expected = "False in an ONNX file, which keeps nothing from one call to the next"
                 hint = "Build the model with stateful=False and give it the weights of this one."
                 raise argument_error("stateful", expected, True, hint)
-            # the states fix the number of rows, which an export leaves open
-            rows, (_, *steps) = self.states[0].shape[0], ops.shape(sequences)
-            sequences = ops.reshape(sequences, (rows, *steps))
-            mask = None if mask is None else ops.reshape(mask, (rows, steps[0]))
             # PyTorch would write the last states over what the way back still needs
             initial_state = [ops.copy(state) for state in initial_state]
+            if sequences.shape[0] is None:  # as in an export; the states fix it
+                rows, (_, *steps) = self.states[0].shape[0], ops.shape(sequences)
+                sequences = ops.reshape(sequences, (rows, *steps))
+                mask = None if mask is None else ops.reshape(mask, (rows, steps[0]))
         if not is_exporting() and self._way()[0] in ("cuDNN", "Keras's loop"):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         cell = self.cell
