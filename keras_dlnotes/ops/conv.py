@@ -143,4 +143,14 @@ def bias_gradient(upstream, *bias) -> list:
     return [ops.matmul(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]]
 
 
-_conv = with_vjp(conv_forward, conv_backward, compiled=False)
+def conv_exported(inputs, kernel, *bias, window: Window):
+    """S by Keras's convolution under "same", which file formats know as a word, for any length."""
+    grouped = inputs.shape[-1] != kernel.shape[-2]
+    strided_and_dilated = max(window.strides) > 1 and max(window.dilation) > 1
+    if window.padding != "same" or grouped or strided_and_dilated:
+        return conv_forward(inputs, kernel, *bias, window=window)[0]
+    settings = window.strides, window.padding, "channels_last", window.dilation
+    return add_bias(ops.conv(inputs, kernel, *settings), *bias)
+
+
+_conv = with_vjp(conv_forward, conv_backward, compiled=False, exported=conv_exported)

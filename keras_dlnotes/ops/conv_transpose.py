@@ -27,6 +27,8 @@ from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, co
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
 
+_LONG = 1024  # longer than what any padding crops
+
 
 def conv_transpose(
     inputs,
@@ -178,4 +180,26 @@ def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, outp
     )
 
 
-_conv_transpose = with_vjp(conv_transpose_forward, conv_transpose_backward, compiled=False)
+def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_padding):
+    """y, cut from what K makes of all inputs: ONNX knows no rows that no input reaches."""
+    whole = window._replace(padding="valid")
+    no_more = (0,) * len(window.strides)
+    shape = (*transposed_shape(ops.shape(inputs), whole, no_more)[:-1], kernel.shape[-2])
+    outputs = adjoint_in_inputs(inputs, kernel, whole, shape)
+    # what is cut off or missing is the same for any length
+    any_length = [None if axis not in window.axes else _LONG for axis in range(len(shape))]
+    wanted = transposed_shape(any_length, window, output_padding)
+    there = transposed_shape(any_length, whole, no_more)
+    around = [
+        (-before, wanted[axis] - there[axis] + before)
+        for axis, (before, _) in zip(window.axes, window.resolved(wanted).padding, strict=True)
+    ]
+    return add_bias(windows.pad_or_crop(outputs, around, window.axes), *bias)
+
+
+_conv_transpose = with_vjp(
+    conv_transpose_forward,
+    conv_transpose_backward,
+    compiled=False,
+    exported=conv_transpose_exported,
+)

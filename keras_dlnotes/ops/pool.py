@@ -207,9 +207,60 @@ def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_
     return (spread(share, (part,), window, ops.shape(inputs[0])),)
 
 
-_max_pool = with_vjp(max_pool_forward, max_pool_backward)
+def max_pool_exported(inputs, *, window: Window):
+    """y by the runtime's own kernel, which may take no account of NaN.
+
+    A window that sees padding sees the border, too: its value may stand there for −∞, which would
+    spoil the range of a quantized model.
+    """
+    of_volumes = len(inputs.shape) == 5  # LiteRT has no kernel for them
+    if of_volumes:
+        resolved = window.resolved(ops.shape(inputs))
+        window = resolved if windows.is_static(resolved) else window
+    if isinstance(window.padding, str):
+        return _pool(ops.max_pool, inputs, window)
+    for axis, (before, after) in zip(window.axes, window.padding, strict=True):
+        earlier_axes = (slice(None),) * axis
+        first, last = inputs[(*earlier_axes, slice(0, 1))], inputs[(*earlier_axes, slice(-1, None))]
+        inputs = ops.concatenate([first] * before + [inputs] + [last] * after, axis=axis)
+    window = window._replace(padding="valid")
+    if of_volumes:
+        return max_pool_forward(inputs, window=window)[0]
+    return _pool(ops.max_pool, inputs, window)
+
+
+def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
+    """y by the runtime's own kernel: the mean over k positions of padded inputs, times k/n."""
+    if len(inputs.shape) == 5:
+        settings = {"window": window, "count_include_pad": count_include_pad}
+        return average_pool_forward(inputs, **settings)[0]
+    if isinstance(window.padding, str) and not count_include_pad:
+        return _pool(ops.average_pool, inputs, window)
+    resolved = window.resolved(ops.shape(inputs))
+    padded = windows.pad(inputs, resolved.padding, resolved.axes)
+    means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
+    if count_include_pad or windows.is_zero(resolved.padding):
+        return means
+    share = tap_count(window) / ops.cast(_counts(inputs, window, count_include_pad), means.dtype)
+    return means * share
+
+
+_max_pool = with_vjp(max_pool_forward, max_pool_backward, exported=max_pool_exported)
 _max_pool_indices = with_vjp(max_pool_indices_forward, max_pool_indices_backward)
-_average_pool = with_vjp(average_pool_forward, average_pool_backward)
+_average_pool = with_vjp(
+    average_pool_forward, average_pool_backward, exported=average_pool_exported
+)
+
+
+def _pool(pool, inputs, window: Window):
+    """`pool`, one of Keras's, along the window's axes; its padding is a word."""
+    rank = len(inputs.shape) - 2
+    data_format = "channels_first" if window.axes[-1] == rank + 1 else "channels_last"
+    size, strides = [1] * rank, [1] * rank  # along the other axes
+    for axis, k, s in zip(window.axes, window.size, window.strides, strict=True):
+        along = windows.spatial_axes(rank, data_format).index(axis)
+        size[along], strides[along] = k, s
+    return pool(inputs, tuple(size), tuple(strides), window.padding, data_format)
 
 
 def _lowest(dtype):

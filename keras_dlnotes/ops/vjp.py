@@ -16,7 +16,9 @@ An op of this package is two plain functions, written with `keras.ops`:
 - without `training`, only the output is computed; should a gradient be asked for all the same, the
   residuals are computed then;
 - where the rows of a batch do not depend on each other, TensorFlow may see them in parts, one
-  compiled call for each, which run side by side (see `rows_tensorflow`).
+  compiled call for each, which run side by side (see `rows_tensorflow`);
+- a model that is being exported gets the plain forward alone, of operations that file formats know:
+  neither compiled calls nor rules for gradients leave Python.
 """
 
 import functools
@@ -24,6 +26,7 @@ from collections.abc import Callable
 
 import keras
 
+from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.rows_tensorflow import in_parts
 
 
@@ -33,6 +36,7 @@ def with_vjp(
     compiled: bool = True,
     plain: Callable | None = None,
     shared: int | None = None,
+    exported: Callable | None = None,
 ) -> Callable:
     """Returns `op(*inputs, training=True, calls=1, **settings)` whose gradient is `backward`.
 
@@ -47,6 +51,8 @@ def with_vjp(
             framework to differentiate. None takes `forward`, which must then be differentiable.
         shared: how many of the last inputs belong to all rows of the batch, the first axis of all
             other inputs and of the outputs, so that the rows may be divided; None keeps them whole.
+        exported: `(*inputs, **settings) -> output` for a model that is being exported, where the
+            formats have operations that say the same more briefly. None takes `plain`.
 
     Returns:
         The op; `calls` is how many such calls its caller knows to run side by side, each of which
@@ -88,6 +94,8 @@ def with_vjp(
 
     def op(*inputs, training=True, calls=1, **settings):
         tensors = [keras.ops.convert_to_tensor(entry) for entry in inputs]
+        if is_exporting():
+            return (exported or plain)(*tensors, **settings)
         shapes = tuple((len(tensor.shape), *tensor.shape[-1:]) for tensor in tensors)
         return joined(bool(training), calls, tuple(sorted(settings.items())), shapes)(*tensors)
 

@@ -143,8 +143,8 @@ def resolve_padding(
         elif padding == "causal":
             pairs.append((span, 0))
         else:
-            if s > 1:  # the last window starts at (⌈m/s⌉ − 1)·s
-                span = maximum((-(-length // s) - 1) * s + span + 1 - length, 0)
+            if s > 1:  # the last window starts at (⌈m/s⌉ − 1)·s; ONNX divides numbers ≥ 0 alone
+                span = maximum(((length + s - 1) // s - 1) * s + span + 1 - length, 0)
             pairs.append((span // 2, span - span // 2))
     return tuple(pairs)
 

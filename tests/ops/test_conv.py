@@ -7,6 +7,7 @@ import pytest
 from keras_dlnotes import ops
 from keras_dlnotes.ops.conv import conv_window
 from tests import reference
+from tests.exporting import as_exported
 from tests.gradcheck import (
     assert_close,
     check_gradients,
@@ -166,6 +167,16 @@ def test_words_give_what_keras_gives(padding, strides):
             lambda x, k: keras.ops.conv(x, k, strides, padding),
             arrays,
         )
+
+
+@pytest.mark.parametrize("settings", [(None, 1, "same"), (None, 2, "same", None, 2), (None, 2, 1)])
+def test_what_is_exported_equals_what_is_not(settings):
+    for arrays in (_arrays((8,), (3,), 1), _arrays((7, 8), (3, 2), 1), _arrays((7, 8), (3, 2), 2)):
+
+        def function(x, k):
+            return ops.conv(x, k, *settings)
+
+        assert_close(outputs(as_exported(function), arrays), outputs(function, arrays))
 
 
 def test_types_are_promoted_as_keras_promotes_them():

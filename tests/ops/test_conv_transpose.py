@@ -6,6 +6,7 @@ import pytest
 
 from keras_dlnotes import ops
 from tests import reference
+from tests.exporting import as_exported
 from tests.gradcheck import (
     assert_close,
     check_gradients,
@@ -69,11 +70,12 @@ def test_equals_the_loop(lengths, size, strides, padding, dilation, more, data_f
     expected = expected + bias
     if data_format == "channels_first":
         image, expected = np.moveaxis(image, -1, 1), np.moveaxis(expected, -1, 1)
-    found = outputs(
-        lambda x, k, b: ops.conv_transpose(x, k, b, strides, padding, more, data_format, dilation),
-        [image, kernel, bias],
-    )
-    assert_close(found, [expected])
+
+    def function(x, k, b):
+        return ops.conv_transpose(x, k, b, strides, padding, more, data_format, dilation)
+
+    assert_close(outputs(function, [image, kernel, bias]), [expected])
+    assert_close(outputs(as_exported(function), [image, kernel, bias]), [expected])
 
 
 @GRID
@@ -194,11 +196,15 @@ def test_words_give_what_keras_gives(padding, size, stride, output_padding):
     if padding == "same" and size % 2 == 0 and output_padding == 0:
         pytest.skip("Keras fails there, see the test of errors")
     arrays = _arrays((4, 3), (size, size))
-    compare_gradients(
-        lambda x, k: ops.conv_transpose(x, k, None, stride, padding, output_padding),
-        lambda x, k: keras.ops.conv_transpose(x, k, stride, padding, output_padding),
-        arrays,
-    )
+
+    def ours(x, k):
+        return ops.conv_transpose(x, k, None, stride, padding, output_padding)
+
+    def theirs(x, k):
+        return keras.ops.conv_transpose(x, k, stride, padding, output_padding)
+
+    compare_gradients(ours, theirs, arrays)
+    assert_close(outputs(as_exported(ours), arrays), outputs(theirs, arrays))
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")

@@ -7,6 +7,7 @@ import pytest
 from keras_dlnotes import ops
 from keras_dlnotes.ops import pool
 from tests import reference
+from tests.exporting import as_exported
 from tests.gradcheck import (
     assert_close,
     check_gradients,
@@ -93,6 +94,43 @@ def test_average_pool_equals_the_loop(lengths, size, strides, padding, include):
         lambda x: ops.average_pool(x, size, strides, padding, count_include_pad=include), [image]
     )
     assert_close(found, [expected])
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    ("lengths", "size", "strides", "padding"),
+    [*GEOMETRIES, ((9, 8), (6, 7), (2, 1), ((2, 1), (0, 3)))],
+    ids=[*IDS, "one axis after the other"],
+)
+def test_what_is_exported_equals_the_loop(lengths, size, strides, padding, data_format):
+    image = _image(lengths).astype("float32") - 2  # a 0 in the padding would win
+    move = (lambda x: x) if data_format == "channels_last" else (lambda x: np.moveaxis(x, -1, 1))
+    settings = size, strides, padding, data_format
+    expected = reference.max_pool(image, size, strides, padding)
+    found = outputs(as_exported(lambda x: ops.max_pool(x, *settings)), [move(image)])
+    assert_close(found, [move(expected)])
+    for include in (False, True):
+        expected = reference.average_pool(image, size, strides, padding, include)
+
+        def function(x, include=include):
+            return ops.average_pool(x, *settings, count_include_pad=include)
+
+        assert_close(outputs(as_exported(function), [move(image)]), [move(expected)])
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_what_is_exported_under_a_word_for_padding(padding):
+    image = _image((7, 8)).astype("float32") - 2
+    for op, settings in (
+        (ops.max_pool, {}),
+        (ops.average_pool, {}),
+        (ops.average_pool, {"count_include_pad": True}),
+    ):
+
+        def function(x, op=op, settings=settings):
+            return op(x, 3, 2, padding, **settings)
+
+        assert_close(outputs(as_exported(function), [image]), outputs(function, [image]))
 
 
 @pytest.mark.parametrize(("lengths", "size", "strides", "padding"), GEOMETRIES, ids=IDS)

@@ -9,6 +9,7 @@ import pytest
 
 from keras_dlnotes import ops
 from tests import reference
+from tests.exporting import as_exported
 from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
 
 BATCH, TIME, FEATURES, UNITS = 4, 6, 3, 2
@@ -96,6 +97,19 @@ def test_equals_the_loop(form, masked):
     assert_close(found, last, 1e-6)
     found = outputs(lambda *t: form(*t, **settings, training=False), arrays)
     assert_close(found, expected, 1e-6)
+
+
+@every_form
+@pytest.mark.parametrize("masked", [False, True])
+def test_what_is_exported_equals_the_loop(form, masked):
+    arrays = form.arrays()
+    settings = {"mask": MASK, "truncate": 2} if masked else {}
+    expected = form.loop(arrays, mask=MASK if masked else None)
+    found = outputs(as_exported(lambda *t: form(*t, **settings)), arrays)
+    assert_close(found, expected, 1e-6)
+    last = [expected[0][:, -1], *expected[1:]]
+    found = outputs(as_exported(lambda *t: form(*t, **settings, return_sequences=False)), arrays)
+    assert_close(found, last, 1e-6)
 
 
 def test_skipped_steps_can_give_zero():

@@ -9,8 +9,8 @@ from keras import ops
 from keras_dlnotes.checks import argument_error, choice
 from keras_dlnotes.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
 from keras_dlnotes.layers.recurrent.documentation import layer_documentation
-from keras_dlnotes.layers.recurrent.exporting import is_exporting
 from keras_dlnotes.layers.signature import KeepsSignature
+from keras_dlnotes.ops.exporting import ONNX, is_exporting
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate
 from keras_dlnotes.ops.recurrent.functions import run
@@ -59,8 +59,6 @@ class Recurrent(KeepsSignature):
         if self.use_cudnn is True:
             found = ", ".join(obstacles)
             raise argument_error("use_cudnn", '"auto" or False here', True, f"There is {found}.")
-        if is_exporting():
-            return "Keras's loop", "an export runs where this package's compiled calls may not"
         unknown = [name for name in self.cell.step.activations if not is_known(name)]
         if unknown:
             names = ", ".join(getattr(entry, "__name__", str(entry)) for entry in unknown)
@@ -88,12 +86,21 @@ class Recurrent(KeepsSignature):
         return [name for name, is_asked in asked.items() if is_asked]
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        if self._way()[0] in ("cuDNN", "Keras's loop"):
-            return super().inner_loop(sequences, initial_state, mask, training=training)
-        if self.stateful:  # PyTorch would write the last states over what the way back still needs
-            initial_state = [ops.copy(state) for state in initial_state]
-        cell = self.cell
         mask = mask[0] if isinstance(mask, list | tuple) else mask
+        if self.stateful:
+            if is_exporting(ONNX):
+                expected = "False in an ONNX file, which keeps nothing from one call to the next"
+                hint = "Build the model with stateful=False and give it the weights of this one."
+                raise argument_error("stateful", expected, True, hint)
+            # PyTorch would write the last states over what the way back still needs
+            initial_state = [ops.copy(state) for state in initial_state]
+            if sequences.shape[0] is None:  # as in an export; the states fix it
+                rows, (_, *steps) = self.states[0].shape[0], ops.shape(sequences)
+                sequences = ops.reshape(sequences, (rows, *steps))
+                mask = None if mask is None else ops.reshape(mask, (rows, steps[0]))
+        if not is_exporting() and self._way()[0] in ("cuDNN", "Keras's loop"):
+            return super().inner_loop(sequences, initial_state, mask, training=training)
+        cell = self.cell
         noise = cell.dropout_masks(sequences[:, 0], initial_state[0], training)
         input_masks, recurrent_masks = (
             None if masks is None else ops.transpose(masks, (1, 0, 2)) for masks in noise

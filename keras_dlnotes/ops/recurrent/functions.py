@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
 from keras_dlnotes.ops.recurrent.lengths import lengthened
@@ -206,11 +207,12 @@ def run(
     """
     truncate = checked_truncate(truncate)
     given = prepared(step, inputs, *tensors, input_masks, recurrent_masks)
-    plain = not all(map(is_known, step.activations))
+    exporting = is_exporting()
+    plain = not exporting and not all(map(is_known, step.activations))
     length = None
     # steps that are skipped at the end would make a last output 0 that is shown as it is
     shown = return_sequences or not zero_output_for_mask
-    if given.sequence.shape[1] is None and not plain and shown:
+    if given.sequence.shape[1] is None and not plain and not exporting and shown:
         given, length = lengthened(given)
     outputs, *states = recurrence(
         given,

@@ -18,12 +18,13 @@ A step that the mask skips hands the states on as they are, in both directions. 
 nothing comes back from the first step of a block of τ steps to the last of the block before.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 from keras import ops
 
 from keras_dlnotes.ops.recurrent.kernel import Kernel
-from keras_dlnotes.ops.recurrent.loop import repeat, write
+from keras_dlnotes.ops.recurrent.loop import exportable_scan, repeat, scan, write
 from keras_dlnotes.ops.vjp import with_vjp
 
 _OPTIONAL = ("mask", "input_masks", "recurrent_masks")
@@ -172,16 +173,16 @@ def recurrence_backward(
 
 
 def recurrence_plain(
-    *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate
+    *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate, scan=scan
 ):
-    """The outputs alone, by operations that every framework differentiates and exports."""
+    """The outputs alone, by operations that every framework differentiates."""
     inputs = _named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
     # one tensor for the scan, because TensorFlow's takes several of known length alone
     by_step = [_input_products(inputs, step)]
     if inputs.mask is not None:
-        by_step.append(ops.cast(inputs.mask[..., None], by_step[0].dtype))
+        by_step.append(ops.cast(ops.expand_dims(inputs.mask, -1), by_step[0].dtype))
     if truncate is not None:
         border = ops.cast(_is_border(ops.arange(length), truncate), by_step[0].dtype)
         by_step.append(ops.zeros_like(by_step[0][..., :1]) + border[None, :, None])
@@ -195,16 +196,20 @@ def recurrence_plain(
         states, _ = step.forward(a, before, recurrent)
         if inputs.mask is not None:
             states = _select(flags[:, :1] > 0, states, before)
-        return list(states), list(states)  # one structure for both, as TensorFlow asks
+        return states
 
-    by_time = ops.transpose(ops.concatenate(by_step, axis=-1), (1, 0, 2))
-    states, histories = ops.scan(body, list(inputs.states), by_time)
-    outputs = ops.transpose(histories[0], (1, 0, 2)) if return_sequences else states[0]
+    sequence = ops.transpose(ops.concatenate(by_step, axis=-1), (1, 0, 2))
+    states, by_time = scan(body, inputs.states, sequence)
+    outputs = ops.transpose(by_time, (1, 0, 2)) if return_sequences else states[0]
     return (_shown(outputs, inputs.mask, return_sequences, zero_output_for_mask), *states)
 
 
 _recurrence = with_vjp(
-    recurrence_forward, recurrence_backward, plain=recurrence_plain, shared=_SHARED
+    recurrence_forward,
+    recurrence_backward,
+    plain=recurrence_plain,
+    shared=_SHARED,
+    exported=functools.partial(recurrence_plain, scan=exportable_scan),
 )
 
 
@@ -248,5 +253,6 @@ def _shown(outputs, mask, return_sequences, zero_output_for_mask):
         shown = ops.any(mask, axis=1)
         if return_sequences:
             first = ops.argmax(ops.cast(mask, "int32"), axis=1)
-            shown = shown[:, None] & (ops.arange(ops.shape(mask)[1])[None] >= first[:, None])
-    return ops.where(shown[..., None], outputs, ops.zeros_like(outputs))
+            steps = ops.expand_dims(ops.arange(ops.shape(mask)[1]), 0)
+            shown = ops.expand_dims(shown, 1) & (steps >= ops.expand_dims(first, 1))
+    return ops.where(ops.expand_dims(shown, -1), outputs, ops.zeros_like(outputs))

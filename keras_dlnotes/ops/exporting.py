@@ -1,0 +1,25 @@
+"""Whether a model is being exported at the moment.
+
+An exported model runs in other programs, which know neither compiled calls nor gradients of ours.
+Keras tells a layer nothing about an export, and tracing for a file looks like any other tracing. So
+this looks who is calling.
+"""
+
+import sys
+
+ONNX = ("keras.src.export.onnx", "tf2onnx")
+ALL = ("keras.src.export", "tf2onnx", "tensorflow.lite")
+
+
+def is_exporting(to: tuple[str, ...] = ALL) -> bool:
+    """Tells whether `keras.Model.export`, or a converter that was called itself, is tracing.
+
+    Args:
+        to: the beginnings of the names of the modules that write the format in question.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(to):
+            return True
+        frame = frame.f_back
+    return False
