@@ -6,11 +6,9 @@ import pytest
 
 from keras_dlnotes import layers, training
 from keras_dlnotes.training.windows import windows
+from tests.backends import only_on
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() not in ("tensorflow", "torch"),
-    reason="carries states on TensorFlow and PyTorch alone",
-)
+pytestmark = only_on("tensorflow", "torch", reason="carries states on TensorFlow and PyTorch alone")
 ROWS, STEPS = 3, 12
 
 
