@@ -6,6 +6,11 @@ import pytest
 BACKEND = keras.backend.backend()
 BACKENDS = ("tensorflow", "jax", "torch")
 
+# Keras 3.15 hands PyTorch 2.13 a layout that its gradient refuses, whatever the layers
+sparse_crossentropy_of_images = pytest.mark.xfail(
+    BACKEND == "torch", reason="Keras's sparse cross-entropy of images has no gradient on PyTorch"
+)
+
 
 def only_on(*backends: str, reason: str) -> pytest.MarkDecorator:
     """Marks what can exist on these backends alone: it is skipped on the others, and says why."""
