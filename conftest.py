@@ -35,17 +35,27 @@ pytest_collect_file = Sybil(
 
 
 def pytest_collection_modifyitems(items):
-    """Skips what the pages show of TensorFlow and its float64, where another backend runs."""
+    """Skips the examples of pages and docstrings that belong to another backend, and says so."""
     import keras
 
-    if keras.backend.backend() == "tensorflow":
-        return
     for item in items:
-        if item.path.suffix == ".md" and _is_about_tensorflow(item):
-            item.add_marker(pytest.mark.skip(reason="tensorflow only: tapes and float64 of a page"))
+        source = _source(item)
+        if item.path.parent.name == "derivations" or "tape" in source:
+            backends = ("tensorflow",)
+            reason = "tensorflow only: shows TensorFlow's tape and float64"
+        elif item.path.name == "endless-stream.md" or "fit_truncated" in source:
+            backends = ("tensorflow", "torch")
+            reason = "tensorflow or torch only: JAX's train step cannot carry states"
+        else:
+            continue
+        if source and keras.backend.backend() not in backends:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _is_about_tensorflow(item):
-    parsed = item.example.parsed  # of a session, or the lines of a script
-    source = getattr(parsed, "source", parsed)
-    return item.path.parent.name == "derivations" or "tape" in source
+def _source(item):
+    """What an example of a page or a docstring says; nothing for other tests."""
+    if item.path.suffix == ".md":
+        parsed = item.example.parsed  # of a session, or the lines of a script
+        return getattr(parsed, "source", parsed)
+    examples = getattr(getattr(item, "dtest", None), "examples", ())
+    return "".join(example.source for example in examples)

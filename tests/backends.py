@@ -6,11 +6,6 @@ import pytest
 BACKEND = keras.backend.backend()
 BACKENDS = ("tensorflow", "jax", "torch")
 
-# Keras 3.15 hands PyTorch 2.13 a layout that its gradient refuses, whatever the layers
-sparse_crossentropy_of_images = pytest.mark.xfail(
-    BACKEND == "torch", reason="Keras's sparse cross-entropy of images has no gradient on PyTorch"
-)
-
 
 def only_on(*backends: str, reason: str) -> pytest.MarkDecorator:
     """Marks what can exist on these backends alone: it is skipped on the others, and says why."""
@@ -20,3 +15,10 @@ def only_on(*backends: str, reason: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(
         BACKEND not in backends, reason=f"{' or '.join(backends)} only: {reason}"
     )
+
+
+carries_states = only_on("tensorflow", "torch", reason="JAX's train step cannot carry states")
+# Keras 3.15 hands PyTorch 2.13 a layout that its gradient refuses, whatever the layers
+sparse_crossentropy_of_images = pytest.mark.xfail(
+    BACKEND == "torch", reason="Keras's sparse cross-entropy of images has no gradient on PyTorch"
+)

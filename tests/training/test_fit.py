@@ -16,10 +16,9 @@ from keras_dlnotes.training import (
     fit_truncated,
     run_state,
 )
-from tests.backends import only_on
+from tests.backends import carries_states, only_on
 
 ROWS, WINDOW = 2, 5
-carries_states = only_on("tensorflow", "torch", reason="JAX's train step cannot carry states")
 
 
 class InterruptionError(Exception):

@@ -6,9 +6,9 @@ import pytest
 
 from keras_dlnotes import layers, training
 from keras_dlnotes.training.windows import windows
-from tests.backends import only_on
+from tests.backends import carries_states
 
-pytestmark = only_on("tensorflow", "torch", reason="carries states on TensorFlow and PyTorch alone")
+pytestmark = carries_states
 ROWS, STEPS = 3, 12
 
 
