@@ -19,7 +19,7 @@ QUICK = (
     "tests/training/test_fit.py",
     "tests/interop/test_backends.py",
 )
-SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4")
 
 
 def main(arguments):
@@ -29,8 +29,10 @@ def main(arguments):
     if find_spec(backend) is None:
         print(f"LEFT OUT: no test ran on {backend}, because it is not installed here.")
         return 0
-    if quick:
-        rest = [*QUICK, "-m", "slow or not slow", *rest]
+    if quick:  # few files of unequal length: the tests of one go to several processes
+        rest = ["--dist", "worksteal", *QUICK, "-m", "slow or not slow", *rest]
+    else:
+        rest = ["--dist", "loadfile", *rest]
     return subprocess.call(
         [sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *rest],
         env={**os.environ, "KERAS_BACKEND": backend},
