@@ -74,6 +74,8 @@ def benchmarks():
 def results(name):
     """What one script has measured, below the machine and the versions."""
     path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    if not path.exists():
+        return f"Not measured yet; `python benchmarks/{name}.py --json FILE` does it."
     content = json.loads(path.read_text(encoding="utf-8"))
     machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
     return f"{machine}\n\n{table(content['rows'])}"
