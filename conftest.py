@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items):
 
     for item in items:
         source = _source(item)
-        if item.path.parent.name == "derivations" or "tape" in source:
+        if item.path.parent.name == "derivations" or "tape" in source or "pooled[" in source:
             backends = ("tensorflow",)
             reason = "tensorflow only: shows TensorFlow's tape and float64"
         elif item.path.name == "endless-stream.md" or "fit_truncated" in source:
