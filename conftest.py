@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 
+import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -31,3 +32,30 @@ pytest_collect_file = Sybil(
     setup=_work_in_a_scratch_folder,
     teardown=_leave_the_scratch_folder,
 ).pytest()
+
+
+def pytest_collection_modifyitems(items):
+    """Skips the examples of pages and docstrings that belong to another backend, and says so."""
+    import keras
+
+    for item in items:
+        source = _source(item)
+        if item.path.parent.name == "derivations" or "tape" in source or "pooled[" in source:
+            backends = ("tensorflow",)
+            reason = "tensorflow only: shows TensorFlow's tape and float64"
+        elif item.path.name == "endless-stream.md" or "fit_truncated" in source:
+            backends = ("tensorflow", "torch")
+            reason = "tensorflow or torch only: JAX's train step cannot carry states"
+        else:
+            continue
+        if source and keras.backend.backend() not in backends:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _source(item):
+    """What an example of a page or a docstring says; nothing for other tests."""
+    if item.path.suffix == ".md":
+        parsed = item.example.parsed  # of a session, or the lines of a script
+        return getattr(parsed, "source", parsed)
+    examples = getattr(getattr(item, "dtest", None), "examples", ())
+    return "".join(example.source for example in examples)

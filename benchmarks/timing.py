@@ -150,7 +150,7 @@ def _machine() -> dict:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {}
-    for package in ("keras", "tensorflow", "torch", "numpy"):
+    for package in ("keras", "tensorflow", "jax", "torch", "numpy"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

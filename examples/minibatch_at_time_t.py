@@ -4,6 +4,7 @@ A recurrent layer reads (batch, time, features); X_t is the slice of one step. P
 checks that H_3 = φ(X_3 W_xh + H_2 W_hh + b_h) is what the layer returns for that step.
 """
 
+import keras
 import numpy as np
 
 from keras_dlnotes import layers
@@ -24,7 +25,7 @@ x_t = minibatch[:, t - 1]
 print(f"X_{t} = {x_t[:, 0].astype(int).tolist()}, a mini-batch of size {len(x_t)}")
 
 layer = layers.SimpleRNN(2, return_sequences=True)
-h = np.asarray(layer(minibatch / 50))
+h = keras.ops.convert_to_numpy(layer(minibatch / 50))
 w_xh, w_hh, b_h = layer.get_weights()
 h_t = np.tanh(x_t / 50 @ w_xh + h[:, t - 2] @ w_hh + b_h)
 print(f"H_{t} of the layer and of the formula agree: {np.allclose(h[:, t - 1], h_t, atol=1e-6)}")

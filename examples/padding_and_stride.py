@@ -4,6 +4,7 @@ A one-by-one-pixel probe: convolve an image that counts its own columns with a 3
 passes its centre alone, and read off which columns each layer sees.
 """
 
+import keras
 import numpy as np
 
 from keras_dlnotes import layers
@@ -16,5 +17,5 @@ for padding in ("same", 1):
     layer = layers.Conv2D(1, 3, strides=2, padding=padding, use_bias=False)
     layer.build(columns.shape)
     layer.set_weights([centre])
-    seen = np.asarray(layer(columns))[0, 1, :, 0].astype(int)
+    seen = keras.ops.convert_to_numpy(layer(columns))[0, 1, :, 0].astype(int)
     print(f"padding={padding!r:7} centres its windows on the columns {seen.tolist()}")

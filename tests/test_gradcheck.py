@@ -1,15 +1,13 @@
 """The checker checks: it passes right gradients and catches wrong ones, even by 0.1 %."""
 
-import keras
 import numpy as np
 import pytest
 
 from keras_dlnotes.ops.vjp import with_vjp
+from tests.backends import only_on
 from tests.gradcheck import check_gradients, compare_gradients
 
-tensorflow_only = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="float64 needs the TensorFlow backend"
-)
+tensorflow_only = only_on("tensorflow", reason="float64 needs the TensorFlow backend")
 
 
 def _cube(error):

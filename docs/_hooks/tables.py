@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from pathlib import Path
 
 from mkdocs.structure.files import File
@@ -19,6 +20,13 @@ PARTS = (
     "tuning",
     "reports",
 )
+
+RESULTS = re.compile(r"^@results (\w+)$", re.MULTILINE)
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Puts the table of a benchmark where `@results NAME` stands alone on a line."""
+    return RESULTS.sub(lambda match: results(match[1]), markdown)
 
 
 def on_files(files, config):
@@ -60,10 +68,18 @@ def benchmarks():
     """What was measured, a table a script, with machine and versions."""
     parts = [(ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")]
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
-        parts.append(f"## {path.stem.replace('_', ' ')}\n\n{machine}\n\n{table(content['rows'])}")
+        parts.append(f"## {path.stem.replace('_', ' ')}\n\n{results(path.stem)}")
     return "\n\n".join(parts)
+
+
+def results(name):
+    """What one script has measured, below the machine and the versions."""
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    if not path.exists():
+        return f"Not measured yet; `python benchmarks/{name}.py --json FILE` does it."
+    content = json.loads(path.read_text(encoding="utf-8"))
+    machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
+    return f"{machine}\n\n{table(content['rows'])}"
 
 
 def headings():

@@ -69,7 +69,9 @@ def _children(layer) -> list[keras.Layer]:
     if isinstance(layer, keras.Sequential) or hasattr(layer, "inputs"):
         return layer.layers
     children = []
-    for name, value in vars(layer).items():
+    # on the PyTorch backend a layer is a module, too, which keeps layers apart from other values
+    modules = dict(layer.named_children()) if hasattr(layer, "named_children") else {}
+    for name, value in (modules | vars(layer)).items():
         if not name.startswith("_"):
             values = value.values() if isinstance(value, dict) else value
             values = values if isinstance(value, list | tuple | dict) else [value]

@@ -8,6 +8,7 @@ import keras
 
 from keras_dlnotes.training.carried_states import CarriedStates
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
+from keras_dlnotes.training.generators import set_generator_states
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
@@ -62,6 +63,22 @@ class CarryStates(keras.callbacks.Callback):
 
     def on_test_end(self, logs=None):
         self._validation.close()
+
+
+class RestoreGenerators(keras.callbacks.Callback):
+    """Sets the generators when the first epoch begins, because `fit` draws from them before that.
+
+    Args:
+        states: as `generator_states` gives them; none for a run that begins.
+    """
+
+    def __init__(self, states: list[str]):
+        super().__init__()
+        self._states = states
+
+    def on_epoch_begin(self, epoch, logs=None):
+        set_generator_states(self._states)
+        self._states = []
 
 
 class SaveState(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes.training.files import atomic_path, remove_partial, write_json
+from keras_dlnotes.training.generators import generator_states
 from keras_dlnotes.training.run_folder import RunFolderError
 
 STATE = "state.json"
@@ -25,6 +26,7 @@ class RunState:
         stopped: whether training has stopped by itself.
         early_stopping: see `EarlyStopping.state`; its "best_epoch" counts from 0.
         random_seeds: states of the model's seed generators, which no Keras file holds.
+        generators: states of the backend's own generators, where a model draws from them, too.
         checksums: name → SHA-256 of the weight files that belong to this state.
     """
 
@@ -34,6 +36,7 @@ class RunState:
     stopped: bool = False
     early_stopping: dict[str, Any] = field(default_factory=dict)
     random_seeds: list[list[int]] = field(default_factory=list)
+    generators: list[str] = field(default_factory=list)
     checksums: dict[str, str] = field(default_factory=dict)
 
 
@@ -73,6 +76,7 @@ class Checkpoints:
         state.random_seeds = [
             keras.ops.convert_to_numpy(variable).tolist() for variable in _seed_variables(model)
         ]
+        state.generators = generator_states()
         write_json(self.path / STATE, asdict(state))
         for file in self.path.glob(_weights_name("*")):
             if file.name not in state.checksums:

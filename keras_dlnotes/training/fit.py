@@ -8,7 +8,13 @@ import keras
 
 from keras_dlnotes.checks import integer
 from keras_dlnotes.training.batches import ShuffledBatches
-from keras_dlnotes.training.callbacks import CarryStates, EarlyStopping, HistoryFile, SaveState
+from keras_dlnotes.training.callbacks import (
+    CarryStates,
+    EarlyStopping,
+    HistoryFile,
+    RestoreGenerators,
+    SaveState,
+)
 from keras_dlnotes.training.carried_states import CarriedStates
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.run_folder import CHECKPOINTS, HISTORY, LOGS, RunFolder, RunFolderError
@@ -103,6 +109,7 @@ def fit_resumable(
                 keras.callbacks.LambdaCallback(
                     on_epoch_begin=lambda epoch, logs: setattr(batches_of_epoch, "epoch", epoch)
                 ),
+                RestoreGenerators(state.generators),
                 keras.callbacks.TerminateOnNaN(raise_error=True),
                 early_stopping,
                 HistoryFile(folder.path / HISTORY, state.history),

@@ -188,6 +188,13 @@ class _Function(keras.Model):
     def call(self, inputs):
         return self.function(inputs)
 
+    def predict(self, *arguments, **settings):
+        try:
+            return super().predict(*arguments, **settings)
+        finally:  # on JAX, Keras takes the values out of the model until `predict` has ended well
+            if keras.backend.backend() == "jax":
+                self.jax_state_sync()
+
 
 def _moments_of(model, layers) -> _Function:
     """For each batch and each layer's number, a row with the moments of what its calls receive."""

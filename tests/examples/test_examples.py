@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import only_on, sparse_crossentropy_of_images
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 IN_SHORT = Path(__file__).with_name("in_short.py")
 
@@ -65,6 +67,20 @@ SAYS_AT_ONCE = {
 }
 
 
+def named(names):
+    """Each name as a parameter, marked where its example belongs to a backend."""
+    for name in names:
+        marks = []
+        if "import tensorflow" in (EXAMPLES / name).read_text(encoding="utf-8"):
+            marks.append(only_on("tensorflow", reason="shows TensorFlow's tape"))
+        if name == "segment_nuclei.py":
+            marks.append(sparse_crossentropy_of_images)
+        yield pytest.param(name, marks=marks)
+
+
+every_example = pytest.mark.parametrize("name", list(named({**SAYS, **SAYS_AFTER_TRAINING})))
+
+
 def test_every_example_is_tested():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {*SAYS, *SAYS_AFTER_TRAINING}
 
@@ -84,7 +100,7 @@ def in_short():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each example")
-@pytest.mark.parametrize("name", {**SAYS, **SAYS_AFTER_TRAINING})
+@every_example
 def test_example_in_short(name, in_short, tmp_path):
     print(json.dumps([str(EXAMPLES / name), str(tmp_path)]), file=in_short.stdin, flush=True)
     code = in_short.stdout.readline().strip()
@@ -95,7 +111,7 @@ def test_example_in_short(name, in_short, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", {**SAYS, **SAYS_AFTER_TRAINING})
+@every_example
 def test_example_as_its_reader_runs_it(name, tmp_path):
     result = subprocess.run(
         [sys.executable, EXAMPLES / name], cwd=tmp_path, capture_output=True, text=True, timeout=240

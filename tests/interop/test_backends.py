@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers
+from tests.backends import BACKEND, BACKENDS
 
-BACKENDS = ["tensorflow", "jax", "torch"]
 READ = """
 import sys
 import keras, numpy as np
@@ -61,7 +61,7 @@ def test_saved_models_give_equal_outputs_on_every_backend(tmp_path):
         model.save(tmp_path / f"{name}.keras")
         np.save(tmp_path / f"{name}.npy", values)
         expected[name] = keras.ops.convert_to_numpy(model(values))
-    others = [name for name in BACKENDS if name != keras.backend.backend() and find_spec(name)]
+    others = [name for name in BACKENDS if name != BACKEND and find_spec(name)]
     if not others:
         pytest.skip("no other backend is installed")
     for backend in others:

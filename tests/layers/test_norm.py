@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers
+from tests.backends import only_on
 from tests.gradcheck import assert_close, compare_gradients
 
 SEVERAL = pytest.mark.parametrize("statistic", ["std", "variance"])
-TENSORFLOW = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="Keras has it on TensorFlow alone"
-)
+TENSORFLOW = only_on("tensorflow", reason="Keras has it on TensorFlow alone")
 
 
 def _pair(shape, statistic="variance", **arguments):
@@ -207,7 +206,7 @@ print("equal")
 """
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's strategies")
+@only_on("tensorflow", reason="TensorFlow's strategies")
 def test_synchronized_on_two_replicas_is_the_plain_layer_on_both_batches():
     result = subprocess.run(
         [sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True, timeout=240

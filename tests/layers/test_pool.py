@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers, ops
+from tests.backends import only_on
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 7, 6, 3)).astype("float32")
 NAMES = [f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)]
@@ -90,7 +91,7 @@ def test_pools_of_several_widths_follow_a_changing_image_size():
         assert model.predict(images, verbose=0).shape == (2, (size - 14) // 8, (size - 14) // 8, 1)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about TensorFlow")
+@only_on("tensorflow", reason="is about TensorFlow")
 def test_saved_model_and_mirrored_strategy(tmp_path):
     import tensorflow as tf
 

@@ -6,7 +6,9 @@ import pytest
 
 from keras_dlnotes import layers
 from keras_dlnotes.ops.vjp import has_gpu
+from tests.backends import only_on
 from tests.gradcheck import assert_close, compare_gradients
+from tests.layers.recurrent_twins import twin
 
 BATCH, TIME, FEATURES, UNITS = 4, 6, 3, 2
 # right-padded, left-padded, with holes, and nothing at all
@@ -21,9 +23,7 @@ KINDS = {
 }
 STATES = {"SimpleRNN": 1, "LSTM": 2, "GRU": 1}
 every_kind = pytest.mark.parametrize("kind", KINDS)
-on_tensorflow = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="is about TensorFlow"
-)
+on_tensorflow = only_on("tensorflow", reason="is about TensorFlow")
 
 
 def _inputs(seed=0, dtype="float32"):
@@ -34,7 +34,7 @@ def _pair(kind, **arguments):
     """A layer and its Keras twin, with the same weights."""
     arguments = {"units": UNITS, **KINDS[kind], **arguments}
     name = kind.split()[0]
-    pair = getattr(layers, name)(**arguments), getattr(keras.layers, name)(**arguments)
+    pair = getattr(layers, name)(**arguments), twin(name)(**arguments)
     return _with_same_weights(*pair)
 
 

@@ -7,6 +7,7 @@ import pytest
 from keras_dlnotes import ops
 from keras_dlnotes.ops.conv import conv_window
 from tests import reference
+from tests.backends import only_on
 from tests.exporting import as_exported
 from tests.gradcheck import (
     assert_close,
@@ -96,7 +97,7 @@ def test_gradients_equal_autodiff(lengths, size, strides, padding, dilation, gro
     )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64")
+@only_on("tensorflow", reason="needs float64")
 @GRID
 def test_gradients_equal_finite_differences(lengths, size, strides, padding, dilation, groups):
     check_gradients(
@@ -193,7 +194,7 @@ def test_types_are_promoted_as_keras_promotes_them():
     )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
+@only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(
     ("rank", "strides", "padding"), [(1, 2, "same"), (2, 2, "same"), (2, 1, 1), (3, 2, "same")]
 )
@@ -205,7 +206,7 @@ def test_sizes_unknown_until_the_call(rank, strides, padding):
     )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about the TensorFlow seam")
+@only_on("tensorflow", reason="is about the TensorFlow seam")
 def test_second_gradient():
     """(K ∗ x)² has a second gradient that goes through the plain forward."""
     import tensorflow as tf

@@ -7,6 +7,7 @@ import pytest
 from keras_dlnotes import ops
 from keras_dlnotes.ops.conv_separable import low_rank
 from tests import reference
+from tests.backends import only_on
 from tests.gradcheck import (
     assert_close,
     check_gradients,
@@ -100,7 +101,7 @@ def test_gradients_equal_autodiff(lengths, size, strides, padding, dilation, mul
     )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64")
+@only_on("tensorflow", reason="needs float64")
 @GRID
 def test_gradients_equal_finite_differences(lengths, size, strides, padding, dilation, multiplier):
     check_gradients(
@@ -140,7 +141,7 @@ def test_random_configurations_equal_pytorch():
             )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
+@only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(
     ("strides", "padding", "dilation"), [(1, "same", 1), (2, "same", 1), (1, 1, 2), (2, 1, 2)]
 )

@@ -6,6 +6,7 @@ import pytest
 
 from keras_dlnotes import ops
 from tests import reference
+from tests.backends import only_on
 from tests.exporting import as_exported
 from tests.gradcheck import (
     assert_close,
@@ -133,7 +134,7 @@ def _spread(image, strides):
     return image
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64")
+@only_on("tensorflow", reason="needs float64")
 @GRID
 def test_gradients_equal_finite_differences(lengths, size, strides, padding, dilation, more):
     check_gradients(
@@ -207,7 +208,7 @@ def test_words_give_what_keras_gives(padding, size, stride, output_padding):
     assert_close(outputs(as_exported(ours), arrays), outputs(theirs, arrays))
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
+@only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(("strides", "padding"), [(2, "same"), (2, "valid"), (2, 1), (1, 1)])
 def test_sizes_unknown_until_the_call(strides, padding):
     _, kernel = _arrays((1, 1), (3, 3))

@@ -6,6 +6,7 @@ import pytest
 
 from keras_dlnotes import ops
 from keras_dlnotes.ops import norm
+from tests.backends import only_on
 from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
 
 # fewer rows than are added together, a multiple of them, and a rest
@@ -64,7 +65,7 @@ def test_hand_written_gradient_equals_autodiff_of_the_plain_forward(shape, axis,
     )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64")
+@only_on("tensorflow", reason="needs float64")
 @pytest.mark.parametrize(("shape", "axis"), SHAPES[2:])
 def test_gradient_equals_finite_differences(shape, axis):
     arrays = _arrays(shape, axis)
@@ -163,7 +164,7 @@ def test_statistics_carry_no_gradient():
     assert all((gradient == 0).all() for gradient in found)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tapes are TensorFlow's")
+@only_on("tensorflow", reason="tapes are TensorFlow's")
 def test_second_gradient_is_that_of_the_plain_forward():
     import tensorflow as tf
 
@@ -182,7 +183,7 @@ def test_second_gradient_is_that_of_the_plain_forward():
     assert_close(second(norm._batch_normalize), second(norm._batch_normalize.plain), 1e-4)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
+@only_on("tensorflow", reason="is about unknown sizes")
 def test_sizes_unknown_until_the_call():
     import tensorflow as tf
 

@@ -7,6 +7,7 @@ import pytest
 from keras_dlnotes import ops
 from keras_dlnotes.ops import pool
 from tests import reference
+from tests.backends import only_on
 from tests.exporting import as_exported
 from tests.gradcheck import (
     assert_close,
@@ -152,7 +153,7 @@ def test_hand_written_gradients_equal_autodiff_of_the_plain_forward(
     )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64")
+@only_on("tensorflow", reason="needs float64")
 @pytest.mark.parametrize("op", [ops.max_pool, ops.average_pool])
 @pytest.mark.parametrize(("lengths", "size", "strides", "padding"), GEOMETRIES[1::2], ids=IDS[1::2])
 def test_gradients_equal_finite_differences(op, lengths, size, strides, padding):
@@ -219,7 +220,7 @@ def test_random_configurations_equal_pytorch():
                 assert_close(gradients(ours, [image], [upstream]), [tensor.grad.numpy()])
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
+@only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (0, 1))])
 def test_sizes_unknown_until_the_call(padding):
     def function(x):

@@ -9,6 +9,7 @@ import pytest
 
 from keras_dlnotes import ops
 from tests import reference
+from tests.backends import only_on
 from tests.exporting import as_exported
 from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
 
@@ -18,9 +19,7 @@ MASK = np.array(
     [[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1], [1, 0, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0]], bool
 )
 
-on_tensorflow = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="needs float64 or tf.function"
-)
+on_tensorflow = only_on("tensorflow", reason="needs float64 or tf.function")
 
 
 class Form(NamedTuple):

@@ -6,6 +6,7 @@ import pytest
 
 from keras_dlnotes import ops
 from tests import reference
+from tests.backends import only_on
 from tests.gradcheck import assert_close, check_gradients, check_unknown_sizes, gradients, outputs
 
 NOTES_INPUT = [[12, 37, 11, 72], [9, 83, 92, 11], [5, 17, 11, 13], [21, 16, 15, 4]]
@@ -96,14 +97,14 @@ def test_unpooling_is_the_adjoint_of_gathering():
     )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="needs float64")
+@only_on("tensorflow", reason="needs float64")
 def test_gradients_equal_finite_differences():
     image = _image((5, 6)).astype("float64")
     values, indices = _pooled(image, 2)
     check_gradients(lambda v: ops.max_unpool(v, indices, 2, output_size=(5, 6)), [values])
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about unknown sizes")
+@only_on("tensorflow", reason="is about unknown sizes")
 def test_sizes_unknown_until_the_call():
     def function(x):
         return ops.max_unpool(*ops.max_pool(x, 3, 2, 1, return_indices=True), 3, 2, 1)

@@ -2,10 +2,10 @@
 
 import keras
 import numpy as np
-import pytest
 from keras import ops
 
 from keras_dlnotes.ops.vjp import with_vjp
+from tests.backends import only_on
 from tests.gradcheck import assert_close, gradients, outputs
 
 X = np.random.default_rng(0).normal(size=(5,)).astype("float32")
@@ -106,7 +106,7 @@ def test_several_outputs_and_an_input_without_gradient():
     assert_close([found], [mask * (2 * X * weights[0] + 0.5)])
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="is about tf.function")
+@only_on("tensorflow", reason="is about tf.function")
 def test_inside_graphs_with_unknown_batch_and_under_xla():
     import tensorflow as tf
 

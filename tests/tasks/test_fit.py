@@ -9,6 +9,7 @@ import pytest
 
 from keras_dlnotes import tasks
 from keras_dlnotes.training import RunFolderError
+from tests.backends import only_on
 
 SMALL = replace(
     tasks.get("digits"),
@@ -17,6 +18,8 @@ SMALL = replace(
 )
 
 QUICK = replace(SMALL, pictures=lambda outcome: ())
+
+has_strategies = only_on("tensorflow", "jax", reason="Keras has no strategies elsewhere")
 
 
 def fit(out, task=SMALL, **options):
@@ -148,7 +151,13 @@ def test_rivals_and_several_baselines_stand_beside_the_network(finished, tmp_pat
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 3}, {"batch_size": 8}, {"data": "mnist_subset"}, {"strategy": "mirrored"}]
+    "change",
+    [
+        {"seed": 3},
+        {"batch_size": 8},
+        {"data": "mnist_subset"},
+        pytest.param({"strategy": "mirrored"}, marks=has_strategies),
+    ],
 )
 def test_changed_settings_are_refused_by_name(finished, change):
     ((name, value),) = change.items()
@@ -168,6 +177,7 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(tmp_path, 
     assert not (tmp_path / "run").exists()
 
 
+@has_strategies
 def test_states_are_not_carried_between_devices(tmp_path):
     with pytest.raises(ValueError, match=r"`strategy`.*carries states"):
         fit(tmp_path / "run", replace(SMALL, carry_states=True), strategy="mirrored")
@@ -183,7 +193,7 @@ def test_data_that_fails_to_load_does_not_occupy_the_folder(tmp_path):
     assert not (tmp_path / "run.json").exists()
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own strategy")
+@only_on("tensorflow", reason="TensorFlow's own strategy")
 def test_mirrored_strategy_trains_and_resumes(tmp_path):
     fit(tmp_path, QUICK, epochs=1, strategy="mirrored")
     result = fit(tmp_path, QUICK, epochs=2, resume=True)

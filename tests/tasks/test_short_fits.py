@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import tasks
+from tests.backends import carries_states, sparse_crossentropy_of_images
 
 EXAMPLES = 64
+MARKS = {"nuclei": sparse_crossentropy_of_images, "characters": carries_states}
 # A smaller network by the name of the task, where its own is too slow for a test.
 SMALLER = {
     "digits": {"filters": (4, 8)},
@@ -59,7 +61,10 @@ def in_short(task):
     return replace(task, prepare=prepare, arguments={**task.arguments, **smaller}, rivals=rivals)
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=MARKS.get(name, ())) for name in tasks.names()],
+)
 def test_a_short_fit_leaves_scores_and_pictures(name, tmp_path):
     task = in_short(tasks.get(name))
     result = tasks.fit(task, tmp_path, epochs=1, batch_size=16, quiet=True)

@@ -12,6 +12,7 @@ import pytest
 import keras_dlnotes
 from keras_dlnotes import layers
 from keras_dlnotes.tasks.strategies import check_strategy, synchronized
+from tests.backends import only_on
 
 FIT = """
 import sys
@@ -88,7 +89,7 @@ def test_a_backend_that_cannot(monkeypatch):
         check_strategy("mirrored")
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does so by itself")
+@only_on("tensorflow", reason="JAX does so by itself")
 def test_normalizations_within_blocks_are_synchronized_for_a_while():
     model = keras.Sequential([keras.Input((4, 4, 2)), layers.DenseBlock(1, 2)])
     found = [entry for entry in model._flatten_layers() if hasattr(entry, "synchronized")]

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from keras_dlnotes.text import BytePairTokenizer, RuleTokenizer, Tokenization
+from tests.backends import only_on
 
 TEXTS = ["it is raining", "", "naïve ☂"]
 TOKENIZERS = [
@@ -59,9 +60,7 @@ def test_pipeline_makes_the_same_ids(tokenizer, output_length):
         np.testing.assert_array_equal(ids, array(layer(texts)))
 
 
-needs_strings = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="only TensorFlow has tensors of strings"
-)
+needs_strings = only_on("tensorflow", reason="only TensorFlow has tensors of strings")
 
 
 def string_model(tokenizer):

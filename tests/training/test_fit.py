@@ -16,6 +16,7 @@ from keras_dlnotes.training import (
     fit_truncated,
     run_state,
 )
+from tests.backends import carries_states, only_on
 
 ROWS, WINDOW = 2, 5
 
@@ -254,6 +255,7 @@ def test_a_loss_that_is_no_number_fails_the_run(tmp_path):
     assert run_state_of(tmp_path).epoch == 0
 
 
+@carries_states
 def test_carried_states_are_those_of_truncated_back_propagation(tmp_path):
     model, state = train_on_a_stream(tmp_path, epochs=3)
     reference = recurrent_model()
@@ -279,6 +281,7 @@ def test_carried_states_are_those_of_truncated_back_propagation(tmp_path):
     assert not model.layers[0].stateful
 
 
+@carries_states
 def test_carried_states_go_on_exactly_after_an_interruption(tmp_path):
     whole = train_on_a_stream(tmp_path / "whole", epochs=3)
     train_on_a_stream(tmp_path / "parts", epochs=1)
@@ -286,3 +289,12 @@ def test_carried_states_go_on_exactly_after_an_interruption(tmp_path):
     assert parts[1].history == whole[1].history
     for value, expected in zip(parts[0].get_weights(), whole[0].get_weights(), strict=True):
         np.testing.assert_array_equal(value, expected)
+
+
+@only_on("jax", reason="states are carried elsewhere")
+def test_states_are_not_carried_where_they_cannot(tmp_path):
+    with pytest.raises(RuntimeError, match="TensorFlow and PyTorch alone"):
+        train_on_a_stream(tmp_path, epochs=1)
+    inputs, targets = windows_of_a_stream()
+    with pytest.raises(RuntimeError, match="TensorFlow and PyTorch alone"):
+        fit_truncated(recurrent_model(), (inputs, targets), window=WINDOW)

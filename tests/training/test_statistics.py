@@ -6,6 +6,7 @@ import pytest
 
 from keras_dlnotes import layers
 from keras_dlnotes.training import RecomputeStatistics, recompute_statistics
+from tests.backends import only_on
 from tests.gradcheck import assert_close
 
 COUNT = 45  # no multiple of any batch size below
@@ -77,7 +78,7 @@ def test_equals_the_whole_set_in_one_batch(build, batch_size):
     assert_close(model.get_weights(), expected, 1e-5)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+@only_on("tensorflow", reason="tf.data")
 def test_any_source_of_data():
     import tensorflow as tf
 
@@ -195,7 +196,7 @@ def test_bad_arguments_are_named():
         RecomputeStatistics(_images(), every=0)
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+@only_on("tensorflow", reason="tf.data")
 def test_data_without_an_end_are_refused():
     import tensorflow as tf
 

@@ -6,11 +6,9 @@ import pytest
 
 from keras_dlnotes import layers, training
 from keras_dlnotes.training.windows import windows
+from tests.backends import carries_states
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() not in ("tensorflow", "torch"),
-    reason="carries states on TensorFlow and PyTorch alone",
-)
+pytestmark = carries_states
 ROWS, STEPS = 3, 12
 
 

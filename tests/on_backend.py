@@ -1,0 +1,43 @@
+"""Runs pytest on a backend: `python tests/on_backend.py [--quick] BACKEND [ARGUMENT OF PYTEST …]`.
+
+The quick form, which the continuous integration runs, is every op and layer with its gradients, the
+recurrent layers beside Keras's, a fit that is interrupted, and a model saved on this backend and
+loaded on the others. A backend that is not installed is left out, and that is said.
+"""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+QUICK = (
+    "tests/test_gradcheck.py",
+    "tests/ops",
+    "tests/layers/test_contract.py",
+    "tests/layers/test_recurrent.py",
+    "tests/layers/test_mixed_precision.py",
+    "tests/training/test_fit.py",
+    "tests/interop/test_backends.py",
+)
+SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4")
+
+
+def main(arguments):
+    """Returns the exit status of pytest, or 0 where the backend is not installed."""
+    quick = arguments[:1] == ["--quick"]
+    backend, *rest = arguments[quick:]
+    if find_spec(backend) is None:
+        print(f"LEFT OUT: no test ran on {backend}, because it is not installed here.")
+        return 0
+    if quick:  # few files of unequal length: the tests of one go to several processes
+        rest = ["--dist", "worksteal", *QUICK, "-m", "slow or not slow", *rest]
+    else:
+        rest = ["--dist", "loadfile", *rest]
+    return subprocess.call(
+        [sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *rest],
+        env={**os.environ, "KERAS_BACKEND": backend},
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
