@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 import keras_dlnotes
+from keras_dlnotes import tasks
 
 # One process imports Keras and starts nothing; its forks are the runs, each starting it anew.
 DRIVER = """
 import os, random, signal, sys, threading
-from dataclasses import replace
 
 from keras_dlnotes import cli, tasks
+from tests.tasks.short_forms import in_short
 
-tasks.TASKS["digits"] = replace(
-    tasks.TASKS["digits"], arguments={"filters": (4, 8), "hidden": (), "shift": 0.1, "dropout": 0.2}
-)
+NAME, KILLS = sys.argv[1], int(sys.argv[2])
+tasks.TASKS[NAME] = in_short(tasks.TASKS[NAME])
 WRITES = {"open", "os.rename", "os.remove"}
 
 
@@ -43,7 +43,7 @@ def run(out, *moment):
         if moment:
             kill_at(*moment)
         options = "--epochs 4 --batch-size 64 --quiet --resume --out".split()
-        sys.argv = ["dlnotes", "fit", "digits", *options, out]
+        sys.argv = ["dlnotes", "fit", NAME, *options, out]
         try:
             cli.main()
         except SystemExit as end:
@@ -53,32 +53,43 @@ def run(out, *moment):
 
 generator = random.Random(0)
 ends = []
-for delay in (0, 0.3, 0, 0.05, 0):
+for delay in (0, 0.3, 0, 0.05, 0)[:KILLS]:
     ends.append(run("killed", generator.randint(1, 12), delay))
 print([run("alone"), ends, run("killed")])
 """
 
 
+def without_time(pairs):
+    return {key: value for key, value in pairs if key != "seconds"}
+
+
+OTHERS = [name for name in tasks.names() if name != "digits"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kills"),
+    [("digits", 5), *[pytest.param(name, 3, marks=pytest.mark.slow) for name in OTHERS]],
+)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
-def test_a_run_killed_again_and_again_ends_like_one_left_alone(tmp_path):
+def test_a_run_killed_again_and_again_ends_like_one_left_alone(name, kills, tmp_path):
     paths = [str(Path(keras_dlnotes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER],
+        [sys.executable, "-c", DRIVER, name, str(kills)],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     alone, ends, resumed = json.loads(done.stdout.splitlines()[-1])
     assert (alone, resumed) == (0, 0), done.stderr
-    assert ends.count(-9) >= 4, ends
+    assert ends.count(-9) >= kills - 1, ends
 
     histories = [(tmp_path / name / "history.csv").read_text() for name in ("alone", "killed")]
     assert histories[0] == histories[1]
     metrics = [
-        json.loads((tmp_path / name / "metrics.json").read_text()) | {"seconds": None}
+        json.loads((tmp_path / name / "metrics.json").read_text(), object_pairs_hook=without_time)
         for name in ("alone", "killed")
     ]
     assert metrics[0] == metrics[1]
