@@ -154,11 +154,21 @@ class Launcher:
         self._is_lost = True
         self._errors.seek(0)
         last = self._errors.read().decode(errors="replace").splitlines()[-LAST_LINES:]
-        return LauncherError("\n".join(["The process that starts the others has ended.", *last]))
+        message = "\n".join(["The process that starts the others has ended.", *last])
+        return LauncherError(message, was_killed=self._process.wait() < 0)
 
 
 class LauncherError(RuntimeError):
-    """The launcher's own process is gone."""
+    """The launcher's own process is gone.
+
+    Args:
+        message: what happened, and the last lines that it printed.
+        was_killed: whether a signal ended it, rather than a fault of its own.
+    """
+
+    def __init__(self, message: str, was_killed: bool = False):
+        super().__init__(message)
+        self.was_killed = was_killed
 
 
 def serve() -> None:

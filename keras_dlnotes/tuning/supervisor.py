@@ -200,9 +200,10 @@ class Supervisor:
         )
 
     def _count_loss(self, error: LauncherError) -> None:
-        """Starts everything anew, unless that does not help."""
+        """Starts everything anew, unless that does not help: a fault ends it again and again."""
         now = time.monotonic()
-        self._losses = [at for at in self._losses if now - at < CRASH_SECONDS] + [now]
+        recent = [at for at in self._losses if now - at < CRASH_SECONDS]
+        self._losses = recent if error.was_killed else [*recent, now]
         if len(self._losses) >= MOST_CRASHES:
             raise SearchError("The processes cannot be started.", str(error)) from error
         logger.warning("The process that starts the others has ended; all start anew.")

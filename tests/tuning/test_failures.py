@@ -9,6 +9,7 @@ import keras_tuner
 import pytest
 
 from keras_dlnotes import tuning
+from keras_dlnotes.tuning.launcher import Launcher, LauncherError
 from keras_dlnotes.tuning.supervisor import shares_of
 
 
@@ -119,3 +120,22 @@ def test_each_worker_has_its_own_gpu_or_cores(monkeypatch):
     assert {share["CUDA_VISIBLE_DEVICES"] for share, _ in shares_of(3)} == {"4", "5"}
     assert all(share["TF_FORCE_GPU_ALLOW_GROWTH"] == "true" for share, _ in shares_of(3))
     assert shares_of(1) == [({}, None)]
+
+
+def test_a_killed_launcher_is_told_from_one_with_a_fault():
+    killed = Launcher()
+    os.kill(killed.pid, signal.SIGKILL)
+    with pytest.raises(LauncherError) as raised:
+        while True:
+            killed.ended(5.0)
+    assert raised.value.was_killed
+    killed.close()
+
+    faulty = Launcher()
+    faulty._process.stdin.write(b"no request\n")
+    faulty._process.stdin.flush()
+    with pytest.raises(LauncherError, match="JSONDecodeError") as raised:
+        while True:
+            faulty.ended(30.0)
+    assert not raised.value.was_killed
+    faulty.close()
