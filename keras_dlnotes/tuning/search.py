@@ -284,13 +284,13 @@ def _look_ahead(job: Job) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
         answer, log = Path(scratch, "answer.json"), Path(scratch, "preflight.log")
         arguments = [str(write_job(job, Path(scratch, "job.pickle"))), str(answer)]
-        try:
-            code = launcher().run("look_ahead", arguments, log)
-        except LauncherError:  # somebody has killed it: once is an accident
+        code = None
+        while code is None:
             try:
                 code = launcher().run("look_ahead", arguments, log)
             except LauncherError as error:
-                raise SearchError("The processes cannot be started.", str(error)) from error
+                if not error.was_killed:  # a fault, and not an accident
+                    raise SearchError("The processes cannot be started.", str(error)) from error
         found = read_intact(answer)
         if found is None:
             summary = f"The process that takes the first step ended with code {code}."
