@@ -234,7 +234,8 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
     if len(inputs.shape) == 5:
         settings = {"window": window, "count_include_pad": count_include_pad}
         return average_pool_forward(inputs, **settings)[0]
-    if isinstance(window.padding, str) and not count_include_pad:
+    counts_padding = keras.backend.backend() == "torch"  # Keras does there, under "same"
+    if isinstance(window.padding, str) and not count_include_pad and not counts_padding:
         return _pool(ops.average_pool, inputs, window)
     resolved = window.resolved(ops.shape(inputs))
     padded = windows.pad(inputs, resolved.padding, resolved.axes)
