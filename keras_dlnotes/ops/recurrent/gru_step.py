@@ -48,7 +48,7 @@ class _GRUStep:
         to_z = (hidden_before - candidate) * derivative(self.recurrent_activation, z)
         to_r = of_reset * derivative(self.recurrent_activation, r)
         to_h = (1 - z) * derivative(self.activation, candidate)
-        return ops.concatenate([to_z, to_r, to_h], axis=-1), [z, r]
+        return [to_z, to_r, to_h], [z, r]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class ResetBeforeGRUStep(_GRUStep):
         d_reset = of_candidate.adjoint(da_h)
         da_gates = ops.concatenate([dh * to_z, d_reset * to_r], axis=-1)
         d_before = dh * z + d_reset * r + of_gates.adjoint(da_gates)
-        return ops.concatenate([da_gates, da_h], axis=-1), (d_before,)
+        return [da_gates, da_h], (d_before,)
 
     def gradients(self, hidden_before, factors, da, recurrent):
         (of_gates, of_candidate), (_, r) = recurrent, factors
@@ -120,7 +120,7 @@ class ResetAfterGRUStep(_GRUStep):
         da_gates = ops.concatenate([dh * to_z, da_h * to_r], axis=-1)
         d_product = ops.concatenate([da_gates, da_h * r], axis=-1)
         d_before = dh * z + kernel.adjoint(d_product)
-        return ops.concatenate([da_gates, da_h], axis=-1), (d_before,)
+        return [da_gates, da_h], (d_before,)
 
     def gradients(self, hidden_before, factors, da, recurrent):
         (kernel, _), (_, r) = recurrent, factors

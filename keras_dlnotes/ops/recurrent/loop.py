@@ -26,13 +26,17 @@ def repeat(body, count, variables):
     )[1:]
 
 
-def write(sequence, t, entry):
-    """Returns the sequence (batch, time, …) with `entry` (batch, …) as its step t."""
-    if _runs_in_python():
-        sequence[:, t] = entry
-        return sequence
-    start = [0, t, *[0] * (len(sequence.shape) - 2)]
-    return ops.slice_update(sequence, start, entry[:, None])
+def write(sequence, t, *parts):
+    """Returns the sequence (batch, time, width) with the parts, side by side, as its step t."""
+    column = 0
+    for part in parts:
+        width = part.shape[-1]
+        if _runs_in_python():
+            sequence[:, t, column : column + width] = part
+        else:
+            sequence = ops.slice_update(sequence, [0, t, column], part[:, None])
+        column += width
+    return sequence
 
 
 def _runs_in_python() -> bool:

@@ -102,7 +102,7 @@ class LSTMStep:
         da_factor = ops.concatenate(of_blocks, axis=-1) * of_a
         through_content = (reader[0] if reader else o) * derivative(self.activation, content)
         forget = f[0] if f else 1 - i
-        return da_factor, [through_content, forget, *([content] if reader else [])]
+        return [da_factor], [through_content, forget, *([content] if reader else [])]
 
     def backward(self, d_states, da_factor, factors, recurrent):
         """∂E/∂states → (∂E/∂a, ∂E/∂states before)."""
@@ -110,7 +110,7 @@ class LSTMStep:
         dc = dc + dh * through_content
         of_blocks = [dc] * (self.blocks - 1) + [do[0] if do else dh]
         da = ops.concatenate(of_blocks, axis=-1) * da_factor
-        return da, (recurrent.adjoint(da), dc * forget, *(dh * factor for factor in content))
+        return [da], (recurrent.adjoint(da), dc * forget, *(dh * factor for factor in content))
 
     def gradients(self, hidden_before, factors, da, recurrent):
         """(∂E/∂U, ∂E/∂b), the sums over all steps."""

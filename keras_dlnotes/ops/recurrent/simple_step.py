@@ -44,12 +44,12 @@ class SimpleStep:
         return (hidden,), hidden
 
     def way_back(self, saved, before):
-        return derivative(self.activation, saved), []
+        return [derivative(self.activation, saved)], []
 
     def backward(self, d_states, da_factor, factors, recurrent):
         (dh,) = d_states
         da = dh * da_factor
-        return da, (recurrent.adjoint(da),)
+        return [da], (recurrent.adjoint(da),)
 
     def gradients(self, hidden_before, factors, da, recurrent):
         return recurrent.gradient(hidden_before, da), ops.sum(da, axis=(0, 1))

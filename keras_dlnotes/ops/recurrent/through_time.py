@@ -103,7 +103,7 @@ def recurrence_forward(
         ]
         if inputs.mask is not None:
             states = _select(inputs.mask[:, t, None], states, before)
-        return (*states, write(a, t, da_factor_t), write(hidden, t + 1, states[0]), *factors)
+        return (*states, write(a, t, *da_factor_t), write(hidden, t + 1, states[0]), *factors)
 
     products = _kernel(inputs).product(inputs.sequence)
     variables = (*inputs.states, products, hidden, *factors)
@@ -150,11 +150,11 @@ def recurrence_backward(
         if inputs.mask is not None:
             live = inputs.mask[:, t, None]
             d_before = _select(live, d_before, d_after)
-            da_t = ops.where(live, da_t, ops.zeros_like(da_t))
+            da_t = [ops.where(live, part, ops.zeros_like(part)) for part in da_t]
         if truncate is not None:
             nothing = [ops.zeros_like(d) for d in d_before]
             d_before = _select(_is_border(t, truncate), nothing, d_before)
-        return (*d_before, write(da, t, da_t), *d_hidden)
+        return (*d_before, write(da, t, *da_t), *d_hidden)
 
     da = _room(inputs.sequence, length, step.blocks * units)
     variables = repeat(body, length, (*d_states, da, *d_hidden))
