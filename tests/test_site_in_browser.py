@@ -6,7 +6,6 @@ The site is built for these tests, unless DLNOTES_SITE names the folder of one t
 import functools
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,12 +16,9 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH"),
-]
+from tests.chromium import launched, needs_chromium
+
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 ROOT = Path(__file__).parents[1]
 NAVIGATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
@@ -32,8 +28,6 @@ PAGES = [
 ]
 PHONE = {"width": 390, "height": 800}
 DESK = {"width": 1280, "height": 900}
-# A container's root has no sandbox; the rest keeps the browser itself from using the network.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 class Elements(HTMLParser):
@@ -80,10 +74,8 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

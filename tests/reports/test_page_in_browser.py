@@ -1,36 +1,20 @@
 """The page in a real Chromium: skipped, visibly, where there is none."""
 
-import shutil
-
 import keras
 import numpy as np
 import pandas
 import pytest
 
 from keras_dlnotes.reports import Page, plot_kernels, search_page, summarize
+from tests.chromium import launched, needs_chromium
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
-
-# A container's root has no sandbox; the rest keeps the browser itself from using the network.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
