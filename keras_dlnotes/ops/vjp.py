@@ -37,6 +37,7 @@ def with_vjp(
     plain: Callable | None = None,
     shared: int | None = None,
     exported: Callable | None = None,
+    inference: Callable | None = None,
 ) -> Callable:
     """Returns `op(*inputs, training=True, calls=1, **settings)` whose gradient is `backward`.
 
@@ -47,12 +48,14 @@ def with_vjp(
             for each input, None where there is none. `upstream` has the structure of `output`.
         compiled: whether XLA compiles both on TensorFlow. True pays where the work is bound by
             memory or by the number of small operations; matrix products are better left alone.
-        plain: `(*inputs, **settings) -> output` without residuals, for inference and for the
-            framework to differentiate. None takes `forward`, which must then be differentiable.
+        plain: `(*inputs, **settings) -> output` without residuals, for the framework to
+            differentiate. None takes `forward`, which must then be differentiable.
         shared: how many of the last inputs belong to all rows of the batch, the first axis of all
             other inputs and of the outputs, so that the rows may be divided; None keeps them whole.
         exported: `(*inputs, **settings) -> output` for a model that is being exported, where the
             formats have operations that say the same more briefly. None takes `plain`.
+        inference: `(*inputs, **settings) -> output` where no gradient is asked for, of operations
+            that need not have one. None takes `plain`.
 
     Returns:
         The op; `calls` is how many such calls its caller knows to run side by side, each of which
@@ -86,6 +89,7 @@ def with_vjp(
             functools.partial(forward, **fixed),
             functools.partial(backward, **fixed),
             functools.partial(plain, **fixed),
+            functools.partial(inference or plain, **fixed),
             training=training,
             compiled=compiled,
             shared=shared,
@@ -133,7 +137,7 @@ def has_gpu() -> bool:
     return any(name.startswith("gpu") for name in keras.distribution.list_devices())
 
 
-def _join_tensorflow(forward, backward, plain, training, compiled, shared, calls):
+def _join_tensorflow(forward, backward, plain, inference, training, compiled, shared, calls):
     import tensorflow as tf
 
     def function(python_function):
@@ -144,7 +148,7 @@ def _join_tensorflow(forward, backward, plain, training, compiled, shared, calls
         )
 
     forward_with_residuals, forward_alone, hand_written = in_parts(
-        function(forward), function(plain), function(backward), shared, calls
+        function(forward), function(inference), function(backward), shared, calls
     )
 
     def cut_off(tensors):
@@ -202,13 +206,13 @@ def _join_tensorflow(forward, backward, plain, training, compiled, shared, calls
     return op
 
 
-def _join_jax(forward, backward, plain, training, compiled, shared, calls):
+def _join_jax(forward, backward, plain, inference, training, compiled, shared, calls):
     import jax
 
     @jax.jit
     @jax.custom_vjp
     def op(*inputs):
-        return plain(*inputs)
+        return inference(*inputs)
 
     def forward_rule(*inputs):
         output, residuals = forward(*inputs)
@@ -252,7 +256,7 @@ def _replace(entries, present, by):
     return tuple(next(by) if kept else entry for entry, kept in zip(entries, present, strict=True))
 
 
-def _join_torch(forward, backward, plain, training, compiled, shared, calls):
+def _join_torch(forward, backward, plain, inference, training, compiled, shared, calls):
     import torch
 
     class Differentiable(torch.autograd.Function):

@@ -172,6 +172,31 @@ def recurrence_backward(
     )
 
 
+def recurrence_inference(
+    *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate
+):
+    """The outputs alone, written in place: nothing is saved, and nothing differentiates it."""
+    inputs = _named(tensors, step, given)
+    length = ops.shape(inputs.sequence)[1]
+    recurrent = _recurrent(inputs, step)
+    bias = step.input_bias(inputs.bias)  # added in the loop, as above
+    products = _kernel(inputs).product(inputs.sequence)
+    hidden = [_room(inputs.sequence, length, units)] if return_sequences else []
+
+    def body(t, *variables):
+        before, hidden = variables[: step.states], variables[step.states :]
+        states, _ = step.forward(products[:, t] + bias, before, recurrent)
+        if inputs.mask is not None:
+            states = _select(inputs.mask[:, t, None], states, before)
+        return (*states, *(write(buffer, t, states[0]) for buffer in hidden))
+
+    variables = repeat(body, length, (*inputs.states, *hidden))
+    states = variables[: step.states]
+    outputs = variables[-1] if return_sequences else states[0]
+    outputs = _shown(outputs, inputs.mask, return_sequences, zero_output_for_mask)
+    return (outputs, *states)
+
+
 def recurrence_plain(
     *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate, scan=scan
 ):
@@ -208,6 +233,7 @@ _recurrence = with_vjp(
     recurrence_forward,
     recurrence_backward,
     plain=recurrence_plain,
+    inference=recurrence_inference,
     shared=_SHARED,
     exported=functools.partial(recurrence_plain, scan=exportable_scan),
 )
