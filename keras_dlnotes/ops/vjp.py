@@ -10,7 +10,8 @@ An op of this package is two plain functions, written with `keras.ops`:
 - inputs are positional tensors (variables are converted first); settings are hashable and closed
   over, so one set of settings is one function, traced once for each shape;
 - TensorFlow sees both functions compiled by XLA, called on inputs cut off from the tape, so that
-  no tape looks inside; JAX sees them under `jit`; PyTorch runs them as they are;
+  no tape looks inside; JAX sees them under `jit`; PyTorch runs them as they are, as many small
+  operations, and so takes kernels of its own where it has faster ones that compute the same;
 - a gradient of the gradient is taken through the plain forward by the framework itself, because
   the residuals of a hand-written rule are constants to it and terms would silently go missing;
 - without `training`, only the output is computed; should a gradient be asked for all the same, the
@@ -22,6 +23,7 @@ An op of this package is two plain functions, written with `keras.ops`:
 """
 
 import functools
+import pkgutil
 from collections.abc import Callable
 
 import keras
@@ -37,6 +39,7 @@ def with_vjp(
     plain: Callable | None = None,
     shared: int | None = None,
     exported: Callable | None = None,
+    on_torch: Callable | None = None,
 ) -> Callable:
     """Returns `op(*inputs, training=True, calls=1, **settings)` whose gradient is `backward`.
 
@@ -53,6 +56,9 @@ def with_vjp(
             other inputs and of the outputs, so that the rows may be divided; None keeps them whole.
         exported: `(*inputs, **settings) -> output` for a model that is being exported, where the
             formats have operations that say the same more briefly. None takes `plain`.
+        on_torch: `(*inputs, **settings) -> output` by PyTorch's own kernels, differentiated by
+            PyTorch, to any order; or NotImplemented where they cannot serve, which leaves the call
+            to the pair. None always takes the pair.
 
     Returns:
         The op; `calls` is how many such calls its caller knows to run side by side, each of which
@@ -96,6 +102,10 @@ def with_vjp(
         tensors = [keras.ops.convert_to_tensor(entry) for entry in inputs]
         if is_exporting():
             return (exported or plain)(*tensors, **settings)
+        if on_torch is not None and takes_own_kernels():
+            output = on_torch(*tensors, **settings)
+            if output is not NotImplemented:
+                return output
         shapes = tuple((len(tensor.shape), *tensor.shape[-1:]) for tensor in tensors)
         return joined(bool(training), calls, tuple(sorted(settings.items())), shapes)(*tensors)
 
@@ -103,6 +113,19 @@ def with_vjp(
         *map(keras.ops.convert_to_tensor, inputs), **settings
     )
     return op
+
+
+def imported_late(name: str) -> Callable:
+    """Returns a function, "module:function", whose module is imported when it is first called.
+
+    So a module that imports a framework waits until it is known that this is the backend.
+    """
+    return lambda *inputs, **settings: pkgutil.resolve_name(name)(*inputs, **settings)
+
+
+def takes_own_kernels() -> bool:
+    """Tells whether ops take the framework's own differentiable kernels where it has them."""
+    return keras.backend.backend() == "torch"
 
 
 def compiles_by_itself() -> bool:
