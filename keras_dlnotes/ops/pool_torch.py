@@ -17,11 +17,16 @@ from keras_dlnotes.ops.windows import Window
 
 def max_pool(inputs, *, window: Window):
     """The maximum; of equals, it is the first one to which PyTorch, too, hands the gradient."""
+    if not inputs.is_floating_point():
+        return NotImplemented
     return _pool("max", inputs, window.resolved(inputs.shape), fill=-math.inf)
 
 
 def average_pool(inputs, *, window: Window, count_include_pad: bool):
     """The mean, where need be from the mean with the padding."""
+    of_volumes = len(inputs.shape) == 5  # the kernel for them knows no half precision
+    if not inputs.is_floating_point() or (of_volumes and inputs.element_size() < 4):
+        return NotImplemented
     window = window.resolved(inputs.shape)
     if count_include_pad or all(before == after for before, after in window.padding):
         return _pool("avg", inputs, window, count_include_pad=count_include_pad)
@@ -30,8 +35,6 @@ def average_pool(inputs, *, window: Window, count_include_pad: bool):
 
 
 def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):
-    if not inputs.is_floating_point():
-        return NotImplemented
     # the kernels take no more than half a window
     common, rest = divide_padding(window, most=[k // 2 for k in window.size])
     padded = windows.pad(inputs, rest.padding, window.axes, fill)

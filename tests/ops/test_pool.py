@@ -242,6 +242,21 @@ def test_random_configurations_equal_pytorch():
                 assert_close(gradients(ours, [image], [upstream]), [tensor.grad.numpy()])
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int32"])
+@pytest.mark.parametrize("lengths", [(7,), (7, 6), (4, 7, 6)])
+def test_other_types_give_what_float32_gives(lengths, dtype):
+    image = _image(lengths, ties=True).astype("float32")
+    tensor = keras.ops.cast(image, dtype)
+    found = ops.max_pool(tensor, 3, 2, "same")
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    found = [keras.ops.convert_to_numpy(keras.ops.cast(found, "float32"))]
+    assert_close(found, outputs(lambda x: ops.max_pool(x, 3, 2, "same"), [image]), 0)
+    if dtype != "int32":
+        found = keras.ops.cast(ops.average_pool(tensor, 3, 2, "same"), "float32")
+        expected = outputs(lambda x: ops.average_pool(x, 3, 2, "same"), [image])
+        assert_close([keras.ops.convert_to_numpy(found)], expected, 0.02)
+
+
 @only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (0, 1))])
 def test_sizes_unknown_until_the_call(padding):
