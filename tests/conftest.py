@@ -8,7 +8,21 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import keras
 import pytest
 
+from keras_dlnotes.ops import vjp
+
+WAYS = ["own kernels", "hand-written"] if vjp.takes_own_kernels() else ["hand-written"]
+
 
 @pytest.fixture(autouse=True)
 def same_seeds():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    """Runs a test by the framework's own kernels, where ops take them, and by what is written out.
+
+    For `pytest.mark.usefixtures("way")`.
+    """
+    monkeypatch.setattr(vjp, "takes_own_kernels", lambda: request.param == "own kernels")
+    return request.param

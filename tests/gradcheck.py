@@ -82,6 +82,17 @@ def compare_gradients(
     )
 
 
+def second_gradients(function: Callable, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The gradients of Σ ‖∇ Σ y³‖², a penalty on the gradient of the function y's own sum."""
+    backend = keras.backend.backend()
+    compute = {
+        "tensorflow": _second_tensorflow,
+        "jax": _second_jax,
+        "torch": _second_torch,
+    }[backend]
+    return [keras.ops.convert_to_numpy(entry) for entry in compute(function, arrays)]
+
+
 def check_unknown_sizes(
     function: Callable, shape: Sequence[int | None], images: Sequence[np.ndarray]
 ) -> None:
@@ -142,12 +153,43 @@ def _torch(function, arrays, upstream):
     import torch
 
     tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
-    result = _as_tuple(function(*tensors))
+    pairs = zip(_as_tuple(function(*tensors)), map(torch.tensor, upstream), strict=True)
+    pairs = [pair for pair in pairs if pair[0].requires_grad]
+    if not pairs:  # which PyTorch takes for a mistake
+        return [torch.zeros_like(tensor) for tensor in tensors]
+    result, upstream = zip(*pairs, strict=True)
     found = torch.autograd.grad(
-        result,
-        tensors,
-        [torch.tensor(array) for array in upstream],
-        materialize_grads=True,
-        allow_unused=True,
+        result, tensors, upstream, materialize_grads=True, allow_unused=True
     )
     return [entry.detach() for entry in found]
+
+
+def _second_tensorflow(function, arrays):
+    import tensorflow as tf
+
+    tensors = [tf.convert_to_tensor(array) for array in arrays]
+    with tf.GradientTape() as outer:
+        outer.watch(tensors)
+        with tf.GradientTape() as inner:
+            inner.watch(tensors)
+            total = tf.reduce_sum(function(*tensors) ** 3)
+        penalty = sum(tf.reduce_sum(g**2) for g in inner.gradient(total, tensors))
+    return outer.gradient(penalty, tensors, unconnected_gradients="zero")
+
+
+def _second_jax(function, arrays):
+    import jax
+
+    positions = tuple(range(len(arrays)))
+    first = jax.grad(lambda *tensors: (function(*tensors) ** 3).sum(), positions)
+    penalty = jax.grad(lambda *tensors: sum((g**2).sum() for g in first(*tensors)), positions)
+    return penalty(*map(jax.numpy.asarray, arrays))
+
+
+def _second_torch(function, arrays):
+    import torch
+
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    first = torch.autograd.grad((function(*tensors) ** 3).sum(), tensors, create_graph=True)
+    penalty = sum((g**2).sum() for g in first)
+    return torch.autograd.grad(penalty, tensors, materialize_grads=True, allow_unused=True)

@@ -119,6 +119,11 @@ def conv_forward(inputs, kernel, *bias, window: Window):
     return add_bias(correlate(inputs, kernel, window), *bias), ()
 
 
+def conv_plain(inputs, kernel, *bias, window: Window):
+    """S alone."""
+    return conv_forward(inputs, kernel, *bias, window=window)[0]
+
+
 def conv_backward(upstream, inputs, residuals, *, window: Window):
     """∂E/∂I and ∂E/∂K, the two adjoints of the correlation, applied to D; ∂E/∂b = Σ D."""
     image, kernel, *bias = inputs
@@ -148,9 +153,16 @@ def conv_exported(inputs, kernel, *bias, window: Window):
     grouped = inputs.shape[-1] != kernel.shape[-2]
     strided_and_dilated = max(window.strides) > 1 and max(window.dilation) > 1
     if window.padding != "same" or grouped or strided_and_dilated:
-        return conv_forward(inputs, kernel, *bias, window=window)[0]
+        return conv_plain(inputs, kernel, *bias, window=window)
     settings = window.strides, window.padding, "channels_last", window.dilation
     return add_bias(ops.conv(inputs, kernel, *settings), *bias)
 
 
-_conv = with_vjp(conv_forward, conv_backward, compiled=False, exported=conv_exported)
+_conv = with_vjp(
+    conv_forward,
+    conv_backward,
+    compiled=False,
+    plain=conv_plain,
+    exported=conv_exported,
+    on_torch=conv_plain,
+)

@@ -170,6 +170,12 @@ def conv_transpose_forward(inputs, kernel, *bias, window: Window, output_padding
     return add_bias(adjoint_in_inputs(inputs, kernel, window, shape), *bias), ()
 
 
+def conv_transpose_plain(inputs, kernel, *bias, window: Window, output_padding):
+    """y alone."""
+    settings = {"window": window, "output_padding": output_padding}
+    return conv_transpose_forward(inputs, kernel, *bias, **settings)[0]
+
+
 def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, output_padding):
     """∂E/∂x and ∂E/∂K: the convolution of D, and its adjoint in the kernel; ∂E/∂b = Σ D."""
     image, kernel, *bias = inputs
@@ -201,5 +207,7 @@ _conv_transpose = with_vjp(
     conv_transpose_forward,
     conv_transpose_backward,
     compiled=False,
+    plain=conv_transpose_plain,
     exported=conv_transpose_exported,
+    on_torch=conv_transpose_plain,
 )

@@ -1,13 +1,18 @@
-"""PyTorch's kernels for `correlate`: channels first, one padding for both sides of an axis."""
+"""PyTorch's kernels for `correlate`: channels first, one padding for both sides of an axis.
+
+A channels-last tensor with its channels moved to the front is what PyTorch calls the memory format
+"channels last": its kernels take it as it is, without a copy. PyTorch differentiates all three.
+"""
 
 import torch
 
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.padding_torch import divide_padding
 from keras_dlnotes.ops.windows import Window
 
 
 def correlate(inputs, kernel, window: Window):
-    window, settings = _divide_padding(window)
+    settings, window = _divided(window)
     padded = windows.pad(inputs, window.padding, window.axes)
     function = getattr(torch.nn.functional, f"conv{len(window.size)}d")
     groups = inputs.shape[-1] // kernel.shape[-2]
@@ -16,21 +21,28 @@ def correlate(inputs, kernel, window: Window):
 
 
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
-    window, settings = _divide_padding(window)
-    batch, *lengths, channels = windows.padded_shape(shape, window)
-    function = getattr(torch.nn.grad, f"conv{len(window.size)}d_input")
+    settings, window = _divided(window)
+    *lengths, channels = windows.padded_shape(shape, window)[1:]
+    # what the stride leaves over at the end, where no tap of any window lies
+    over = [
+        length - ((m - 1) * s - 2 * p + d * (k - 1) + 1)
+        for length, m, k, s, p, d in zip(
+            lengths, upstream.shape[1:-1], window.size, *settings.values(), strict=True
+        )
+    ]
+    function = getattr(torch.nn.functional, f"conv_transpose{len(window.size)}d")
     whole = function(
-        (batch, channels, *lengths),
-        _out_in(kernel),
         upstream.movedim(-1, 1),
+        _out_in(kernel),
         **settings,
+        output_padding=over,
         groups=channels // kernel.shape[-2],
     )
     return windows.crop(whole.movedim(1, -1), window.padding, window.axes, shape)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
-    window, settings = _divide_padding(window)
+    settings, window = _divided(window)
     padded = windows.pad(inputs, window.padding, window.axes)
     *size, narrow, out = kernel_shape
     function = getattr(torch.nn.grad, f"conv{len(window.size)}d_weight")
@@ -44,15 +56,10 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     return kernel.movedim(1, -1).movedim(0, -1)
 
 
-def _divide_padding(window: Window):
-    """What torch pads by itself, and a window that keeps only what the two sides differ by."""
-    common = tuple(min(pair) for pair in window.padding)
-    rest = tuple(
-        (before - both, after - both)
-        for (before, after), both in zip(window.padding, common, strict=True)
-    )
-    settings = {"stride": window.strides, "padding": common, "dilation": window.dilation}
-    return window._replace(padding=rest), settings
+def _divided(window: Window):
+    """What torch is told, and a window that keeps the padding that it does not know."""
+    common, rest = divide_padding(window)
+    return {"stride": window.strides, "padding": common, "dilation": window.dilation}, rest
 
 
 def _out_in(kernel):

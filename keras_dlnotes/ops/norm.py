@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from keras_dlnotes.checks import argument_error, is_integer
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import imported_late, with_vjp
 from keras_dlnotes.ops.windows import maximum
 
 # Rows added up by hand, pairwise, before the backend's own sum: left alone with the sum of a
@@ -124,7 +124,11 @@ def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
     return (*gradients, *(None for _ in weights))
 
 
-_batch_normalize = with_vjp(batch_normalize_forward, batch_normalize_backward)
+_batch_normalize = with_vjp(
+    batch_normalize_forward,
+    batch_normalize_backward,
+    on_torch=imported_late("keras_dlnotes.ops.norm_torch:batch_normalize"),
+)
 
 
 def _rows(tensor, axis, dtype):

@@ -16,7 +16,7 @@ from keras import ops
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.taps import spread, tap_count, tap_dtype, taps
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import imported_late, with_vjp
 from keras_dlnotes.ops.windows import Window
 
 # A window of more taps than this slides along one axis after the other: Σk slices, not Πk.
@@ -194,7 +194,7 @@ def max_pool_indices_backward(upstream, inputs, residuals, *, passes):
 
 def average_pool_forward(inputs, *, window: Window, count_include_pad: bool):
     """y = (the sum over the window) / n."""
-    return sum(taps(inputs, window)) / _counts(inputs, window, count_include_pad), ()
+    return sum(taps(inputs, window)) / counts(inputs, window, count_include_pad), ()
 
 
 def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_include_pad: bool):
@@ -203,7 +203,7 @@ def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_
     def share(tap, part):
         return ops.where(tap < tap_count(window), part, ops.zeros_like(part))
 
-    part = upstream / _counts(inputs[0], window, count_include_pad)
+    part = upstream / counts(inputs[0], window, count_include_pad)
     return (spread(share, (part,), window, ops.shape(inputs[0])),)
 
 
@@ -242,26 +242,31 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
     means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
     if count_include_pad or windows.is_zero(resolved.padding):
         return means
-    share = tap_count(window) / ops.cast(_counts(inputs, window, count_include_pad), means.dtype)
+    share = tap_count(window) / ops.cast(counts(inputs, window, count_include_pad), means.dtype)
     return means * share
 
 
-_max_pool = with_vjp(max_pool_forward, max_pool_backward, exported=max_pool_exported)
+_max_pool = with_vjp(
+    max_pool_forward,
+    max_pool_backward,
+    exported=max_pool_exported,
+    on_torch=imported_late("keras_dlnotes.ops.pool_torch:max_pool"),
+)
 _max_pool_indices = with_vjp(max_pool_indices_forward, max_pool_indices_backward)
 _average_pool = with_vjp(
-    average_pool_forward, average_pool_backward, exported=average_pool_exported
+    average_pool_forward,
+    average_pool_backward,
+    exported=average_pool_exported,
+    on_torch=imported_late("keras_dlnotes.ops.pool_torch:average_pool"),
 )
 
 
 def _pool(pool, inputs, window: Window):
     """`pool`, one of Keras's, along the window's axes; its padding is a word."""
-    rank = len(inputs.shape) - 2
-    data_format = "channels_first" if window.axes[-1] == rank + 1 else "channels_last"
-    size, strides = [1] * rank, [1] * rank  # along the other axes
-    for axis, k, s in zip(window.axes, window.size, window.strides, strict=True):
-        along = windows.spatial_axes(rank, data_format).index(axis)
-        size[along], strides[along] = k, s
-    return pool(inputs, tuple(size), tuple(strides), window.padding, data_format)
+    data_format, (size, strides) = windows.along_all_axes(
+        len(inputs.shape) - 2, window.axes, (window.size, 1), (window.strides, 1)
+    )
+    return pool(inputs, size, strides, window.padding, data_format)
 
 
 def _lowest(dtype):
@@ -281,7 +286,7 @@ def _flat_positions(inputs, passes: tuple[Window, ...]):
     return positions
 
 
-def _counts(inputs, window: Window, count_include_pad: bool):
+def counts(inputs, window: Window, count_include_pad: bool):
     """The n that each window divides by: Πk, or the positions of it that are no padding."""
     shape = ops.shape(inputs)
     window = window.resolved(shape)

@@ -57,6 +57,29 @@ def spatial_axes(rank: int, data_format: str | None) -> tuple[int, ...]:
     return tuple(range(first, first + rank))
 
 
+def along_all_axes(
+    rank: int, axes: Sequence[int], *entries: tuple[Sequence[int], int]
+) -> tuple[str, list[tuple[int, ...]]]:
+    """Returns settings for every spatial axis of a tensor, from those along some of its axes.
+
+    Args:
+        rank: number of spatial axes.
+        axes: those that a window slides along.
+        entries: pairs (settings along these, the setting along the others).
+
+    Returns:
+        (data_format, settings): the tensor's layout as far as the axes tell, for the others behave
+        alike; and for each entry one setting an axis.
+    """
+    data_format = "channels_first" if axes[-1] == rank + 1 else "channels_last"
+    every = spatial_axes(rank, data_format)
+    along = [dict(zip(axes, values, strict=True)) for values, _ in entries]
+    return data_format, [
+        tuple(values.get(axis, other) for axis in every)
+        for values, (_, other) in zip(along, entries, strict=True)
+    ]
+
+
 def one_axis_each(window: Window) -> list[Window]:
     """Returns the windows of one axis that, one after the other, see what this window sees."""
     paddings = window.padding

@@ -282,6 +282,9 @@ def test_the_path_is_explained():
     for reason in ("hand-written", "a reset before the product", "unroll=True"):
         assert reason in explained
     if not has_gpu():
+        own = layers.LSTM(UNITS).explain_path().startswith("the framework's own kernel")
+        assert own == (keras.backend.backend() == "torch")
+        assert "hand-written" in layers.LSTM(UNITS, forget_gate="coupled").explain_path()
         assert "no GPU" in layers.LSTM(UNITS).explain_path()
         with pytest.raises(ValueError, match=r"Argument `use_cudnn` must be .* no GPU"):
             layers.LSTM(UNITS, use_cudnn=True)(_inputs())

@@ -92,6 +92,7 @@ def _plain(strides, padding, dilation):
     return function
 
 
+@pytest.mark.usefixtures("way")
 @GRID
 def test_gradients_equal_autodiff(lengths, size, strides, padding, dilation, multiplier):
     compare_gradients(

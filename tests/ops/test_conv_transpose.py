@@ -95,6 +95,7 @@ def test_is_the_adjoint_of_the_convolution(lengths, size, strides, padding, dila
     np.testing.assert_allclose(np.vdot(convolved, image), np.vdot(v, found), rtol=1e-4)
 
 
+@pytest.mark.usefixtures("way")
 @GRID
 def test_gradients_equal_autodiff(lengths, size, strides, padding, dilation, more):
     """Against the framework's derivative of: spread by the stride, pad, convolve turned round."""

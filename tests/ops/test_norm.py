@@ -7,7 +7,14 @@ import pytest
 from keras_dlnotes import ops
 from keras_dlnotes.ops import norm
 from tests.backends import only_on
-from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
+from tests.gradcheck import (
+    assert_close,
+    check_gradients,
+    compare_gradients,
+    gradients,
+    outputs,
+    second_gradients,
+)
 
 # fewer rows than are added together, a multiple of them, and a rest
 SHAPES = [((5, 3), -1), ((32, 3), 1), ((4, 5, 2, 3), -1), ((4, 3, 7), 1)]
@@ -42,12 +49,14 @@ def _normalize(axis, mask=None):
     return lambda x, gamma, beta: ops.batch_normalize(x, gamma, beta, axis, EPSILON, mask)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
 def test_equals_the_loop(shape, axis):
     arrays = _arrays(shape, axis)
     assert_close(outputs(_normalize(axis), arrays), _loop(*arrays, axis))
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("shape", "axis", "masked"),
     [(*case, masked) for case, masked in zip(SHAPES, [False, True, True, False], strict=True)],
@@ -95,6 +104,7 @@ def test_equals_pytorch():
         assert_close(found, [tensor.grad.numpy() for tensor in tensors])
 
 
+@pytest.mark.usefixtures("way")
 def test_a_mean_far_from_zero_costs_no_digits():
     """Mean 1e4, deviation 1, float32: the exact result for these inputs, and its gradient."""
     generator = np.random.default_rng(0)
@@ -136,6 +146,7 @@ def test_a_mask_of_nothing_gives_statistics_of_zero():
     assert np.isfinite(found[0]).all()
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_takes_statistics_in_float32(dtype):
     x, gamma, beta = _arrays((32, 9, 3), -1)
@@ -156,6 +167,7 @@ def test_without_scale_and_shift():
     )
 
 
+@pytest.mark.usefixtures("way")
 def test_statistics_carry_no_gradient():
     arrays = _arrays((7, 3), -1)
     found = gradients(
@@ -164,23 +176,14 @@ def test_statistics_carry_no_gradient():
     assert all((gradient == 0).all() for gradient in found)
 
 
-@only_on("tensorflow", reason="tapes are TensorFlow's")
+@pytest.mark.usefixtures("way")
 def test_second_gradient_is_that_of_the_plain_forward():
-    import tensorflow as tf
-
-    arrays = [tf.constant(array) for array in _arrays((7, 3), -1)]
-    settings = {"axis": 1, "epsilon": EPSILON}
-
-    def second(function):
-        with tf.GradientTape() as outer:
-            outer.watch(arrays)
-            with tf.GradientTape() as inner:
-                inner.watch(arrays)
-                loss = tf.reduce_sum(function(*arrays, **settings)[0] ** 3)
-            penalty = sum(tf.reduce_sum(g**2) for g in inner.gradient(loss, arrays))
-        return [entry.numpy() for entry in outer.gradient(penalty, arrays)]
-
-    assert_close(second(norm._batch_normalize), second(norm._batch_normalize.plain), 1e-4)
+    arrays, settings = _arrays((7, 3), -1), {"axis": 1, "epsilon": EPSILON}
+    found, expected = (
+        second_gradients(lambda *tensors, op=op: op(*tensors, **settings)[0], arrays)
+        for op in (norm._batch_normalize, norm._batch_normalize.plain)
+    )
+    assert_close(found, expected, 1e-4)
 
 
 @only_on("tensorflow", reason="is about unknown sizes")

@@ -16,6 +16,7 @@ from tests.gradcheck import (
     compare_gradients,
     gradients,
     outputs,
+    second_gradients,
 )
 
 NOTES_INPUT = [[12, 37, 11, 72], [9, 83, 92, 11], [5, 17, 11, 13], [21, 16, 15, 4]]
@@ -70,6 +71,7 @@ def test_reference_on_the_notes_numbers():
     assert found[0, :, :, 0].tolist() == [[35.25, 46.5], [14.75, 10.75]]
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize(("lengths", "size", "strides", "padding"), GEOMETRIES, ids=IDS)
 def test_max_pool_equals_the_loop_with_ties(lengths, size, strides, padding, data_format):
@@ -86,6 +88,7 @@ def test_max_pool_equals_the_loop_with_ties(lengths, size, strides, padding, dat
     assert_close(gradients(function, [move(image)], [move(upstream)]), [move(gradient)])
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("include", [False, True])
 @pytest.mark.parametrize(("lengths", "size", "strides", "padding"), GEOMETRIES, ids=IDS)
 def test_average_pool_equals_the_loop(lengths, size, strides, padding, include):
@@ -134,6 +137,7 @@ def test_what_is_exported_under_a_word_for_padding(padding):
         assert_close(outputs(as_exported(function), [image]), outputs(function, [image]))
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("lengths", "size", "strides", "padding"), GEOMETRIES, ids=IDS)
 def test_hand_written_gradients_equal_autodiff_of_the_plain_forward(
     lengths, size, strides, padding
@@ -153,6 +157,20 @@ def test_hand_written_gradients_equal_autodiff_of_the_plain_forward(
     )
 
 
+@pytest.mark.usefixtures("way")
+def test_second_gradients_are_those_of_the_plain_forward():
+    image, window = _image((5, 4)).astype("float32"), pool.pool_window(3, 1, "same", None, 2)
+    for op, settings in (
+        (pool._max_pool, {}),
+        (pool._average_pool, {"count_include_pad": False}),
+    ):
+        found, expected = (
+            second_gradients(lambda x, f=f, more=settings: f(x, window=window, **more), [image])
+            for f in (op, op.plain)
+        )
+        assert_close(found, expected)
+
+
 @only_on("tensorflow", reason="needs float64")
 @pytest.mark.parametrize("op", [ops.max_pool, ops.average_pool])
 @pytest.mark.parametrize(("lengths", "size", "strides", "padding"), GEOMETRIES[1::2], ids=IDS[1::2])
@@ -160,6 +178,7 @@ def test_gradients_equal_finite_differences(op, lengths, size, strides, padding)
     check_gradients(lambda x: op(x, size, strides, padding), [_image(lengths)])
 
 
+@pytest.mark.usefixtures("way")
 def test_large_windows_slide_along_one_axis_after_the_other():
     """Their ties still go to the first in row-major order."""
     image = _image((9, 8), ties=True).astype("float32")
@@ -175,6 +194,7 @@ def test_large_windows_slide_along_one_axis_after_the_other():
     assert_close(found, [reference.average_pool(image, *geometry)])
 
 
+@pytest.mark.usefixtures("way")
 def test_padding_never_wins():
     image = np.full((1, 3, 3, 1), -5.0, "float32")
     (found,) = outputs(lambda x: ops.max_pool(x, 3, 1, padding=1), [image])
@@ -183,6 +203,7 @@ def test_padding_never_wins():
     np.testing.assert_array_equal(outputs(lambda x: ops.max_pool(x, 2, 1, 1), [integers])[0], -5)
 
 
+@pytest.mark.usefixtures("way")
 def test_nan_in_a_window_gives_nan_and_takes_the_gradient():
     image = np.array([1, np.nan, 5, 2, 7, 3], "float32").reshape(1, 6, 1)
     (found,) = outputs(lambda x: ops.max_pool(x, 3, 3), [image])
@@ -194,6 +215,7 @@ def test_nan_in_a_window_gives_nan_and_takes_the_gradient():
     np.testing.assert_array_equal(found[0, :, 0], [np.nan, 7])
 
 
+@pytest.mark.usefixtures("way")
 def test_random_configurations_equal_pytorch():
     torch = pytest.importorskip("torch", reason="PyTorch is the oracle here")
     generator = np.random.default_rng(3)
@@ -218,6 +240,21 @@ def test_random_configurations_equal_pytorch():
 
                 assert_close(outputs(ours, [image]), [expected.detach().numpy()])
                 assert_close(gradients(ours, [image], [upstream]), [tensor.grad.numpy()])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int32"])
+@pytest.mark.parametrize("lengths", [(7,), (7, 6), (4, 7, 6)])
+def test_other_types_give_what_float32_gives(lengths, dtype):
+    image = _image(lengths, ties=True).astype("float32")
+    tensor = keras.ops.cast(image, dtype)
+    found = ops.max_pool(tensor, 3, 2, "same")
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    found = [keras.ops.convert_to_numpy(keras.ops.cast(found, "float32"))]
+    assert_close(found, outputs(lambda x: ops.max_pool(x, 3, 2, "same"), [image]), 0)
+    if dtype != "int32":
+        found = keras.ops.cast(ops.average_pool(tensor, 3, 2, "same"), "float32")
+        expected = outputs(lambda x: ops.average_pool(x, 3, 2, "same"), [image])
+        assert_close([keras.ops.convert_to_numpy(found)], expected, 0.02)
 
 
 @only_on("tensorflow", reason="is about unknown sizes")

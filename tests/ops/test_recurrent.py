@@ -11,7 +11,14 @@ from keras_dlnotes import ops
 from tests import reference
 from tests.backends import only_on
 from tests.exporting import as_exported
-from tests.gradcheck import assert_close, check_gradients, compare_gradients, gradients, outputs
+from tests.gradcheck import (
+    assert_close,
+    check_gradients,
+    compare_gradients,
+    gradients,
+    outputs,
+    second_gradients,
+)
 
 BATCH, TIME, FEATURES, UNITS = 4, 6, 3, 2
 # right-padded, left-padded, with holes, and nothing at all
@@ -84,6 +91,7 @@ def _noise(form, seed=3):
     }
 
 
+@pytest.mark.usefixtures("way")
 @every_form
 @pytest.mark.parametrize("masked", [False, True])
 def test_equals_the_loop(form, masked):
@@ -120,6 +128,7 @@ def test_skipped_steps_can_give_zero():
     assert_close(found, [expected[0][:, -1], *expected[1:]], 1e-6)
 
 
+@pytest.mark.usefixtures("way")
 @every_form
 @pytest.mark.parametrize(
     "settings",
@@ -197,6 +206,7 @@ def test_gradient_equals_finite_differences_under_dropout_and_from_the_last_outp
     check_gradients(lambda *t: form(*t, **_noise(form), return_sequences=False), form.arrays())
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("name", ["simple", "lstm coupled delayed", "gru"])
 def test_truncation_stops_the_gradient_at_the_borders_of_blocks(name):
     form = FORMS[name]
@@ -213,6 +223,7 @@ def test_truncation_stops_the_gradient_at_the_borders_of_blocks(name):
     compare_gradients(lambda *t: form(*t, truncate=4), in_blocks, form.arrays(), tolerance=2e-6)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("truncate", [TIME, 100])
 def test_a_block_of_all_steps_is_full_back_propagation(truncate):
     form = FORMS["lstm"]
@@ -242,6 +253,7 @@ def test_a_delayed_gate_starts_from_its_bias():
     assert_close(outputs(form, [x, w, u, b]), expected, 1e-6)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("op", ["simple_rnn", "lstm", "gru"])
 def test_equals_pytorch(op):
     torch = pytest.importorskip("torch", reason="PyTorch is the oracle here")
@@ -302,6 +314,7 @@ def test_any_function_will_do_for_an_activation():
         check_gradients(lambda *t: ops.simple_rnn(*t, activation=softplus), [x, w, u, b, hidden])
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_computed_in_float32(dtype):
     arrays = [keras.ops.cast(array, dtype) for array in FORMS["lstm"].arrays()]
@@ -312,24 +325,19 @@ def test_half_precision_is_computed_in_float32(dtype):
     assert_close(found, FORMS["lstm"].loop(exact), 1e-3 if dtype == "float16" else 4e-3)
 
 
-@on_tensorflow
-@pytest.mark.parametrize("name", ["lstm", "gru"])
-def test_second_gradient_is_that_of_the_plain_forward(name, monkeypatch):
-    import tensorflow as tf
-
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("lstm", {"mask": MASK}), ("lstm", {"truncate": 2}), ("gru", {"mask": MASK})],
+    ids=["lstm masked", "lstm truncated", "gru masked"],
+)
+def test_second_gradient_is_that_of_the_plain_forward(name, settings, monkeypatch):
     from keras_dlnotes.ops.recurrent import functions
 
     form = FORMS[name]
-    arrays = [tf.constant(array) for array in form.arrays()]
 
     def second():
-        with tf.GradientTape() as outer:
-            outer.watch(arrays)
-            with tf.GradientTape() as inner:
-                inner.watch(arrays)
-                loss = tf.reduce_sum(form(*arrays, mask=MASK)[0] ** 3)
-            penalty = sum(tf.reduce_sum(g**2) for g in inner.gradient(loss, arrays))
-        return [entry.numpy() for entry in outer.gradient(penalty, arrays)]
+        return second_gradients(lambda *tensors: form(*tensors, **settings)[0], form.arrays())
 
     found = second()
     monkeypatch.setattr(functions, "is_known", lambda activation: False)

@@ -106,6 +106,29 @@ def test_several_outputs_and_an_input_without_gradient():
     assert_close([found], [mask * (2 * X * weights[0] + 0.5)])
 
 
+def test_pytorch_takes_its_own_kernel_where_it_serves(way):
+    calls = []
+
+    def own(x, *, scale):
+        calls.append("own")
+        return scale * x * x if scale > 0 else NotImplemented
+
+    def forward(x, *, scale):
+        calls.append("forward")
+        return scale * x * x, (x,)
+
+    def backward(upstream, inputs, residuals, *, scale):
+        return (2 * scale * residuals[0] * upstream,)
+
+    square, ones = with_vjp(forward, backward, on_torch=own), np.ones_like(X)
+    for scale in (3.0, -3.0):
+        calls.clear()
+        (found,) = gradients(lambda x, scale=scale: square(x, scale=scale), [X], [ones])
+        assert_close([found], [2 * scale * X])
+        assert ("own" in calls) == (way == "own kernels")
+        assert ("forward" in calls) == (way != "own kernels" or scale < 0)
+
+
 @only_on("tensorflow", reason="is about tf.function")
 def test_inside_graphs_with_unknown_batch_and_under_xla():
     import tensorflow as tf

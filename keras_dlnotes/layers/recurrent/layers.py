@@ -14,7 +14,12 @@ from keras_dlnotes.ops.exporting import ONNX, is_exporting
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate
 from keras_dlnotes.ops.recurrent.functions import run
-from keras_dlnotes.ops.vjp import compiles_by_itself, has_gpu, runs_side_by_side
+from keras_dlnotes.ops.vjp import (
+    compiles_by_itself,
+    has_gpu,
+    runs_side_by_side,
+    takes_own_kernels,
+)
 
 
 class Recurrent(KeepsSignature):
@@ -65,6 +70,8 @@ class Recurrent(KeepsSignature):
             loop = "Keras's loop" if self.truncate is None else "the framework's gradient"
             return loop, f"no derivative of {names} is written out"
         way = "the hand-written gradient"
+        if takes_own_kernels() and self.cell.step.is_standard and not has_gpu():
+            way = "the framework's own kernel (under a mask or dropout, the hand-written gradient)"
         if self.directions > 1 and compiles_by_itself():
             way += ", beside the other direction"
         return way, f"no cuDNN because of {', '.join(obstacles)}"

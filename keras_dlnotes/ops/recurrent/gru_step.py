@@ -56,6 +56,7 @@ class ResetBeforeGRUStep(_GRUStep):
     """One step with the reset before the product, there and back."""
 
     biases = ()
+    is_standard = False
 
     def recurrent(self, weights, bias, masks=None):
         units = weights.shape[0]
@@ -100,6 +101,11 @@ class ResetAfterGRUStep(_GRUStep):
 
     def recurrent(self, weights, bias, masks=None):
         return Kernel(weights, masks), bias[1]
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is a form that frameworks have kernels for."""
+        return self == ResetAfterGRUStep()
 
     def input_bias(self, bias):
         return bias[0]

@@ -66,6 +66,11 @@ class LSTMStep:
         """The functions that `derivative` must know."""
         return self.activation, self.recurrent_activation
 
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is a form that frameworks have kernels for."""
+        return self == LSTMStep()
+
     def initial_states(self, zeros, bias):
         """The states before the first step: 0 and, where it is delayed, o = σ(b_o)."""
         if self.output_gate == "current":

@@ -29,6 +29,11 @@ class SimpleStep:
     def activations(self) -> tuple:
         return (self.activation,)
 
+    @property
+    def is_standard(self) -> bool:
+        """Whether it is a form that frameworks have kernels for."""
+        return self.activation in ("tanh", "relu")
+
     def initial_states(self, zeros, bias):
         return (zeros,)
 

@@ -25,7 +25,7 @@ from keras import ops
 
 from keras_dlnotes.ops.recurrent.kernel import Kernel
 from keras_dlnotes.ops.recurrent.loop import exportable_scan, repeat, scan, write
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import imported_late, with_vjp
 
 _OPTIONAL = ("mask", "input_masks", "recurrent_masks")
 _SHARED = 3  # the last tensors belong to all rows of the batch
@@ -74,7 +74,8 @@ def flat(inputs: Inputs, step, settings) -> tuple[tuple, dict]:
     return tensors, {**settings, "step": step, "given": given, "units": units}
 
 
-def _named(tensors, step, given) -> Inputs:
+def named(tensors, step, given) -> Inputs:
+    """The tensors of `flat` by their names again."""
     sequence, *rest = tensors
     states, rest = tuple(rest[: step.states]), rest[step.states :]
     optional = dict.fromkeys(_OPTIONAL) | dict(zip(given, rest, strict=False))
@@ -87,7 +88,7 @@ def recurrence_forward(
     *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate
 ):
     """(outputs, *last states), and what the way back needs: factors and hidden states."""
-    inputs = _named(tensors, step, given)
+    inputs = named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
     bias = step.input_bias(inputs.bias)  # added in the loop: no pass over all steps for it alone
@@ -128,7 +129,7 @@ def recurrence_backward(
     of_hidden=False,
 ):
     """∂E/∂x, ∂E/∂h₀ …, None for each mask, ∂E/∂W, ∂E/∂U, ∂E/∂b; or, if `of_hidden`, all ∂E/∂h_t."""
-    inputs = _named(tensors, step, given)
+    inputs = named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
     da_factor, hidden, *factors = residuals
@@ -176,7 +177,7 @@ def recurrence_inference(
     *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate
 ):
     """The outputs alone, written in place: nothing is saved, and nothing differentiates it."""
-    inputs = _named(tensors, step, given)
+    inputs = named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
     bias = step.input_bias(inputs.bias)  # added in the loop, as above
@@ -201,7 +202,7 @@ def recurrence_plain(
     *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate, scan=scan
 ):
     """The outputs alone, by operations that every framework differentiates."""
-    inputs = _named(tensors, step, given)
+    inputs = named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = _recurrent(inputs, step)
     # one tensor for the scan, because TensorFlow's takes several of known length alone
@@ -236,6 +237,7 @@ _recurrence = with_vjp(
     inference=recurrence_inference,
     shared=_SHARED,
     exported=functools.partial(recurrence_plain, scan=exportable_scan),
+    on_torch=imported_late("keras_dlnotes.ops.recurrent.recurrence_torch:recurrence"),
 )
 
 

@@ -1,0 +1,23 @@
+"""PyTorch's kernel for `norm`, which it differentiates by itself."""
+
+import torch
+
+
+def batch_normalize(inputs, gamma, beta, *weights, axis, epsilon):
+    """(outputs, mean, variance), of inputs moved near 0, since the kernel sums in float32."""
+    features = inputs.shape[axis]
+    n = inputs.numel() // max(features, 1)
+    if weights or n < 2:  # it knows no mask, and divides the variance that it gives out by n − 1
+        return NotImplemented
+    moved = inputs.to(gamma.dtype).movedim(axis, -1)
+    # channels first as they are, any other layout as rows
+    x = inputs.to(gamma.dtype) if axis == 1 else moved.reshape(-1, features)
+    others = [other for other in range(len(x.shape)) if other != 1]
+    centre = x.detach().mean(others, keepdim=True)
+    delta, variance = torch.zeros_like(gamma), torch.zeros_like(gamma)
+    outputs = torch.nn.functional.batch_norm(
+        x - centre, delta, variance, gamma, beta, training=True, momentum=1.0, eps=epsilon
+    )
+    if axis != 1:
+        outputs = outputs.reshape(moved.shape).movedim(-1, axis)
+    return outputs.to(inputs.dtype), centre.flatten() + delta, variance * ((n - 1) / n)

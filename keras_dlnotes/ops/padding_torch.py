@@ -1,0 +1,22 @@
+"""PyTorch's kernels pad by themselves, but alike on both sides of an axis."""
+
+from collections.abc import Sequence
+
+from keras_dlnotes.ops.windows import Window
+
+
+def divide_padding(
+    window: Window, most: Sequence[int] | None = None
+) -> tuple[tuple[int, ...], Window]:
+    """Returns what the kernel pads on both sides, and a window that keeps only the rest.
+
+    `most` is how much a kernel takes along each axis; None for any amount.
+    """
+    common = tuple(min(pair) for pair in window.padding)
+    if most is not None:
+        common = tuple(map(min, common, most))
+    rest = tuple(
+        (before - both, after - both)
+        for (before, after), both in zip(window.padding, common, strict=True)
+    )
+    return common, window._replace(padding=rest)

@@ -1,0 +1,46 @@
+"""PyTorch's kernels for `pool`, which it differentiates by itself.
+
+They take channels first. A channels-last tensor with its channels moved to the front is what
+PyTorch calls the memory format "channels last", which has kernels of its own: nothing is copied.
+"""
+
+import math
+
+import torch
+
+from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.padding_torch import divide_padding
+from keras_dlnotes.ops.pool import counts
+from keras_dlnotes.ops.taps import tap_count
+from keras_dlnotes.ops.windows import Window
+
+
+def max_pool(inputs, *, window: Window):
+    """The maximum; of equals, it is the first one to which PyTorch, too, hands the gradient."""
+    if not inputs.is_floating_point():
+        return NotImplemented
+    return _pool("max", inputs, window.resolved(inputs.shape), fill=-math.inf)
+
+
+def average_pool(inputs, *, window: Window, count_include_pad: bool):
+    """The mean, where need be from the mean with the padding."""
+    of_volumes = len(inputs.shape) == 5  # the kernel for them knows no half precision
+    if not inputs.is_floating_point() or (of_volumes and inputs.element_size() < 4):
+        return NotImplemented
+    window = window.resolved(inputs.shape)
+    if count_include_pad or all(before == after for before, after in window.padding):
+        return _pool("avg", inputs, window, count_include_pad=count_include_pad)
+    means = _pool("avg", inputs, window, count_include_pad=True)
+    return means * (tap_count(window) / counts(inputs, window, count_include_pad))
+
+
+def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):
+    # the kernels take no more than half a window
+    common, rest = divide_padding(window, most=[k // 2 for k in window.size])
+    padded = windows.pad(inputs, rest.padding, window.axes, fill)
+    data_format, along = windows.along_all_axes(
+        len(inputs.shape) - 2, window.axes, (window.size, 1), (window.strides, 1), (common, 0)
+    )
+    channels = 1 if data_format == "channels_first" else -1
+    function = getattr(torch.nn.functional, f"{kind}_pool{len(along[0])}d")
+    return function(padded.movedim(channels, 1), *along, **settings).movedim(1, channels)
