@@ -12,6 +12,8 @@ from keras_dlnotes.tuning.records import Records, TrialRecord, write_table
 from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.supervisor import SearchError
 
+endings = logger.getChild("endings")  # who shows the trials by `on_progress` can silence it
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -85,9 +87,10 @@ class Watch:
         for trial in new:
             self._told.add(trial.name)
             if trial.status == COMPLETED:
-                logger.info("Trial %s: %s", trial.name, trial.ending.metrics)
+                endings.info("Trial %s: %s", trial.name, trial.ending.metrics)
             else:
-                logger.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.ending.message)
+                message = trial.ending.message
+                endings.warning("Trial %s: %s\n%s", trial.name, trial.status, message)
         if new and self._most_failures is not None:
             write_table(self._job.folder, trials)
         if self._on_progress is not None:
