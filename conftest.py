@@ -1,6 +1,7 @@
 """Runs the README's and the pages' examples; what they prepare stays out of a user's folders."""
 
 import atexit
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -35,7 +36,7 @@ pytest_collect_file = Sybil(
 
 
 def pytest_collection_modifyitems(items):
-    """Skips the examples of pages and docstrings that belong to another backend, and says so."""
+    """Skips examples of pages and docstrings that this environment can't run, and says so."""
     import keras
 
     for item in items:
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(items):
         elif item.path.name == "endless-stream.md" or "fit_truncated" in source:
             backends = ("tensorflow", "torch")
             reason = "tensorflow or torch only: JAX's train step cannot carry states"
+        elif "import onnxruntime" in source and item.path.suffix == ".md":
+            is_there = importlib.util.find_spec("onnxruntime") and importlib.util.find_spec(
+                "tf2onnx"
+            )
+            backends = ("tensorflow",) if is_there else ()
+            reason = "tensorflow only, with the extra export"
         else:
             continue
         if source and keras.backend.backend() not in backends:

@@ -1,5 +1,6 @@
 """`dlnotes tune`: looks for the best hyperparameters of a task."""
 
+import logging
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -144,7 +145,7 @@ def tune_task(
         raise CommandError(str(error), ExitCode.FOLDER) from error
     except tuning.SearchError as error:
         if error.details and not display.has_told_failures:
-            console.print(Text(error.details))
+            console.print(Text(error.details), soft_wrap=True)
         raise CommandError(error.summary, ExitCode.FAILED) from error
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
@@ -198,13 +199,16 @@ class _Display:
         )
         self._task = self._bar.add_task("Starting …", total=None)
         self._live = Live(self._bar, console=console, refresh_per_second=4, transient=True)
+        self._log = logging.getLogger("keras_dlnotes.tuning.endings")
 
     def __enter__(self) -> "_Display":
+        self._log.disabled = True  # what it says is shown here
         if self._is_shown and console.is_terminal:
             self._live.start()
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        self._log.disabled = False
         if self._live.is_started:
             self._live.stop()
 
@@ -212,7 +216,8 @@ class _Display:
         """Shows how far the search has come."""
         for trial in progress.failed:
             self.has_told_failures = True
-            console.print(Text(f"Trial {trial.name} failed:\n{trial.ending.message}"))
+            text = Text(f"Trial {trial.name} failed:\n{trial.ending.message}")
+            console.print(text, soft_wrap=True)  # paths stay whole
         if not self._is_shown:
             return
         if not console.is_terminal:

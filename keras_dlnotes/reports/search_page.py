@@ -39,6 +39,7 @@ def search_page(
     objective: str,
     direction: str | None = None,
     hyperparameters: Sequence[str] | None = None,
+    title: str = "Search",
 ) -> Page:
     """Lays out the trials of a search: its progress, what made the difference, and every trial.
 
@@ -52,6 +53,7 @@ def search_page(
         hyperparameters: The columns that are hyperparameters. By default those with one value a
             trial that are not named as a metric: `loss`, `val_…`, or x beside `val_x`; nor as what
             a tuner notes down for itself, `tuner/…`.
+        title: What stands at the head of the page.
 
     Returns:
         A page, not yet written.
@@ -80,7 +82,7 @@ def search_page(
     )
     goal = "lowest" if direction == "min" else "highest"
     count = f"{len(trials)} trial{'s' if len(trials) > 1 else ''}"
-    page = Page("Search", f"{count} for the {goal} {objective}")
+    page = Page(title, f"{count} for the {goal} {objective}")
     statuses = Counter(trial.status.lower() for trial in trials)
     if ranking:
         best = ranking[0]

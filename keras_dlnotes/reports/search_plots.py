@@ -81,7 +81,8 @@ def plot_search_progress(
         style = {"linestyle": "none", "marker": "x", "color": MUTED}
         lost = trials[~known]
         axes.plot(lost, np.full(len(lost), 0.02), **style, **foot, label="no value")
-    axes.set(xlabel="trial", ylabel=name.replace("_", " "), xlim=(0.5, len(trials) + 0.5))
+    axes.set(xlabel="trials so far", ylabel=name.replace("_", " "))
+    axes.set_xlim(0.5, len(trials) + 0.5)
     figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=10, labelcolor=INK)
     return figure
 

@@ -1,6 +1,8 @@
 """The folder of a search: what its files are called, and what they say."""
 
+import contextlib
 import copy
+import itertools
 import json
 import logging
 import shutil
@@ -9,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import filelock
 import keras_tuner
 
 from keras_dlnotes.training import RunFolder, RunFolderError, write_json
@@ -85,6 +88,31 @@ class Ending:
     step: int = 0
     message: str | None = None
     seconds: float = 0.0
+
+
+@contextlib.contextmanager
+def free_names(folder: Path, host: str, count: int) -> Iterator[list[str]]:
+    """Holds names for workers of a machine that none of its other processes has.
+
+    The chief knows a worker by its name, and gives it the trial that it was at: so one that is
+    started again takes the first free name, which is that of the one that died.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with free_names(folder, "node", 2) as first, free_names(folder, "node", 1) as second:
+    ...     print(first, second)
+    ['node-0', 'node-1'] ['node-2']
+    """
+    found = []
+    with contextlib.ExitStack() as held:
+        for number in itertools.count():
+            name = f"{host}-{number}"
+            with contextlib.suppress(filelock.Timeout):
+                held.enter_context(filelock.FileLock(folder / f".{name}-lock", timeout=0))
+                found.append(name)
+            if len(found) == count:
+                break
+        yield found
 
 
 def trial_path(folder: Path, trial_id: str) -> Path:

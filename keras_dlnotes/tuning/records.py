@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from keras_dlnotes.training import atomic_path
 from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.folder import (
-    RESULTS,
     TRIAL,
     Ending,
     read_ending,
@@ -129,7 +128,12 @@ def to_frame(records: list[TrialRecord]) -> "pandas.DataFrame":
     return pandas.DataFrame(rows, columns=[*COLUMNS, *metrics, *columns.values()])
 
 
-def write_table(folder: Path, records: list[TrialRecord]) -> None:
-    """Writes `results.csv`."""
-    with atomic_path(folder / RESULTS) as partial:
-        to_frame(records).to_csv(partial, index=False)
+def write_table(path: Path, records: list[TrialRecord]) -> None:
+    """Writes the rows as CSV; whole numbers stay whole where some trials have none."""
+    frame = to_frame(records)
+    for name in frame.select_dtypes("float"):
+        numbers = frame[name].dropna()
+        if len(numbers) < len(frame) and (numbers % 1 == 0).all():
+            frame[name] = frame[name].astype("Int64")
+    with atomic_path(path) as partial:
+        frame.to_csv(partial, index=False)

@@ -26,7 +26,7 @@ from keras_dlnotes.tuning.folder import (
     read_intact,
 )
 from keras_dlnotes.tuning.recipes import Recipe
-from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame
+from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame, write_table
 
 if TYPE_CHECKING:
     import pandas
@@ -85,6 +85,7 @@ class Results:
         if content is None:
             raise FileNotFoundError(f"Folder {self.directory} holds no search.")
         settings = content["settings"]
+        self._task: str = settings["task"]
         self.objective: str = settings["objective"]
         self.direction: str = settings["direction"]
         self._seed: int = settings["seed"]
@@ -105,8 +106,7 @@ class Results:
 
     def to_csv(self, path: str | PathLike) -> None:
         """Writes the frame as CSV."""
-        with atomic_path(Path(path)) as partial:
-            self.to_frame().to_csv(partial, index=False)
+        write_table(Path(path), self._trials)
 
     def to_json(self, path: str | PathLike | None = None) -> str:
         """Returns, and writes where a path is given, the trials as JSON: an object a trial."""
@@ -196,7 +196,8 @@ class Results:
 
     def to_html(self, path: str | PathLike) -> None:
         """Writes a page: how the search got on, what made the difference, and the best model."""
-        page = reports.search_page(self.to_frame(), self.objective, self.direction)
+        title = f"Search: {self._task}"
+        page = reports.search_page(self.to_frame(), self.objective, self.direction, title=title)
         if self._recipe is not None and self._completed:
             _, state = self._best_execution()
             add_best_model(

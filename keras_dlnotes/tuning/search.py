@@ -13,7 +13,7 @@ import keras_tuner
 from keras_dlnotes.checks import argument_error, choice, integer
 from keras_dlnotes.training import RunFolderError
 from keras_dlnotes.tuning.arguments import check_objective, make_recipe
-from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, read_intact
+from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, read_intact
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.launcher import LauncherError
 from keras_dlnotes.tuning.loggers import TrialLogger
@@ -173,7 +173,8 @@ def search(
             folder.begin()
             log_search(folder.path, folder.settings["space"], metrics)
             try:
-                Supervisor(job, folder.settings["space"], workers, chief).run(watch)
+                names = [f"worker{index}" for index in range(workers)]
+                Supervisor(job, folder.settings["space"], names, chief).run(watch)
             finally:
                 watch.write_table()
         watch.check_completed()
@@ -228,8 +229,9 @@ def work(
     oracle = {"tuner": tuner, "max_trials": max_trials, "arguments": arguments}
     job = Job(recipe, conditions, path.absolute(), oracle)
     watch = Watch(job, settings["space"], None, on_progress)
-    name = f"{platform.node()}-".replace("chief", "host")  # "chief" means the chief to KerasTuner
-    Supervisor(job, None, workers, chief, is_chief=False, names=name).run(watch)
+    host = platform.node().replace("chief", "host")  # "chief" means the chief to KerasTuner
+    with free_names(path, host, workers) as names:
+        Supervisor(job, None, names, chief, is_chief=False).run(watch)
 
 
 def _wait_for_settings(path: Path) -> dict[str, Any]:

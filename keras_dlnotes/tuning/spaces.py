@@ -27,11 +27,22 @@ def training(hp: HyperParameters, learning_rate: float = 1e-3) -> dict[str, Any]
     }  # fmt: skip
 
 
+def _steps(
+    hp: HyperParameters, name: str, low: float, high: float, step: float, default: float = 0.0
+) -> float:
+    """A choice of a range's steps, both ends included.
+
+    KerasTuner's own way rounds their number down: 0 to 0.5 by 0.1 never comes to 0.5.
+    """
+    count = round((high - low) / step)
+    return hp.Choice(name, [round(low + n * step, 6) for n in range(count + 1)], default=default)
+
+
 def augmentation(hp: HyperParameters, shift: float = 0.0, rotation: float = 0.0) -> dict[str, Any]:
     """By how much each image is moved and turned anew, each time that it is shown."""
     return {
-        "shift": hp.Float("shift", 0.0, 0.2, step=0.05, default=shift),
-        "rotation": hp.Float("rotation", 0.0, 0.1, step=0.025, default=rotation),
+        "shift": _steps(hp, "shift", 0.0, 0.2, step=0.05, default=shift),
+        "rotation": _steps(hp, "rotation", 0.0, 0.1, step=0.025, default=rotation),
     }
 
 
@@ -52,7 +63,7 @@ def convnet(
     arguments = {
         "filters": _doubled(width, count),
         "convolution": hp.Choice("convolution", ["full", "separable", "spatially_separable"]),
-        "dropout": hp.Float("dropout", 0.0, 0.6, step=0.1, default=dropout),
+        "dropout": _steps(hp, "dropout", 0.0, 0.6, step=0.1, default=dropout),
         "moving_statistic": _moving_statistic(hp),
         "hidden": (),
     }
@@ -77,7 +88,7 @@ def vgg(hp: HyperParameters) -> dict[str, Any]:
         "filters": _doubled(width, count),
         "blocks": (depth,) * count,
         "hidden": (hp.Choice("hidden_units", [64, 128, 256], default=128),),
-        "dropout": hp.Float("dropout", 0.0, 0.6, step=0.1),
+        "dropout": _steps(hp, "dropout", 0.0, 0.6, step=0.1),
         "batch_norm": hp.Boolean("batch_norm"),
     }
 
@@ -109,7 +120,7 @@ def densenet(hp: HyperParameters) -> dict[str, Any]:
         "growth_rate": hp.Choice("growth_rate", [8, 12, 16, 32], default=12),
         "compression": hp.Choice("compression", [0.5, 0.75, 1.0], default=0.5),
         "bottleneck": hp.Boolean("bottleneck", default=True),
-        "dropout": hp.Float("dropout", 0.0, 0.4, step=0.1),
+        "dropout": _steps(hp, "dropout", 0.0, 0.4, step=0.1),
         "stem": "small",
     }
 
@@ -120,7 +131,7 @@ def unet(hp: HyperParameters) -> dict[str, Any]:
         "filters": hp.Choice("filters", [8, 16, 32, 64], default=16),
         "depth": hp.Int("depth", 1, 4, default=3),
         "batch_norm": hp.Boolean("batch_norm"),
-        "dropout": hp.Float("dropout", 0.0, 0.5, step=0.1),
+        "dropout": _steps(hp, "dropout", 0.0, 0.5, step=0.1),
     }
 
 
@@ -147,7 +158,7 @@ def denoising_autoencoder(hp: HyperParameters) -> dict[str, Any]:
     kind = hp.Choice("layers", ["dense", "convolutional"])
     arguments = {
         "latent_dim": _latent_dim(hp),
-        "noise_stddev": hp.Float("noise_stddev", 0.1, 0.6, step=0.1, default=0.3),
+        "noise_stddev": _steps(hp, "noise_stddev", 0.1, 0.6, step=0.1, default=0.3),
     }
     with hp.conditional_scope("layers", ["dense"]):
         units = hp.Choice("hidden_units", [64, 128, 256], default=128)
@@ -173,7 +184,7 @@ def recurrent(hp: HyperParameters, units: int = 64) -> dict[str, Any]:
     return {
         "cell": hp.Choice("cell", list(CELLS)),
         "units": (hp.Choice("units", [16, 32, 64, 128, 256], default=units),) * count,
-        "dropout": hp.Float("dropout", 0.0, 0.5, step=0.1),
+        "dropout": _steps(hp, "dropout", 0.0, 0.5, step=0.1),
     }
 
 
@@ -213,7 +224,7 @@ def sequence_to_sequence(hp: HyperParameters) -> dict[str, Any]:
         "cell": hp.Choice("cell", list(CELLS)),
         "units": hp.Choice("units", [64, 128, 256], default=128),
         "embedding_dim": _embedding_dim(hp),
-        "dropout": hp.Float("dropout", 0.0, 0.5, step=0.1),
+        "dropout": _steps(hp, "dropout", 0.0, 0.5, step=0.1),
     }
 
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,20 +73,18 @@ class Supervisor:
     Args:
         job: what they work on.
         space: the configuration of the hyperparameters; only the chief needs it.
-        workers: how many on this machine.
+        workers: the names of those on this machine.
         address: HOST:PORT of the chief; a free port of this machine by default.
         is_chief: whether the chief runs here.
-        names: what the workers are called, before their number.
     """
 
     def __init__(
         self,
         job: Job,
         space: Mapping[str, Any] | None,
-        workers: int,
+        workers: Sequence[str],
         address: str | None = None,
         is_chief: bool = True,
-        names: str = "worker",
     ):
         self._job = job
         self._space = space
@@ -98,7 +96,8 @@ class Supervisor:
         self._chief_crashes: list[float] = []
         self._losses: list[float] = []
         self._slots = [
-            self._slot(f"{names}{index}", *share) for index, share in enumerate(shares_of(workers))
+            self._slot(name, *share)
+            for name, share in zip(workers, shares_of(len(workers)), strict=True)
         ]
 
     def _slot(self, name: str, variables: dict[str, str], cores: list[int] | None) -> Slot:

@@ -5,12 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_dlnotes.tuning.folder import COMPLETED, OUT_OF_MEMORY, hyperparameters_of, logger
+from keras_dlnotes.tuning.folder import (
+    COMPLETED,
+    OUT_OF_MEMORY,
+    RESULTS,
+    hyperparameters_of,
+    logger,
+)
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.records import Records, TrialRecord, write_table
 from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.supervisor import SearchError
+
+endings = logger.getChild("endings")  # who shows the trials by `on_progress` can silence it
 
 
 @dataclass(frozen=True)
@@ -85,18 +93,19 @@ class Watch:
         for trial in new:
             self._told.add(trial.name)
             if trial.status == COMPLETED:
-                logger.info("Trial %s: %s", trial.name, trial.ending.metrics)
+                endings.info("Trial %s: %s", trial.name, trial.ending.metrics)
             else:
-                logger.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.ending.message)
+                message = trial.ending.message
+                endings.warning("Trial %s: %s\n%s", trial.name, trial.status, message)
         if new and self._most_failures is not None:
-            write_table(self._job.folder, trials)
+            write_table(self._job.folder / RESULTS, trials)
         if self._on_progress is not None:
             self._on_progress(self._progress(trials, failed))
         self._check_failures(ended)
 
     def write_table(self) -> None:
         """Brings `results.csv` up to date."""
-        write_table(self._job.folder, self._records.read())
+        write_table(self._job.folder / RESULTS, self._records.read())
 
     def check_completed(self) -> None:
         """Raises where a search has not one completed trial."""

@@ -1,6 +1,7 @@
 """The live display of `dlnotes tune`, on a terminal and without one."""
 
 import io
+import logging
 
 import pytest
 from rich.console import Console
@@ -10,10 +11,12 @@ from keras_dlnotes.tuning import Progress
 from keras_dlnotes.tuning.folder import COMPLETED, FAILED, Ending
 from keras_dlnotes.tuning.records import TrialRecord
 
+PLACE = f"  File {'/deep' * 40}/model.py"  # wider than the console
+
 
 def trial(name, status=None, loss=None, epochs=0, **values):
     metrics = {} if loss is None else {"val_loss": loss}
-    message = "Traceback …\nValueError: too deep" if status == FAILED else None
+    message = f"{PLACE}\nValueError: too deep" if status == FAILED else None
     ending = None if status is None else Ending(status, {}, metrics, message=message)
     return TrialRecord(name, values, ending, {0: [metrics] * epochs})
 
@@ -52,9 +55,17 @@ def test_on_a_terminal(shown):
 def test_without_a_terminal_it_is_a_line_a_trial(shown):
     # Of the trials that had ended before, only what failed since is told.
     text, _ = shown(is_terminal=False)
-    assert text.splitlines() == ["Trial 1 failed:", "Traceback …", "ValueError: too deep"]
+    assert text.splitlines() == ["Trial 1 failed:", PLACE, "ValueError: too deep"]
 
 
 def test_quiet_still_tells_failures(shown):
     text, _ = shown(is_terminal=True, is_shown=False)
     assert "2/20" not in text and "ValueError: too deep" in text
+
+
+def test_what_the_display_tells_is_not_logged_as_well(caplog):
+    endings = logging.getLogger("keras_dlnotes.tuning.endings")
+    with tune._Display(is_shown=False):
+        endings.warning("Trial 1: FAILED")
+    endings.warning("Trial 2: FAILED")
+    assert caplog.messages == ["Trial 2: FAILED"]

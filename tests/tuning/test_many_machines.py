@@ -1,6 +1,7 @@
 """A chief in one process and workers that another one keeps, as on two machines."""
 
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -12,6 +13,8 @@ import pytest
 import keras_dlnotes
 from keras_dlnotes import tuning
 from keras_dlnotes.tuning import roles, service
+from keras_dlnotes.tuning.folder import free_names
+from keras_dlnotes.tuning.search import _wait_for_settings
 from keras_dlnotes.tuning.supervisor import free_port
 from tests.tuning.conftest import build
 from tests.tuning.test_oracles import oracle_in
@@ -43,17 +46,20 @@ def test_workers_of_another_process_train_the_chief_s_trials(table, tmp_path):
         text=True,
     )
     training, validation = table
+    search, host = tmp_path / "search", platform.node()
     try:
-        tuning.work(
-            build, address, tmp_path / "search", training=training, validation=validation, workers=2
-        )
+        _wait_for_settings(search)
+        with free_names(search, host, 1):  # another command on this machine
+            tuning.work(build, address, search, training=training, validation=validation, workers=2)
         ended = time.monotonic()
         output, _ = chief.communicate(timeout=60)
     finally:
         chief.kill()
     assert chief.returncode == 0 and output.split()[-1] == "6"
     assert time.monotonic() - ended < 20
-    assert len(tuning.Results(tmp_path / "search").to_frame()) == 6
+    assert len(tuning.Results(search).to_frame()) == 6
+    logs = {path.name for path in search.glob("*.log")}
+    assert logs == {"chief.log", f"{host}-1.log", f"{host}-2.log"}
 
 
 def test_a_worker_of_something_else_is_told(table, tmp_path, search_table):

@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.plugins.hparams import metadata
 
 from keras_dlnotes import tasks, tuning
+from keras_dlnotes.tuning.records import TrialRecord, write_table
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,19 @@ def test_json_and_csv(twice, tmp_path):
     assert (tmp_path / "results.csv").read_text().startswith("trial,status,execution,epoch,")
 
 
+def test_whole_numbers_stay_whole_in_the_csv(tmp_path):
+    trials = [
+        TrialRecord("0", {"hidden": True, "units": 32}, None, {0: [{"loss": 0.5}]}),
+        TrialRecord("1", {"hidden": False}, None),
+    ]
+    write_table(tmp_path / "results.csv", trials)
+    assert (tmp_path / "results.csv").read_text().splitlines() == [
+        "trial,status,execution,epoch,loss,hidden,units",
+        "0,RUNNING,0,1,0.5,True,32",
+        "1,RUNNING,0,,,False,",
+    ]
+
+
 def test_retraining_on_all_data(twice, table):
     results, _ = twice
     model = results.retrain(epochs=20)
@@ -64,7 +78,12 @@ def test_the_page_shows_the_best_model(twice, tmp_path):
     results, _ = twice
     results.to_html(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    for text in ("2 trials for the lowest val_loss", "The best model", "What the best model costs"):
+    for text in (
+        "Search: build",
+        "2 trials for the lowest val_loss",
+        "The best model",
+        "What the best model costs",
+    ):
         assert text in page
 
 

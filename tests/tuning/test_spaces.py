@@ -32,6 +32,12 @@ def test_a_space_gives_arguments_of_its_builder(name):
         assert arguments.keys() <= parameters.keys()
 
 
+def test_a_range_is_drawn_from_end_to_end():
+    found = [arguments for _, arguments in configurations(spaces.digits, count=80)]
+    assert {arguments["dropout"] for arguments in found} == {0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6}
+    assert {arguments["shift"] for arguments in found} == {0.0, 0.05, 0.1, 0.15, 0.2}
+
+
 def test_every_builder_has_a_space():
     builders = {name for name in models.__all__ if "input_shape" in str(
         inspect.signature(getattr(models, name))) or "vocabulary" in str(
