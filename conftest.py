@@ -44,6 +44,12 @@ def pytest_collection_modifyitems(items):
         if item.path.parent.name == "derivations" or "tape" in source or "pooled[" in source:
             backends = ("tensorflow",)
             reason = "tensorflow only: shows TensorFlow's tape and float64"
+        elif "litert" in source:
+            backends = ("tensorflow",)
+            reason = "tensorflow only: writes a LiteRT file"
+        elif "saved_model" in source:
+            backends = ("tensorflow", "jax")
+            reason = "tensorflow or jax only: writes a SavedModel"
         elif item.path.name == "endless-stream.md" or "fit_truncated" in source:
             backends = ("tensorflow", "torch")
             reason = "tensorflow or torch only: JAX's train step cannot carry states"

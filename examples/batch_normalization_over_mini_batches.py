@@ -24,19 +24,18 @@ def network(normalized):
     return keras.Sequential([*stages, layers.Dense(10, activation="softmax")])
 
 
-class Watch(keras.callbacks.Callback):
-    """Notes mean and deviation of what reaches the last activation, for each mini-batch."""
-
-    def __init__(self, model, batches):
-        super().__init__()
-        self.view = keras.Model(model.inputs[0], [model.layers[-2].input, model.outputs[0]])
-        self.batches, self.seen, self.losses = batches, [], []
-
-    def on_train_batch_end(self, batch, logs=None):
-        images, labels = self.batches[batch]
-        hidden, probabilities = map(keras.ops.convert_to_numpy, self.view(images, training=True))
-        self.seen.append([hidden.mean(), hidden.std()])
-        self.losses.append(-np.log(probabilities[np.arange(len(labels)), labels]).mean())
+def watched(model, batches, epochs=3):
+    """Trains, and notes after each mini-batch what reaches the last activation, and the loss."""
+    view = keras.Model(model.inputs[0], [model.layers[-2].input, model.outputs[0]])
+    seen, losses = [], []
+    for _ in range(epochs):
+        for batch in range(len(batches)):
+            images, labels = batches[batch]
+            model.train_on_batch(images, labels)
+            hidden, probabilities = map(keras.ops.convert_to_numpy, view(images, training=True))
+            seen.append([hidden.mean(), hidden.std()])
+            losses.append(-np.log(probabilities[np.arange(len(labels)), labels]).mean())
+    return np.array(seen), np.array(losses)
 
 
 figure = Figure(figsize=(9, 5.6), layout="constrained")
@@ -49,16 +48,15 @@ for normalized, colour, name in (
     model = network(normalized)
     model.compile(keras.optimizers.SGD(0.2), "sparse_categorical_crossentropy")
     batches = training.ShuffledBatches((train["image"], train["label"]), 32, seed=0)
-    watch = Watch(model, batches)
-    model.fit(batches, epochs=3, shuffle=False, verbose=0, callbacks=[watch])
-    mean, deviation = np.transpose(watch.seen)
+    seen, losses = watched(model, batches)
+    mean, deviation = seen.T
     steps = np.arange(len(mean))
     upper.plot(steps, mean, colour, label=name)
     upper.fill_between(steps, mean - deviation, mean + deviation, color=colour, alpha=0.25, lw=0)
-    lower.plot(steps, watch.losses, colour)
+    lower.plot(steps, losses, colour)
     drift = np.ptp(deviation)
     print(f"{name:24}: deviation from {deviation.min():.2f} to {deviation.max():.2f}, ", end="")
-    print(f"loss of the last 20 mini-batches {np.mean(watch.losses[-20:]):.3f}")
+    print(f"loss of the last 20 mini-batches {np.mean(losses[-20:]):.3f}")
 upper.set_ylabel("values at h3, mean ± deviation")
 upper.legend()
 lower.set_ylabel("loss")

@@ -22,8 +22,16 @@ def turned(tiles):
 normalization = keras.layers.Normalization(axis=None)
 normalization.adapt(tiles["train"])
 
-model = models.unet(filters=8, depth=2, batch_norm=True, preprocessing=[normalization])
-model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy")
+model = models.unet(
+    filters=8,
+    depth=2,
+    batch_norm=True,
+    classifier_activation=None,
+    preprocessing=[normalization],
+)
+# of logits, since PyTorch has no gradient for this loss of a probability for each pixel
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(keras.optimizers.Adam(0.005), loss)
 images, answers = turned(tiles["train"]), turned(inside["train"])
 model.fit(images, answers, batch_size=16, epochs=10, verbose=2)
 # after so few steps the moving statistics are still far from those of the training set

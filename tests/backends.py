@@ -18,7 +18,3 @@ def only_on(*backends: str, reason: str) -> pytest.MarkDecorator:
 
 
 carries_states = only_on("tensorflow", "torch", reason="JAX's train step cannot carry states")
-# Keras 3.15 hands PyTorch 2.13 a layout that its gradient refuses, whatever the layers
-sparse_crossentropy_of_images = pytest.mark.xfail(
-    BACKEND == "torch", reason="Keras's sparse cross-entropy of images has no gradient on PyTorch"
-)

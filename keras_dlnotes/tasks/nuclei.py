@@ -49,7 +49,7 @@ def _in_eight_positions(tiles: np.ndarray) -> np.ndarray:
 
 
 def build(splits: Splits, **arguments: Any) -> keras.Model:
-    """Builds a `models.unet` that takes raw pixels."""
+    """Builds a `models.unet` that takes raw pixels; with the task's arguments it gives logits."""
     tiles, _ = splits.training
     shape = None, None, tiles.shape[-1]
     return models.unet(shape, preprocessing=[standardization(tiles)], **arguments)
@@ -118,8 +118,9 @@ NUCLEI = Task(
     data="nuclei",
     prepare=prepare,
     build=build,
-    arguments={"filters": 8, "depth": 3, "dropout": 0.2},
-    loss="sparse_categorical_crossentropy",
+    # logits: PyTorch has no gradient for Keras's sparse loss of a probability for each pixel
+    arguments={"filters": 8, "depth": 3, "dropout": 0.2, "classifier_activation": None},
+    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=("accuracy",),
     learning_rate=2e-3,
     halving_epochs=8,

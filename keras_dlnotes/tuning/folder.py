@@ -163,6 +163,24 @@ def hyperparameters_of(
     return kind.from_config(copy.deepcopy(config))
 
 
+def default_values(space: keras_tuner.HyperParameters) -> dict[str, Any]:
+    """Returns the default configuration: what a default makes active has its own default.
+
+    >>> hp = keras_tuner.HyperParameters()
+    >>> if hp.Boolean("hidden", default=True):
+    ...     with hp.conditional_scope("hidden", [True]):
+    ...         _ = hp.Choice("units", [32, 64], default=64)
+    >>> default_values(hp)
+    {'hidden': True, 'units': 64}
+    """
+    found = space.copy()
+    found.values = {}
+    for hp in found.space:  # a condition stands before what depends on it
+        if found.is_active(hp):
+            found.values[hp.name] = hp.default
+    return found.values
+
+
 def set_aside(path: Path) -> None:
     """Renames what can't be read, for its owner to look at, and says so."""
     place = next(place for place in _corrupt_names(path) if not place.exists())

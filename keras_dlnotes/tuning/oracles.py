@@ -25,6 +25,7 @@ from keras_dlnotes.tuning.folder import (
     ORACLE,
     TRIAL,
     Ending,
+    default_values,
     execution_path,
     hyperparameters_of,
     logger,
@@ -59,9 +60,7 @@ class Durable:
         """As the oracle does, but the first trial is the default configuration."""
         response = super().populate_space(trial_id)
         if not self.start_order and response["status"] == TrialStatus.RUNNING:
-            space = self.get_space()
-            space.values = {}
-            defaults = {hp.name: hp.default for hp in space.space if space.is_active(hp)}
+            defaults = default_values(self.get_space())
             kept = {key: value for key, value in response["values"].items() if is_tuner_own(key)}
             response["values"] = defaults | kept
         return response

@@ -10,6 +10,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.oracles import RandomSearchOracle
 
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.tuning.folder import default_values
 from keras_dlnotes.tuning.recipes import Recipe
 
 
@@ -29,7 +30,7 @@ def look_ahead(recipe: Recipe, objective: keras_tuner.Objective) -> dict[str, An
         BaseTuner(oracle, recipe.declare, directory=scratch)  # explores every condition
     space = oracle.get_space()
     defaults = space.copy()
-    defaults.values = {hp.name: hp.default for hp in space.space if space.is_active(hp)}
+    defaults.values = default_values(space)
     drawn = space.copy()
     drawn.values = oracle.populate_space("0")["values"] or dict(defaults.values)
     splits = recipe.load()

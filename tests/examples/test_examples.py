@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends import only_on, sparse_crossentropy_of_images
+from tests.backends import only_on
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 IN_SHORT = Path(__file__).with_name("in_short.py")
@@ -73,8 +73,6 @@ def named(names):
         marks = []
         if "import tensorflow" in (EXAMPLES / name).read_text(encoding="utf-8"):
             marks.append(only_on("tensorflow", reason="shows TensorFlow's tape"))
-        if name == "segment_nuclei.py":
-            marks.append(sparse_crossentropy_of_images)
         yield pytest.param(name, marks=marks)
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import tasks
-from tests.backends import carries_states, sparse_crossentropy_of_images
+from tests.backends import carries_states
 from tests.tasks.short_forms import in_short
 
-MARKS = {"nuclei": sparse_crossentropy_of_images, "characters": carries_states}
+MARKS = {"characters": carries_states}
 
 
 @pytest.mark.parametrize(

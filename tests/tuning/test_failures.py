@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import keras
@@ -11,6 +13,26 @@ import pytest
 from keras_dlnotes import tuning
 from keras_dlnotes.tuning.launcher import Launcher, LauncherError
 from keras_dlnotes.tuning.supervisor import shares_of
+from tests.backends import only_on
+
+# tells of a fork with the launcher's imports, and of one after the framework has started
+FORKS = """
+import os, warnings
+import keras
+from keras_dlnotes.tuning import roles
+
+def is_warned_of():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        if not os.fork():
+            os._exit(0)
+        os.wait()
+    return any("JAX" in str(warning.message) for warning in told)
+
+print(is_warned_of())
+keras.ops.zeros(())
+print(is_warned_of())
+"""
 
 
 class Ends(keras_tuner.HyperModel):
@@ -139,3 +161,9 @@ def test_a_killed_launcher_is_told_from_one_with_a_fault():
             faulty.ended(30.0)
     assert not raised.value.was_killed
     faulty.close()
+
+
+@only_on("jax", reason="JAX tells of a fork that comes too late")
+def test_the_launcher_imports_jax_and_does_not_start_it():
+    result = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True)
+    assert result.stdout.split() == ["False", "True"], result.stderr[-2000:]

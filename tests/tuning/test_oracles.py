@@ -20,6 +20,8 @@ class KilledError(BaseException):
 def space():
     hp = keras_tuner.HyperParameters()
     hp.Choice("kind", ["plain", "deep"])
+    with hp.conditional_scope("kind", ["plain"]):
+        hp.Int("width", 1, 5, default=4)
     with hp.conditional_scope("kind", ["deep"]):
         hp.Int("depth", 2, 4)
     hp.Float("rate", 1e-3, 1e-1, sampling="log", step=10, default=1e-2)
@@ -120,7 +122,7 @@ def test_a_chief_killed_at_any_write_goes_on_as_if_left_alone(tuner, tmp_path, m
 def test_the_first_trial_is_the_default(tuner, tmp_path):
     trial = oracle_in(tmp_path, tuner).create_trial("worker0")
     values = {key: value for key, value in trial.hyperparameters.values.items() if "/" not in key}
-    assert values == {"kind": "plain", "rate": 1e-2}
+    assert values == {"kind": "plain", "width": 4, "rate": 1e-2}
 
 
 def test_a_grid_gives_every_worker_a_trial_at_once(tmp_path):
@@ -155,7 +157,7 @@ def test_a_grid_is_the_whole_grid_and_the_same_for_two_workers(tmp_path):
                 oracle.end_trial(trial)
             at_work = {}
         found.append({json.dumps(values, sort_keys=True) for values in configurations(oracle)})
-        assert len(oracle.start_order) == len(found[-1]) == 12  # (1 + 3 depths) · 3 rates
+        assert len(oracle.start_order) == len(found[-1]) == 24  # (5 widths + 3 depths) · 3 rates
     assert found[0] == found[1]
 
 
