@@ -7,7 +7,8 @@ def batch_normalize(inputs, gamma, beta, *weights, axis, epsilon):
     """(outputs, mean, variance), of inputs moved near 0, since the kernel sums in float32."""
     features = inputs.shape[axis]
     n = inputs.numel() // max(features, 1)
-    if weights or n < 2:  # it knows no mask, and divides the variance that it gives out by n − 1
+    # it knows no mask and no ε of 0, and divides the variance that it gives out by n − 1
+    if weights or epsilon == 0 or n < 2:
         return NotImplemented
     moved = inputs.to(gamma.dtype).movedim(axis, -1)
     # channels first as they are, any other layout as rows
