@@ -1,8 +1,9 @@
 """Runs pytest on a backend: `python tests/on_backend.py [--quick] BACKEND [ARGUMENT OF PYTEST …]`.
 
 The quick form, which the continuous integration runs, is every op and layer with its gradients, the
-recurrent layers beside Keras's, a fit that is interrupted, and a model saved on this backend and
-loaded on the others. A backend that is not installed is left out, and that is said.
+recurrent layers beside Keras's, a fit that is interrupted, one by the command line's option, one on
+two devices, and a model saved on this backend and loaded on the others. A backend that is not
+installed is left out, and that is said.
 """
 
 import os
@@ -17,6 +18,8 @@ QUICK = (
     "tests/layers/test_recurrent.py",
     "tests/layers/test_mixed_precision.py",
     "tests/training/test_fit.py",
+    "tests/tasks/test_strategies.py",
+    "tests/test_cli.py::test_the_backend_option_runs_on_that_backend",
     "tests/interop/test_backends.py",
 )
 SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4")

@@ -13,6 +13,7 @@ import pytest
 
 from keras_dlnotes import __version__, cli, data, layers, tasks, tuning
 from keras_dlnotes.cli import ExitCode
+from tests.backends import BACKEND, only_on
 
 SMALL = {"filters": (4, 8), "hidden": (), "shift": 0.1, "dropout": 0.2}
 
@@ -198,13 +199,12 @@ def test_ctrl_c_says_how_to_go_on(dlnotes, monkeypatch):
     assert_one_line(stderr, "Interrupted", "--resume")
 
 
-@pytest.mark.parametrize("backend", ["torch", "jax"])
-def test_the_backend_option_runs_on_that_backend(backend):
-    pytest.importorskip(backend)
-    options = ["--backend", backend, "--epochs", "1", "--quiet", "--data", "digits"]
+@only_on("jax", "torch", reason="without the option, TensorFlow it is")
+def test_the_backend_option_runs_on_that_backend():
+    options = ["--backend", BACKEND, "--epochs", "1", "--quiet", "--data", "digits"]
     done = in_a_new_process("fit", "digits", *options, KERAS_BACKEND="tensorflow")
     assert done.returncode == 0, done.stderr
-    assert json.loads(Path("runs/digits/metrics.json").read_text())["backend"] == backend
+    assert json.loads(Path("runs/digits/metrics.json").read_text())["backend"] == BACKEND
 
 
 def test_a_new_process_prints_nothing_but_its_result():

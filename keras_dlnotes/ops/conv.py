@@ -64,7 +64,7 @@ def conv(
     inputs, kernel = of_one_type(inputs, kernel)
     rank = len(kernel.shape) - 2
     data_format = windows.standardize_data_format(data_format)
-    window = conv_window(tuple(kernel.shape[:-2]), strides, padding, dilation_rate, rank)
+    window = conv_window(tuple(map(int, kernel.shape[:-2])), strides, padding, dilation_rate, rank)
     _check_channels(inputs, kernel, data_format)
     if data_format == "channels_first":
         inputs = ops.moveaxis(inputs, 1, -1)

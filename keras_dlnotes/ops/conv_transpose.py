@@ -79,7 +79,8 @@ def conv_transpose(
     inputs, kernel = of_one_type(inputs, kernel)
     rank = len(kernel.shape) - 2
     data_format = windows.standardize_data_format(data_format)
-    window = transposed_window(tuple(kernel.shape[:-2]), strides, padding, dilation_rate, rank)
+    size = tuple(map(int, kernel.shape[:-2]))
+    window = transposed_window(size, strides, padding, dilation_rate, rank)
     output_padding = standardize_output_padding(output_padding, window.strides)
     if len(inputs.shape) != len(kernel.shape):
         raise argument_error("inputs", f"of rank {len(kernel.shape)}, as the kernel", inputs.shape)

@@ -15,9 +15,9 @@ def correlate(inputs, kernel, window: Window):
     settings, window = _divided(window)
     padded = windows.pad(inputs, window.padding, window.axes)
     function = getattr(torch.nn.functional, f"conv{len(window.size)}d")
-    groups = inputs.shape[-1] // kernel.shape[-2]
-    outputs = function(padded.movedim(-1, 1), _out_in(kernel), **settings, groups=groups)
-    return outputs.movedim(1, -1)
+    groups = int(inputs.shape[-1] // kernel.shape[-2])
+    outputs = function(_channels_first(padded), _out_in(kernel), **settings, groups=groups)
+    return _channels_last(outputs)
 
 
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
@@ -32,13 +32,13 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
     ]
     function = getattr(torch.nn.functional, f"conv_transpose{len(window.size)}d")
     whole = function(
-        upstream.movedim(-1, 1),
+        _channels_first(upstream),
         _out_in(kernel),
         **settings,
         output_padding=over,
-        groups=channels // kernel.shape[-2],
+        groups=int(channels // kernel.shape[-2]),
     )
-    return windows.crop(whole.movedim(1, -1), window.padding, window.axes, shape)
+    return windows.crop(_channels_last(whole), window.padding, window.axes, shape)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
@@ -47,13 +47,13 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     *size, narrow, out = kernel_shape
     function = getattr(torch.nn.grad, f"conv{len(window.size)}d_weight")
     kernel = function(
-        padded.movedim(-1, 1),
+        _channels_first(padded),
         (out, narrow, *size),
-        upstream.movedim(-1, 1),
+        _channels_first(upstream),
         **settings,
         groups=inputs.shape[-1] // narrow,
     )
-    return kernel.movedim(1, -1).movedim(0, -1)
+    return kernel.permute(*range(2, len(size) + 2), 1, 0)
 
 
 def _divided(window: Window):
@@ -64,4 +64,15 @@ def _divided(window: Window):
 
 def _out_in(kernel):
     """(k, …, in, out) → (out, in, k, …)."""
-    return kernel.movedim(-1, 0).movedim(-1, 1)
+    rank = len(kernel.shape)
+    return kernel.permute(rank - 1, rank - 2, *range(rank - 2))
+
+
+# by axes counted from the front, the only ones that PyTorch's ONNX exporter knows
+def _channels_first(x):
+    rank = len(x.shape)
+    return x.permute(0, rank - 1, *range(1, rank - 1))
+
+
+def _channels_last(x):
+    return x.permute(0, *range(2, len(x.shape)), 1)

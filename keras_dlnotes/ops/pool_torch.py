@@ -10,8 +10,6 @@ import torch
 
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.padding_torch import divide_padding
-from keras_dlnotes.ops.pool import counts
-from keras_dlnotes.ops.taps import tap_count
 from keras_dlnotes.ops.windows import Window
 
 
@@ -23,15 +21,18 @@ def max_pool(inputs, *, window: Window):
 
 
 def average_pool(inputs, *, window: Window, count_include_pad: bool):
-    """The mean, where need be from the mean with the padding."""
+    """The mean, where need be that with the padding over the share that is no padding."""
     of_volumes = len(inputs.shape) == 5  # the kernel for them knows no half precision
     if not inputs.is_floating_point() or (of_volumes and inputs.element_size() < 4):
         return NotImplemented
     window = window.resolved(inputs.shape)
     if count_include_pad or all(before == after for before, after in window.padding):
         return _pool("avg", inputs, window, count_include_pad=count_include_pad)
-    means = _pool("avg", inputs, window, count_include_pad=True)
-    return means * (tap_count(window) / counts(inputs, window, count_include_pad))
+    means, shares = (
+        _pool("avg", entry, window, count_include_pad=True)
+        for entry in (inputs, torch.ones_like(inputs[:1]))
+    )
+    return means if means is NotImplemented else means / shares
 
 
 def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):

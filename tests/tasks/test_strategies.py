@@ -1,6 +1,5 @@
 """Fits over several devices: the same as on one, batch-normalization statistics included."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 import keras_dlnotes
 from keras_dlnotes import layers
 from keras_dlnotes.tasks.strategies import check_strategy, synchronized
-from tests.backends import only_on
+from tests.backends import BACKEND, only_on
 
 FIT = """
 import sys
@@ -63,14 +62,12 @@ np.testing.assert_allclose(found["none"][2], found["mirrored"][2], rtol=1e-2)
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_two_devices_give_what_one_gives(backend, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
+@only_on("tensorflow", "jax", reason="a fit is divided there alone")
+def test_two_devices_give_what_one_gives(tmp_path):
     paths = [str(Path(keras_dlnotes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {
         "PYTHONPATH": os.pathsep.join(paths),
-        "KERAS_BACKEND": backend,
+        "KERAS_BACKEND": BACKEND,
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
     }
     done = subprocess.run(

@@ -19,7 +19,8 @@ def recurrence(*tensors, step, given, units, return_sequences, zero_output_for_m
         return NotImplemented
     kernel, weights = _kernel(step), _weights(inputs, step)
     states, by_block = inputs.states, []
-    for block in inputs.sequence.split(truncate or length, dim=1):
+    blocks = [inputs.sequence] if truncate is None else inputs.sequence.split(truncate, dim=1)
+    for block in blocks:
         if by_block:
             states = [state.detach() for state in states]
         outputs, *states = kernel(block, states, weights)

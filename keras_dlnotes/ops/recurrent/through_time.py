@@ -18,14 +18,14 @@ A step that the mask skips hands the states on as they are, in both directions. 
 nothing comes back from the first step of a block of τ steps to the last of the block before.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_dlnotes.checks import argument_error
 from keras_dlnotes.ops.recurrent.kernel import Kernel
 from keras_dlnotes.ops.recurrent.loop import exportable_scan, repeat, scan, write
-from keras_dlnotes.ops.vjp import imported_late, with_vjp
+from keras_dlnotes.ops.vjp import imported_late, takes_own_kernels, with_vjp
 
 _OPTIONAL = ("mask", "input_masks", "recurrent_masks")
 _SHARED = 3  # the last tensors belong to all rows of the batch
@@ -230,14 +230,31 @@ def recurrence_plain(
     return (_shown(outputs, inputs.mask, return_sequences, zero_output_for_mask), *states)
 
 
+_on_torch = imported_late("keras_dlnotes.ops.recurrent.recurrence_torch:recurrence")
+
+
+def recurrence_exported(*tensors, **settings):
+    """The outputs alone, for a file: by PyTorch's kernels, or a loop that the formats know."""
+    if takes_own_kernels():
+        outputs = _on_torch(*tensors, **settings | {"truncate": None})
+        if outputs is not NotImplemented:
+            return outputs
+        # PyTorch writes the steps one by one, and Keras shows it one where the length is open
+        if tensors[0].shape[1] == 1:
+            expected = "of a fixed length, of more than one step, in a file that PyTorch writes"
+            hint = "For any length, load the model on the TensorFlow backend and export it there."
+            raise argument_error("inputs", expected, tuple(tensors[0].shape), hint)
+    return recurrence_plain(*tensors, **settings, scan=exportable_scan)
+
+
 _recurrence = with_vjp(
     recurrence_forward,
     recurrence_backward,
     plain=recurrence_plain,
     inference=recurrence_inference,
     shared=_SHARED,
-    exported=functools.partial(recurrence_plain, scan=exportable_scan),
-    on_torch=imported_late("keras_dlnotes.ops.recurrent.recurrence_torch:recurrence"),
+    exported=recurrence_exported,
+    on_torch=_on_torch,
 )
 
 
