@@ -13,7 +13,7 @@ def standardization(images: np.ndarray) -> keras.layers.Normalization:
     """Returns the layer that gives these images a mean of 0 and a variance of 1, all pixels alike.
 
     >>> layer = standardization(np.array([[1.0, 3.0]]))
-    >>> layer(np.array([[1.0, 3.0]])).numpy().tolist()
+    >>> keras.ops.convert_to_numpy(layer(np.array([[1.0, 3.0]]))).tolist()
     [[-1.0, 1.0]]
     """
     mean, variance = (float(value(images, dtype="float64")) for value in (np.mean, np.var))
