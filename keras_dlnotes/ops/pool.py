@@ -234,14 +234,14 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
     if len(inputs.shape) == 5:
         settings = {"window": window, "count_include_pad": count_include_pad}
         return average_pool_forward(inputs, **settings)[0]
-    if window.padding == "same" and keras.backend.backend() == "torch":
-        # Keras averages repeated borders there, and PyTorch's exporter fails on computed padding
+    is_torch = keras.backend.backend() == "torch"  # Keras averages repeated borders there
+    if isinstance(window.padding, str) and not count_include_pad and not is_torch:
+        return _pool(ops.average_pool, inputs, window)
+    resolved = window.resolved(ops.shape(inputs))
+    if is_torch and not windows.is_static(resolved):  # its exporter cannot compute the padding
         expected = "numbers where PyTorch writes the file"
         hint = "Or load the model on the TensorFlow backend and export it there."
         raise argument_error("padding", expected, window.padding, hint)
-    if isinstance(window.padding, str) and not count_include_pad:
-        return _pool(ops.average_pool, inputs, window)
-    resolved = window.resolved(ops.shape(inputs))
     padded = windows.pad(inputs, resolved.padding, resolved.axes)
     means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
     if count_include_pad or windows.is_zero(resolved.padding):
