@@ -194,7 +194,7 @@ def max_pool_indices_backward(upstream, inputs, residuals, *, passes):
 
 def average_pool_forward(inputs, *, window: Window, count_include_pad: bool):
     """y = (the sum over the window) / n."""
-    return sum(taps(inputs, window)) / counts(inputs, window, count_include_pad), ()
+    return sum(taps(inputs, window)) / _counts(inputs, window, count_include_pad), ()
 
 
 def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_include_pad: bool):
@@ -203,7 +203,7 @@ def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_
     def share(tap, part):
         return ops.where(tap < tap_count(window), part, ops.zeros_like(part))
 
-    part = upstream / counts(inputs[0], window, count_include_pad)
+    part = upstream / _counts(inputs[0], window, count_include_pad)
     return (spread(share, (part,), window, ops.shape(inputs[0])),)
 
 
@@ -246,7 +246,7 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
     means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
     if count_include_pad or windows.is_zero(resolved.padding):
         return means
-    share = tap_count(window) / ops.cast(counts(inputs, window, count_include_pad), means.dtype)
+    share = tap_count(window) / ops.cast(_counts(inputs, window, count_include_pad), means.dtype)
     return means * share
 
 
@@ -290,7 +290,7 @@ def _flat_positions(inputs, passes: tuple[Window, ...]):
     return positions
 
 
-def counts(inputs, window: Window, count_include_pad: bool):
+def _counts(inputs, window: Window, count_include_pad: bool):
     """The n that each window divides by: Πk, or the positions of it that are no padding."""
     shape = ops.shape(inputs)
     window = window.resolved(shape)
