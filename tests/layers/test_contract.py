@@ -160,7 +160,7 @@ def test_values_weights_and_gradients_are_the_twins(case):
     if BACKEND == "tensorflow" and first and "Conv" in case.name:
         pytest.skip("TensorFlow convolves channels first on a GPU alone")
     if BACKEND == "torch" and "Average" in case.name and "same" in str(case):
-        pytest.skip("Keras counts the padding of an average on PyTorch, and nowhere else")
+        pytest.skip("Keras repeats the border of an uneven average on PyTorch, not elsewhere")
     layer, twin, x = case.runnable(case.layer()), case.runnable(twin), case.inputs()
     layer.build(x.shape)
     twin.build(x.shape)
