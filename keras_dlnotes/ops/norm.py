@@ -17,7 +17,7 @@ from keras_dlnotes.ops.vjp import imported_late, with_vjp
 from keras_dlnotes.ops.windows import maximum
 
 # Rows added up by hand, pairwise, before the backend's own sum: left alone with the sum of a
-# computed value, XLA on a CPU writes all the values to memory first.
+# computed value, TensorFlow's XLA on a CPU writes all the values to memory first.
 _ROWS_TOGETHER = 16
 _ROWS_SAMPLED = 64
 
@@ -115,8 +115,9 @@ def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
     x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
     n = _count(x, *weights)
     upstream = _rows(upstream[0], axis, gamma.dtype)  # nothing comes back through the statistics
-    gradient_beta, along = _sums(lambda d, x: (d, d * (x - centre - delta)), upstream, x)
-    gradient_gamma = along * inverse
+    # x − centre is what the forward pass has summed: JAX computes it once for both
+    gradient_beta, along = _sums(lambda d, x: (d, d * (x - centre)), upstream, x)
+    gradient_gamma = (along - delta * gradient_beta) * inverse
     normalized = (x - centre - delta) * inverse
     shared = (gradient_beta + normalized * gradient_gamma) / n
     gradient = gamma * inverse * (upstream - _counted(shared, *weights))
@@ -171,7 +172,7 @@ def _centre(x, n, *weights):
 
 def _sums(terms, *tensors):
     """Σ of each of the terms(row, …) over the rows of the tensors, all in one pass over them."""
-    if keras.backend.backend() == "torch":  # runs step by step, and sums pairwise by itself
+    if keras.backend.backend() != "tensorflow":  # the others sum so by themselves
         return [ops.sum(term, axis=0) for term in terms(*tensors)]
     blocks = ops.shape(tensors[0])[0] // _ROWS_TOGETHER
     whole = blocks * _ROWS_TOGETHER
