@@ -117,7 +117,7 @@ class ResetAfterGRUStep(_GRUStep):
         gates = activate(self.recurrent_activation, a_gates + from_gates)
         z, r = ops.split(gates, 2, axis=-1)
         candidate = activate(self.activation, a_h + r * from_candidate)
-        return (z * hidden + (1 - z) * candidate,), (z, r, candidate, from_candidate)
+        return (_between(hidden, candidate, z),), (z, r, candidate, from_candidate)
 
     def backward(self, d_states, da_factor, factors, recurrent):
         (dh,), (z, r), (kernel, _) = d_states, factors, recurrent
@@ -140,3 +140,14 @@ def _gates_and_candidate(blocks):
     """The blocks z and r together, and h."""
     units = blocks.shape[-1] // 3
     return blocks[..., : 2 * units], blocks[..., 2 * units :]
+
+
+def _between(hidden, candidate, z):
+    """z ⊙ h₋₁ + (1 − z) ⊙ ĥ.
+
+    Both products side by side: else XLA on a CPU puts the whole step into one loop, in which it
+    computes tanh for one number after the other.
+    """
+    sides = ops.concatenate([z, 1 - z], axis=-1) * ops.concatenate([hidden, candidate], axis=-1)
+    kept, new = ops.split(sides, 2, axis=-1)
+    return kept + new
