@@ -24,6 +24,7 @@ from keras_dlnotes.ops.conv import (
     of_one_type,
 )
 from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
+from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
 
@@ -189,6 +190,7 @@ def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, outp
 
 def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_padding):
     """y, cut from what K makes of all inputs: ONNX knows no rows that no input reaches."""
+    refuse_onnx_on_jax("transposed convolutions")
     whole = window._replace(padding="valid")
     no_more = (0,) * len(window.strides)
     shape = (*transposed_shape(ops.shape(inputs), whole, no_more)[:-1], kernel.shape[-2])

@@ -7,6 +7,10 @@ this looks who is calling.
 
 import sys
 
+import keras
+
+from keras_dlnotes.checks import argument_error
+
 ONNX = ("keras.src.export.onnx", "tf2onnx")
 ALL = ("keras.src.export", "tf2onnx", "tensorflow.lite")
 
@@ -23,3 +27,10 @@ def is_exporting(to: tuple[str, ...] = ALL) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def refuse_onnx_on_jax(what: str) -> None:
+    """Raises where JAX is writing an ONNX file that would fail, or be one that no runtime takes."""
+    if keras.backend.backend() == "jax" and is_exporting(ONNX):
+        hint = "Save the model, load it on the TensorFlow backend, and export it there."
+        raise argument_error("format", f"another one for {what} on JAX", "onnx", hint)

@@ -15,6 +15,7 @@ from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
 from keras_dlnotes.ops.taps import spread, tap_count, tap_dtype, taps
 from keras_dlnotes.ops.vjp import imported_late, with_vjp
 from keras_dlnotes.ops.windows import Window
@@ -213,6 +214,7 @@ def max_pool_exported(inputs, *, window: Window):
     A window that sees padding sees the border, too: its value may stand there for −∞, which would
     spoil the range of a quantized model.
     """
+    refuse_onnx_on_jax("max pooling")
     of_volumes = len(inputs.shape) == 5  # LiteRT has no kernel for them
     if of_volumes:
         resolved = window.resolved(ops.shape(inputs))

@@ -167,7 +167,9 @@ def resolve_padding(
             pairs.append((span, 0))
         else:
             if s > 1:  # the last window starts at (⌈m/s⌉ − 1)·s; ONNX divides numbers ≥ 0 alone
-                span = maximum(((length + s - 1) // s - 1) * s + span + 1 - length, 0)
+                short = ((length + s - 1) // s - 1) * s + span + 1 - length
+                # JAX exports lengths as symbols, of which it tells no larger one
+                span = short if span >= s - 1 else maximum(short, 0)
             pairs.append((span // 2, span - span // 2))
     return tuple(pairs)
 
@@ -235,7 +237,7 @@ def output_shape(
         if shape[axis] is None:
             continue
         (result[axis],) = places(shape, along)
-        if result[axis] < 1:
+        if isinstance(result[axis], int) and result[axis] < 1:
             ((before, after),) = along.resolved(shape).padding
             raise argument_error(
                 name,

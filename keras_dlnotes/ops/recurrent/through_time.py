@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
 from keras_dlnotes.ops.recurrent.kernel import Kernel
 from keras_dlnotes.ops.recurrent.loop import exportable_scan, repeat, scan, write
 from keras_dlnotes.ops.vjp import imported_late, takes_own_kernels, with_vjp
@@ -235,6 +236,7 @@ _on_torch = imported_late("keras_dlnotes.ops.recurrent.recurrence_torch:recurren
 
 def recurrence_exported(*tensors, **settings):
     """The outputs alone, for a file: by PyTorch's kernels, or a loop that the formats know."""
+    refuse_onnx_on_jax("recurrent layers")
     if takes_own_kernels():
         outputs = _on_torch(*tensors, **settings | {"truncate": None})
         if outputs is not NotImplemented:
