@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-_CONVERTER: dict[str, Any] = {"__name__": "tf2onnx.of_the_tests"}
-exec("def call(function, *arguments):\n    return function(*arguments)", _CONVERTER)
 
-
-def as_exported(function: Callable) -> Callable:
-    """The function as a model's export traces it."""
-    return lambda *arguments: _CONVERTER["call"](function, *arguments)
+def as_exported(function: Callable, module: str = "keras.src.export.of_the_tests") -> Callable:
+    """The function as a model's export traces it, by a converter of that name."""
+    converter: dict[str, Any] = {"__name__": module}
+    exec("def call(function, *arguments):\n    return function(*arguments)", converter)
+    return lambda *arguments: converter["call"](function, *arguments)

@@ -6,6 +6,7 @@ import pytest
 
 from keras_dlnotes import layers, models
 from tests.backends import only_on
+from tests.exporting import as_exported
 from tests.interop.builders import CASES, set_random_weights
 
 pytestmark = only_on("jax", reason="is about JAX's exporter")
@@ -57,8 +58,7 @@ def test_that_plain_keras_has_no_strided_convolution_of_open_sizes_either(tmp_pa
 def test_what_an_onnx_file_would_lack_is_an_error(shape, layer, request):
     inputs = np.ones([2, *(5 if length is None else length for length in shape)], "float32")
     layer(inputs)
-    # as Keras's exporter calls it; the package that it needs does not have to be there
-    exporter = {"__name__": "keras.src.export.onnx", "call": lambda: layer(inputs)}
     name = request.node.callspec.id
+    # the package that Keras's exporter needs does not have to be there
     with pytest.raises(ValueError, match=f"`format` must be another one for {name} on JAX"):
-        exec("call()", exporter)
+        as_exported(layer, "keras.src.export.onnx")(inputs)
