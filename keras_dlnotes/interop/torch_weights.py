@@ -64,7 +64,8 @@ def load_torch(model, state_dict, names=None):
 def to_torch(model, names=None, *, like=None, path=None):
     """Returns a Keras model's weights as a PyTorch state dict.
 
-    The inverse of `load_torch`. An LSTM's bias goes to bias_ih, and bias_hh is 0.
+    The inverse of `load_torch`. The one bias of an LSTM or a simple network goes to bias_ih, and
+    bias_hh is 0; biases in `like` that still add up to it stay as they are there.
 
     Args:
         model: a built Keras model, or a layer.
@@ -99,8 +100,11 @@ def to_torch(model, names=None, *, like=None, path=None):
     for part, module in pairs:
         for field in part.fields:
             value = keras.ops.convert_to_numpy(keras.ops.cast(field.variable, _dtype(field)))
-            for name, tensor in field.tensors(value).items():
-                tensors[module.keys[name]] = tensor
+            found = field.tensors(value)
+            if like is not None:
+                there = {name: np.array(state[module.keys[name]], value.dtype) for name in found}
+                found = there if np.array_equal(field.weight(there), value) else found
+            tensors |= {module.keys[name]: tensor for name, tensor in found.items()}
     if like is not None:  # in the order of the other
         tensors = {name: tensors[name] for name in state if name in tensors}
     if path is not None:
