@@ -101,7 +101,7 @@ def to_torch(model, names=None, *, like=None, path=None):
         for field in part.fields:
             value = keras.ops.convert_to_numpy(keras.ops.cast(field.variable, _dtype(field)))
             found = field.tensors(value)
-            if like is not None:
+            if like is not None and len(found) > 1:  # one tensor alone leaves no choice
                 there = {name: np.array(state[module.keys[name]], value.dtype) for name in found}
                 found = there if np.array_equal(field.weight(there), value) else found
             tensors |= {module.keys[name]: tensor for name, tensor in found.items()}

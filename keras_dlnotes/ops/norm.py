@@ -172,7 +172,7 @@ def _centre(x, n, *weights):
 
 def _sums(terms, *tensors):
     """Σ of each of the terms(row, …) over the rows of the tensors, all in one pass over them."""
-    if keras.backend.backend() != "tensorflow":  # the others sum so by themselves
+    if keras.backend.backend() != "tensorflow":  # the others sum pairwise by themselves
         return [ops.sum(term, axis=0) for term in terms(*tensors)]
     blocks = ops.shape(tensors[0])[0] // _ROWS_TOGETHER
     whole = blocks * _ROWS_TOGETHER

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from keras_dlnotes import models
@@ -139,3 +140,21 @@ def set_random_weights(model) -> None:
     for variable in model.weights:
         if np.issubdtype(variable.numpy().dtype, np.floating):
             variable.assign(variable + rng.uniform(0.05, 0.3, size=variable.shape))
+
+
+def worked(case: Case):
+    """A model, and what it makes of batches of one row and of three."""
+    model, rng = case.build(), np.random.default_rng(0)
+    set_random_weights(model)
+    batches = [case.inputs(rng, rows, case.lengths[rows // 3 - 1]) for rows in (1, 3)]
+    outputs = [
+        keras.ops.convert_to_numpy(model(arrays[0] if len(arrays) == 1 else arrays, training=False))
+        for arrays in batches
+    ]
+    return model, list(zip(batches, outputs, strict=True))
+
+
+def assert_equal(found, expected):
+    """To 1e-5 of the outputs' scale."""
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers, models
-from tests.interop.builders import CASES, set_random_weights
+from tests.interop.builders import CASES, assert_equal, set_random_weights, worked
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="the formats are written by TensorFlow here"
@@ -84,23 +84,9 @@ def exported(model, folder, kind):
     return run(folder / file)
 
 
-def assert_equal(found, expected):
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
-
-
 @functools.cache
-def worked(name):
-    """A model, and what it makes of batches of one row and of three."""
-    case, rng = CASES[name], np.random.default_rng(0)
-    model = case.build()
-    set_random_weights(model)
-    batches = [case.inputs(rng, rows, case.lengths[rows // 3 - 1]) for rows in (1, 3)]
-    outputs = [
-        model(arrays[0] if len(arrays) == 1 else arrays, training=False).numpy()
-        for arrays in batches
-    ]
-    return model, list(zip(batches, outputs, strict=True))
+def worked_once(name):
+    return worked(CASES[name])
 
 
 @pytest.mark.parametrize(
@@ -111,7 +97,7 @@ def worked(name):
     ],
 )
 def test_runtimes_give_the_outputs_of_the_model(name, kind, tmp_path):
-    model, batches = worked(name)
+    model, batches = worked_once(name)
     run = exported(model, tmp_path, kind)
     for arrays, expected in batches:
         assert_equal(run(arrays), expected)
@@ -229,7 +215,7 @@ print("served")
 
 
 def test_a_saved_model_needs_none_of_our_code(tmp_path):
-    model, batches = worked("many to one, lstm both ways")
+    model, batches = worked_once("many to one, lstm both ways")
     model.export(tmp_path / "model", verbose=False)
     ((x,), y) = batches[1]
     np.savez(tmp_path / "arrays.npz", x=x, y=y)
@@ -241,7 +227,7 @@ def test_a_saved_model_needs_none_of_our_code(tmp_path):
 def test_no_compiled_call_leaves_python(tmp_path):
     """A server need not have XLA."""
     for name in ("many to one, lstm both ways", "unet"):
-        model, _ = worked(name)
+        model, _ = worked_once(name)
         model.export(tmp_path / "model", verbose=False)
         assert (
             b"_XlaMustCompile\x12\x02(\x01" not in (tmp_path / "model/saved_model.pb").read_bytes()

@@ -6,7 +6,7 @@ import pytest
 
 from keras_dlnotes import layers
 from tests.backends import only_on
-from tests.interop.builders import CASES, set_random_weights
+from tests.interop.builders import CASES, assert_equal, set_random_weights
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="runs ONNX")
 pytestmark = only_on("torch", reason="is about PyTorch's exporter")
@@ -38,9 +38,7 @@ def run_exported(model, arrays, folder):
 
 def check(model, arrays, folder):
     outputs = keras.ops.convert_to_numpy(model(arrays[0]))
-    found = run_exported(model, arrays, folder)
-    assert found.shape == outputs.shape
-    np.testing.assert_allclose(found, outputs, rtol=0, atol=1e-5 * np.abs(outputs).max())
+    assert_equal(run_exported(model, arrays, folder), outputs)
 
 
 @pytest.mark.parametrize("name", ["convnet normalized", "densenet", "resnet", "unet"])
