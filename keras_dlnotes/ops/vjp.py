@@ -39,6 +39,7 @@ def with_vjp(
     shared: int | None = None,
     exported: Callable | None = None,
     inference: Callable | None = None,
+    finish: Callable | None = None,
     on_torch: Callable | None = None,
 ) -> Callable:
     """Returns `op(*inputs, training=True, calls=1, **settings)` whose gradient is `backward`.
@@ -58,6 +59,9 @@ def with_vjp(
             formats have operations that say the same more briefly. None takes `plain`.
         inference: `(*inputs, **settings) -> output` where no gradient is asked for, of operations
             that need not have one. None takes `plain`.
+        finish: `(inputs, residuals, found, **settings) -> gradients`, the end of the backward pass,
+            where `backward` returns not yet the gradients but what this one takes, `found`. It is
+            never compiled on its own: the place of large matrix products.
         on_torch: `(*inputs, **settings) -> output` by PyTorch's own kernels, differentiated by
             PyTorch, to any order; or NotImplemented where they cannot serve, which leaves the call
             to the pair. None always takes the pair.
@@ -95,6 +99,7 @@ def with_vjp(
             functools.partial(backward, **fixed),
             functools.partial(plain, **fixed),
             functools.partial(inference or plain, **fixed),
+            finish and functools.partial(finish, **fixed),
             training=training,
             compiled=compiled,
             shared=shared,
@@ -116,6 +121,15 @@ def with_vjp(
         *map(keras.ops.convert_to_tensor, inputs), **settings
     )
     return op
+
+
+def finished(backward: Callable, finish: Callable | None) -> Callable:
+    """Returns the backward pass up to the gradients."""
+    if finish is None:
+        return backward
+    return lambda upstream, inputs, residuals: finish(
+        inputs, residuals, backward(upstream, inputs, residuals)
+    )
 
 
 def imported_late(name: str) -> Callable:

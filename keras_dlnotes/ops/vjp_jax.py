@@ -2,8 +2,12 @@
 
 import jax
 
+from keras_dlnotes.ops.vjp import finished
 
-def join(forward, backward, plain, inference, training, compiled, shared, calls):
+
+def join(forward, backward, plain, inference, finish, training, compiled, shared, calls):
+    backward = finished(backward, finish)
+
     @jax.jit
     @jax.custom_vjp
     def op(*inputs):

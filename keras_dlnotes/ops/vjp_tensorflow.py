@@ -5,9 +5,10 @@ import functools
 import tensorflow as tf
 
 from keras_dlnotes.ops.rows_tensorflow import in_parts
+from keras_dlnotes.ops.vjp import finished
 
 
-def join(forward, backward, plain, inference, training, compiled, shared, calls):
+def join(forward, backward, plain, inference, finish, training, compiled, shared, calls):
     def function(python_function):
         if not compiled:
             return python_function
@@ -16,7 +17,7 @@ def join(forward, backward, plain, inference, training, compiled, shared, calls)
         )
 
     forward_with_residuals, forward_alone, hand_written = in_parts(
-        function(forward), function(inference), function(backward), shared, calls
+        function(forward), function(inference), finished(function(backward), finish), shared, calls
     )
 
     def cut_off(tensors):

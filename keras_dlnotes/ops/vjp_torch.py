@@ -2,8 +2,12 @@
 
 import torch
 
+from keras_dlnotes.ops.vjp import finished
 
-def join(forward, backward, plain, inference, training, compiled, shared, calls):
+
+def join(forward, backward, plain, inference, finish, training, compiled, shared, calls):
+    whole = finished(backward, finish)
+
     class Differentiable(torch.autograd.Function):
         @staticmethod
         def forward(context, *inputs):
@@ -19,7 +23,7 @@ def join(forward, backward, plain, inference, training, compiled, shared, calls)
             if torch.is_grad_enabled():
                 return _plain_gradient(plain, inputs, upstream, context.needs_input_grad)
             packed = upstream if len(upstream) > 1 else upstream[0]
-            return tuple(backward(packed, inputs, residuals))
+            return tuple(whole(packed, inputs, residuals))
 
     def op(*inputs):
         return Differentiable.apply(*inputs) if torch.is_grad_enabled() else inference(*inputs)

@@ -50,6 +50,27 @@ def test_same_settings_and_shapes_are_traced_once():
         assert len(calls) == 1
 
 
+def test_the_end_of_the_backward_pass_gets_what_its_beginning_found():
+    def forward(x, weights):
+        return x @ weights, ()
+
+    def backward(upstream, inputs, residuals):
+        return (2 * upstream,)
+
+    def finish(inputs, residuals, found):
+        (x, weights), (twice,) = inputs, found
+        return twice @ ops.transpose(weights) / 2, ops.transpose(x) @ twice / 2
+
+    generator = np.random.default_rng(0)
+    x, weights, upstream = (
+        generator.normal(size=shape).astype("float32") for shape in ((6, 3), (3, 2), (6, 2))
+    )
+    expected = [upstream @ weights.T, x.T @ upstream]
+    for shared in (None, 1):
+        product = with_vjp(forward, backward, finish=finish, shared=shared)
+        assert_close(gradients(product, [x, weights], [upstream]), expected)
+
+
 def _gradient_of_gradient(function, x):
     """d/dx of Σ (d/dx Σ function(x))."""
     backend = keras.backend.backend()

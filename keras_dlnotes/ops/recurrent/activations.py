@@ -51,7 +51,7 @@ def derivative(activation: str, y):
 
 def activate_blocks(activations, a):
     """y = φ(a) of blocks side by side, (…, count · units), each by its own function."""
-    if _are_smooth(activations):
+    if are_smooth(activations):
         # one tanh for all of them: σ(a) = ½ tanh(a/2) + ½
         scale = (1 + _is_tanh(activations, a)) / 2
         return scale * ops.tanh(scale * a) + (1 - scale)
@@ -60,7 +60,7 @@ def activate_blocks(activations, a):
 
 def derivative_blocks(activations, y):
     """φ′(a) of each block, from y = φ(a)."""
-    if _are_smooth(activations):
+    if are_smooth(activations):
         return (1 - y) * (_is_tanh(activations, y) + y)
     return _each(derivative, activations, y)
 
@@ -70,7 +70,8 @@ def _each(function, activations, blocks):
     return ops.concatenate([function(name, block) for name, block in blocks], axis=-1)
 
 
-def _are_smooth(activations) -> bool:
+def are_smooth(activations) -> bool:
+    """Tells whether all are tanh or sigmoid."""
     return set(activations) <= {"tanh", "sigmoid"}
 
 

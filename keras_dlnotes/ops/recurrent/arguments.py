@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_dlnotes.checks import argument_error, integer
-from keras_dlnotes.ops.recurrent.through_time import Inputs
+from keras_dlnotes.ops.recurrent.inputs import Inputs
 
 
 def checked_truncate(truncate):

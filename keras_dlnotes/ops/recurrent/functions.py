@@ -6,8 +6,8 @@ from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
 from keras_dlnotes.ops.recurrent.lengths import lengthened
+from keras_dlnotes.ops.recurrent.recurrence import recurrence
 from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
-from keras_dlnotes.ops.recurrent.through_time import recurrence
 
 _SHARED_ARGUMENTS = """
         initial_state: the states before the first step, each (batch, units); None for zeros.

@@ -5,12 +5,9 @@ from keras import ops
 from keras_dlnotes.checks import argument_error, choice
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
+from keras_dlnotes.ops.recurrent.inputs import flat
 from keras_dlnotes.ops.recurrent.steps import STEPS
-from keras_dlnotes.ops.recurrent.through_time import (
-    flat,
-    recurrence_backward,
-    recurrence_forward,
-)
+from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
 from keras_dlnotes.ops.vjp import with_vjp
 
 

@@ -35,6 +35,7 @@ class _GRUStep:
     blocks = 3
     factors = 2
     states = 1
+    carried = 0
 
     @property
     def activations(self) -> tuple:
@@ -48,7 +49,10 @@ class _GRUStep:
         to_z = (hidden_before - candidate) * derivative(self.recurrent_activation, z)
         to_r = of_reset * derivative(self.recurrent_activation, r)
         to_h = (1 - z) * derivative(self.activation, candidate)
-        return [to_z, to_r, to_h], [z, r]
+        return [to_z, to_r, to_h], [z, r], []
+
+    def carry(self, d_states, carried):
+        return list(d_states)
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,19 @@ class ResetBeforeGRUStep(_GRUStep):
         to_z, to_r, to_h = ops.split(da_factor, 3, axis=-1)
         da_h = dh * to_h
         d_reset = of_candidate.adjoint(da_h)
-        da_gates = ops.concatenate([dh * to_z, d_reset * to_r], axis=-1)
+        da_z, da_r = dh * to_z, d_reset * to_r
+        da_gates = ops.concatenate([da_z, da_r], axis=-1)
         d_before = dh * z + d_reset * r + of_gates.adjoint(da_gates)
-        return [da_gates, da_h], (d_before,)
+        return ops.concatenate([da_z, da_r, da_h], axis=-1), (d_before,)
 
-    def gradients(self, hidden_before, factors, da, recurrent):
-        (of_gates, of_candidate), (_, r) = recurrent, factors
-        da_gates, da_h = _gates_and_candidate(da)
+    def sums(self, hidden_before, factors, da):
+        _, r = factors
+        return ops.sum(da, axis=(0, 1)), r * hidden_before, *_gates_and_candidate(da)
+
+    def gradient(self, hidden_before, da, operands, recurrent):
+        (of_gates, of_candidate), (reset, da_gates, da_h) = recurrent, operands
         d_gates = of_gates.gradient(hidden_before, da_gates)
-        d_candidate = of_candidate.gradient(r * hidden_before, da_h)
-        return ops.concatenate([d_gates, d_candidate], axis=-1), ops.sum(da, axis=(0, 1))
+        return ops.concatenate([d_gates, of_candidate.gradient(reset, da_h)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -123,17 +130,20 @@ class ResetAfterGRUStep(_GRUStep):
         (dh,), (z, r), (kernel, _) = d_states, factors, recurrent
         to_z, to_r, to_h = ops.split(da_factor, 3, axis=-1)
         da_h = dh * to_h
-        da_gates = ops.concatenate([dh * to_z, da_h * to_r], axis=-1)
-        d_product = ops.concatenate([da_gates, da_h * r], axis=-1)
+        da_z, da_r = dh * to_z, da_h * to_r
+        d_product = ops.concatenate([da_z, da_r, da_h * r], axis=-1)
         d_before = dh * z + kernel.adjoint(d_product)
-        return [da_gates, da_h], (d_before,)
+        return ops.concatenate([da_z, da_r, da_h], axis=-1), (d_before,)
 
-    def gradients(self, hidden_before, factors, da, recurrent):
-        (kernel, _), (_, r) = recurrent, factors
+    def sums(self, hidden_before, factors, da):
+        _, r = factors
         da_gates, da_h = _gates_and_candidate(da)
         d_product = ops.concatenate([da_gates, da_h * r], axis=-1)
-        biases = [ops.sum(d, axis=(0, 1)) for d in (da, d_product)]
-        return kernel.gradient(hidden_before, d_product), ops.stack(biases)
+        return ops.stack([ops.sum(d, axis=(0, 1)) for d in (da, d_product)]), d_product
+
+    def gradient(self, hidden_before, da, operands, recurrent):
+        (kernel, _), (d_product,) = recurrent, operands
+        return kernel.gradient(hidden_before, d_product)
 
 
 def _gates_and_candidate(blocks):

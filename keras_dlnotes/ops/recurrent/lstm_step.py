@@ -9,13 +9,13 @@ With the blocks of a = x W + h₋₁ U + b in Keras's order i f c o,
 `forget_gate="coupled"` has no block f and forgets as much as it writes: f = 1 − i.
 `output_gate="delayed"` reads by the gate of the step before, h = φ(c) ⊙ o₋₁, so o is a state, too.
 
-The way back takes ∂E/∂h, ∂E/∂c (and ∂E/∂o) of all that follows, and returns ∂E/∂a and the same
-for the step before:
+The way back takes ∂E/∂h, ∂E/∂c₊₁ ⊙ f₊₁ (and ∂E/∂o) of all that follows, and returns ∂E/∂a, ∂E/∂h₋₁
+and ∂E/∂c:
 
-    ∂E/∂c += ∂E/∂h ⊙ o ⊙ φ′(c)
+    ∂E/∂c = ∂E/∂c₊₁ ⊙ f₊₁ + ∂E/∂h ⊙ o ⊙ φ′(c)
     ∂E/∂a_i = ∂E/∂c ⊙ g σ′         ∂E/∂a_f = ∂E/∂c ⊙ c₋₁ σ′
     ∂E/∂a_c = ∂E/∂c ⊙ i φ′         ∂E/∂a_o = ∂E/∂h ⊙ φ(c) σ′
-    ∂E/∂c₋₁ = ∂E/∂c ⊙ f            ∂E/∂h₋₁ = ∂E/∂a Uᵀ
+    ∂E/∂h₋₁ = ∂E/∂a Uᵀ
 
 What stands to the right of each ⊙ is known on the way there: `way_back` computes it while the
 gates are at hand.
@@ -45,6 +45,7 @@ class LSTMStep:
     output_gate: str = "current"
 
     biases = ()  # axes of the bias in front of its blocks
+    carried = 1  # how many more `carry` multiplies by, on the way from a step to the one before
 
     @property
     def blocks(self) -> int:
@@ -54,7 +55,7 @@ class LSTMStep:
     @property
     def factors(self) -> int:
         """How many tensors of the states' shape the way back multiplies by besides ∂E/∂a's."""
-        return 3 if self.output_gate == "delayed" else 2
+        return 2 if self.output_gate == "delayed" else 1
 
     @property
     def states(self) -> int:
@@ -98,7 +99,7 @@ class LSTMStep:
         return (content * o, carry), (gates, content)
 
     def way_back(self, saved, before):
-        """The factor of ∂E/∂a, and what else the way back multiplies by."""
+        """The factor of ∂E/∂a, the other factors, and what `carry` multiplies by."""
         (gates, content), (_, carry_before, *reader) = saved, before
         i, *f, g, o = ops.split(gates, self.blocks, axis=-1)
         of_o = ops.ones_like(o) if reader else content
@@ -107,19 +108,28 @@ class LSTMStep:
         da_factor = ops.concatenate(of_blocks, axis=-1) * of_a
         through_content = (reader[0] if reader else o) * derivative(self.activation, content)
         forget = f[0] if f else 1 - i
-        return [da_factor], [through_content, forget, *([content] if reader else [])]
+        return [da_factor], [through_content, *([content] if reader else [])], [forget]
+
+    def carry(self, d_states, carried):
+        """∂E/∂c₊₁ → ∂E/∂c₊₁ ⊙ f₊₁, what comes back past the gates."""
+        (dh, dc, *do), (forget,) = d_states, carried
+        return dh, dc * forget, *do
 
     def backward(self, d_states, da_factor, factors, recurrent):
-        """∂E/∂states → (∂E/∂a, ∂E/∂states before)."""
-        (dh, dc, *do), (through_content, forget, *content) = d_states, factors
+        """∂E/∂states → (∂E/∂a, ∂E/∂states before, ∂E/∂c not yet carried there)."""
+        (dh, dc, *do), (through_content, *content) = d_states, factors
         dc = dc + dh * through_content
         of_blocks = [dc] * (self.blocks - 1) + [do[0] if do else dh]
         da = ops.concatenate(of_blocks, axis=-1) * da_factor
-        return [da], (recurrent.adjoint(da), dc * forget, *(dh * factor for factor in content))
+        return da, (recurrent.adjoint(da), dc, *(dh * factor for factor in content))
 
-    def gradients(self, hidden_before, factors, da, recurrent):
-        """(∂E/∂U, ∂E/∂b), the sums over all steps."""
-        return recurrent.gradient(hidden_before, da), ops.sum(da, axis=(0, 1))
+    def sums(self, hidden_before, factors, da):
+        """(∂E/∂b, *what `gradient` takes besides), of all steps."""
+        return (ops.sum(da, axis=(0, 1)),)
+
+    def gradient(self, hidden_before, da, operands, recurrent):
+        """∂E/∂U, the sum over all steps as one product."""
+        return recurrent.gradient(hidden_before, da)
 
     @property
     def _block_activations(self) -> tuple:

@@ -6,9 +6,9 @@ which a layer may forbid.
 
 import torch
 
+from keras_dlnotes.ops.recurrent.inputs import named
 from keras_dlnotes.ops.recurrent.lstm_step import LSTMStep
 from keras_dlnotes.ops.recurrent.simple_step import SimpleStep
-from keras_dlnotes.ops.recurrent.through_time import named
 
 
 def recurrence(*tensors, step, given, units, return_sequences, zero_output_for_mask, truncate):

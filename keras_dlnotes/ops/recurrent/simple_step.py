@@ -24,6 +24,7 @@ class SimpleStep:
     factors = 0
     states = 1
     biases = ()
+    carried = 0
 
     @property
     def activations(self) -> tuple:
@@ -49,12 +50,18 @@ class SimpleStep:
         return (hidden,), hidden
 
     def way_back(self, saved, before):
-        return [derivative(self.activation, saved)], []
+        return [derivative(self.activation, saved)], [], []
+
+    def carry(self, d_states, carried):
+        return list(d_states)
 
     def backward(self, d_states, da_factor, factors, recurrent):
         (dh,) = d_states
         da = dh * da_factor
-        return [da], (recurrent.adjoint(da),)
+        return da, (recurrent.adjoint(da),)
 
-    def gradients(self, hidden_before, factors, da, recurrent):
-        return recurrent.gradient(hidden_before, da), ops.sum(da, axis=(0, 1))
+    def sums(self, hidden_before, factors, da):
+        return (ops.sum(da, axis=(0, 1)),)
+
+    def gradient(self, hidden_before, da, operands, recurrent):
+        return recurrent.gradient(hidden_before, da)
