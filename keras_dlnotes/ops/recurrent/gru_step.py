@@ -22,7 +22,7 @@ from typing import Any
 from keras import ops
 
 from keras_dlnotes.ops.recurrent.activations import activate, derivative
-from keras_dlnotes.ops.recurrent.kernel import Kernel
+from keras_dlnotes.ops.recurrent.kernel import Kernel, sum_of_steps
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,15 @@ class ResetBeforeGRUStep(_GRUStep):
         d_before = dh * z + d_reset * r + of_gates.adjoint(da_gates)
         return ops.concatenate([da_z, da_r, da_h], axis=-1), (d_before,)
 
-    def sums(self, hidden_before, factors, da):
+    def operands(self, hidden_before, factors, da):
         _, r = factors
-        return ops.sum(da, axis=(0, 1)), r * hidden_before, *_gates_and_candidate(da)
+        return r * hidden_before, *_gates_and_candidate(da)
 
-    def gradient(self, hidden_before, da, operands, recurrent):
+    def gradients(self, hidden_before, da, operands, recurrent):
         (of_gates, of_candidate), (reset, da_gates, da_h) = recurrent, operands
         d_gates = of_gates.gradient(hidden_before, da_gates)
-        return ops.concatenate([d_gates, of_candidate.gradient(reset, da_h)], axis=-1)
+        d_weights = ops.concatenate([d_gates, of_candidate.gradient(reset, da_h)], axis=-1)
+        return d_weights, sum_of_steps(da)
 
 
 @dataclass(frozen=True)
@@ -135,15 +136,15 @@ class ResetAfterGRUStep(_GRUStep):
         d_before = dh * z + kernel.adjoint(d_product)
         return ops.concatenate([da_z, da_r, da_h], axis=-1), (d_before,)
 
-    def sums(self, hidden_before, factors, da):
+    def operands(self, hidden_before, factors, da):
         _, r = factors
         da_gates, da_h = _gates_and_candidate(da)
-        d_product = ops.concatenate([da_gates, da_h * r], axis=-1)
-        return ops.stack([ops.sum(d, axis=(0, 1)) for d in (da, d_product)]), d_product
+        return (ops.concatenate([da_gates, da_h * r], axis=-1),)
 
-    def gradient(self, hidden_before, da, operands, recurrent):
+    def gradients(self, hidden_before, da, operands, recurrent):
         (kernel, _), (d_product,) = recurrent, operands
-        return kernel.gradient(hidden_before, d_product)
+        biases = ops.stack([sum_of_steps(da), sum_of_steps(d_product)])
+        return kernel.gradient(hidden_before, d_product), biases
 
 
 def _gates_and_candidate(blocks):

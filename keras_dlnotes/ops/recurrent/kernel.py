@@ -54,6 +54,16 @@ class Kernel:
         return self._masks[:, :, None] if len(x.shape) == 3 else self._masks
 
 
+def sum_of_steps(sequence):
+    """Σ over the batch and all steps, a product with ones.
+
+    Not `ops.sum`: on a CPU, XLA (of TensorFlow 2.21) makes that a call that two threads must not
+    enter for the first time together, as the halves of a batch may; the process would crash.
+    """
+    rows = _rows(sequence)
+    return ops.matmul(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]
+
+
 def _rows(x):
     """x as one matrix, (batch, features) or (batch · time, features)."""
     return x if len(x.shape) == 2 else ops.reshape(x, (-1, x.shape[-1]))

@@ -32,7 +32,7 @@ from keras_dlnotes.ops.recurrent.activations import (
     derivative,
     derivative_blocks,
 )
-from keras_dlnotes.ops.recurrent.kernel import Kernel
+from keras_dlnotes.ops.recurrent.kernel import Kernel, sum_of_steps
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ class LSTMStep:
         da = ops.concatenate(of_blocks, axis=-1) * da_factor
         return da, (recurrent.adjoint(da), dc, *(dh * factor for factor in content))
 
-    def sums(self, hidden_before, factors, da):
-        """(∂E/∂b, *what `gradient` takes besides), of all steps."""
-        return (ops.sum(da, axis=(0, 1)),)
+    def operands(self, hidden_before, factors, da):
+        """What `gradients` takes besides h₋₁ and ∂E/∂a, of all steps."""
+        return ()
 
-    def gradient(self, hidden_before, da, operands, recurrent):
-        """∂E/∂U, the sum over all steps as one product."""
-        return recurrent.gradient(hidden_before, da)
+    def gradients(self, hidden_before, da, operands, recurrent):
+        """(∂E/∂U, ∂E/∂b), each sum over all steps as one product."""
+        return recurrent.gradient(hidden_before, da), sum_of_steps(da)
 
     @property
     def _block_activations(self) -> tuple:

@@ -8,10 +8,8 @@ h = φ(x W + h₋₁ U + b)
 from dataclasses import dataclass
 from typing import Any
 
-from keras import ops
-
 from keras_dlnotes.ops.recurrent.activations import activate, derivative
-from keras_dlnotes.ops.recurrent.kernel import Kernel
+from keras_dlnotes.ops.recurrent.kernel import Kernel, sum_of_steps
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class SimpleStep:
         da = dh * da_factor
         return da, (recurrent.adjoint(da),)
 
-    def sums(self, hidden_before, factors, da):
-        return (ops.sum(da, axis=(0, 1)),)
+    def operands(self, hidden_before, factors, da):
+        return ()
 
-    def gradient(self, hidden_before, da, operands, recurrent):
-        return recurrent.gradient(hidden_before, da)
+    def gradients(self, hidden_before, da, operands, recurrent):
+        return recurrent.gradient(hidden_before, da), sum_of_steps(da)

@@ -89,7 +89,7 @@ def recurrence_backward(
     truncate,
     of_hidden=False,
 ):
-    """∂E/∂h₀ …, all ∂E/∂a_t, ∂E/∂b and what ∂E/∂U takes; or, if `of_hidden`, all ∂E/∂h_t."""
+    """∂E/∂h₀ …, all ∂E/∂a_t and what else ∂E/∂U takes; or, if `of_hidden`, all ∂E/∂h_t."""
     inputs = named(tensors, step, given)
     length = ops.shape(inputs.sequence)[1]
     recurrent = recurrent_kernel(inputs, step)
@@ -128,20 +128,19 @@ def recurrence_backward(
         return variables[-1]
     d_states, da = variables[: step.states], variables[step.states]
     d_states = step.carry(d_states, [factor[:, 0] for factor in carried])
-    return (*d_states, da, *step.sums(hidden_before, factors, da))
+    return (*d_states, da, *step.operands(hidden_before, factors, da))
 
 
 def recurrence_gradients(tensors, residuals, found, *, step, given, **_):
     """∂E/∂x, ∂E/∂h₀ …, None for each mask, ∂E/∂W, ∂E/∂U, ∂E/∂b, from what the loop back found."""
     inputs = named(tensors, step, given)
     _, hidden_before, *_ = residuals
-    d_states, (da, d_bias, *operands) = found[: step.states], found[step.states :]
+    d_states, (da, *operands) = found[: step.states], found[step.states :]
     kernel = input_kernel(inputs)
     return (
         kernel.adjoint(da),
         *d_states,
         *[None] * len(given),
         kernel.gradient(inputs.sequence, da),
-        step.gradient(hidden_before, da, operands, recurrent_kernel(inputs, step)),
-        d_bias,
+        *step.gradients(hidden_before, da, operands, recurrent_kernel(inputs, step)),
     )
