@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from keras_dlnotes.ops.recurrent.inputs import Inputs, flat
+from keras_dlnotes.ops.recurrent.inputs import SHARED, Inputs, flat
 from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
 from tests.backends import only_on
@@ -85,3 +85,24 @@ def test_no_loop_copies_a_sequence(name, optional):
     )
     assert _copied_in_loops(forward, *tensors) == []
     assert _copied_in_loops(backward, upstream, tensors, residuals) == []
+
+
+def test_the_halves_of_a_batch_enter_no_sum_of_xlas_library():
+    """Two threads that first enter it at the same time crash the process (TensorFlow 2.21)."""
+    import tensorflow as tf
+
+    many = 64 * 1024 // TIME // UNITS  # rows enough for XLA to leave a sum to its library
+    tensors, settings = _tensors(STEPS["lstm"], optional=False)
+    tensors = [
+        tf.repeat(tensor, many, axis=0) if len(tensors) - index > SHARED else tensor
+        for index, tensor in enumerate(tensors)
+    ]
+    forward = tf.function(
+        lambda *tensors: recurrence_forward(*tensors, **settings), jit_compile=True
+    )
+    backward = tf.function(
+        lambda *arguments: recurrence_backward(*arguments, **settings), jit_compile=True
+    )
+    upstream, residuals = forward(*tensors)
+    program = backward.experimental_get_compiler_ir(upstream, tensors, residuals)
+    assert not re.search(r"ynn\S* = \S+ fusion", program(stage="optimized_hlo"))
