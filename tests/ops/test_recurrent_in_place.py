@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from keras_dlnotes.ops.recurrent.inputs import SHARED, Inputs, flat
+from keras_dlnotes.ops.recurrent.inputs import Inputs, flat
 from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
 from tests.backends import only_on
@@ -30,18 +30,35 @@ STEPS = {
 }
 
 
-def _tensors(step, optional):
+def _programs(step, optional=False, batch=BATCH, units=UNITS):
+    """What XLA made of the pass forward and of the one back."""
     import tensorflow as tf
 
-    width = step.blocks * UNITS
+    def compiled(function):
+        return tf.function(function, jit_compile=True, autograph=False)
+
+    def program(function, *arguments):
+        return function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+
+    tensors, settings = _tensors(step, optional, batch, units)
+    forward = compiled(lambda *tensors: recurrence_forward(*tensors, **settings))
+    upstream, residuals = forward(*tensors)
+    backward = compiled(lambda *arguments: recurrence_backward(*arguments, **settings))
+    return program(forward, *tensors), program(backward, upstream, tensors, residuals)
+
+
+def _tensors(step, optional, batch, units):
+    import tensorflow as tf
+
+    width = step.blocks * units
     inputs = Inputs(
-        sequence=tf.zeros((BATCH, TIME, FEATURES)),
-        states=tuple(tf.zeros((BATCH, UNITS)) for _ in range(step.states)),
-        mask=tf.ones((BATCH, TIME), "bool") if optional else None,
-        input_masks=tf.ones((BATCH, step.blocks, FEATURES)) if optional else None,
-        recurrent_masks=tf.ones((BATCH, step.blocks, UNITS)) if optional else None,
+        sequence=tf.zeros((batch, TIME, FEATURES)),
+        states=tuple(tf.zeros((batch, units)) for _ in range(step.states)),
+        mask=tf.ones((batch, TIME), "bool") if optional else None,
+        input_masks=tf.ones((batch, step.blocks, FEATURES)) if optional else None,
+        recurrent_masks=tf.ones((batch, step.blocks, units)) if optional else None,
         kernel=tf.zeros((FEATURES, width)),
-        recurrent_kernel=tf.zeros((UNITS, width)),
+        recurrent_kernel=tf.zeros((units, width)),
         bias=tf.zeros((*step.biases, width)),
     )
     settings = {
@@ -52,9 +69,8 @@ def _tensors(step, optional):
     return flat(inputs, step, settings)
 
 
-def _copied_in_loops(function, *tensors):
-    """Instructions of the loops' bodies that copy a tensor (batch, time, …)."""
-    program = function.experimental_get_compiler_ir(*tensors)(stage="optimized_hlo")
+def _in_loops(program, pattern):
+    """Instructions of the loops' bodies that match."""
     bodies = set(re.findall(r"body=%([\w.\-]+)", program))
     assert bodies
     computations = re.split(r"\n(?=(?:ENTRY )?%[\w.\-]+ \()", program)
@@ -63,46 +79,27 @@ def _copied_in_loops(function, *tensors):
         for text in computations
         if re.match(r"%?([\w.\-]+)", text).group(1) in bodies
         for line in text.splitlines()
-        if re.search(r"= \w+\[\d+,\d+,\d+\]\S* copy\(", line)
+        if re.search(pattern, line)
     ]
 
 
 @pytest.mark.parametrize("optional", [False, True], ids=["plain", "masked-dropped-truncated"])
 @pytest.mark.parametrize("name", STEPS)
 def test_no_loop_copies_a_sequence(name, optional):
-    import tensorflow as tf
+    for program in _programs(STEPS[name], optional):
+        assert _in_loops(program, r"= \w+\[\d+,\d+,\d+\]\S* copy\(") == []
 
-    def compiled(function):
-        return tf.function(function, jit_compile=True, autograph=False)
 
-    tensors, settings = _tensors(STEPS[name], optional)
-    forward = compiled(lambda *tensors: recurrence_forward(*tensors, **settings))
-    upstream, residuals = forward(*tensors)
-    backward = compiled(
-        lambda upstream, tensors, residuals: recurrence_backward(
-            upstream, tensors, residuals, **settings
-        )
-    )
-    assert _copied_in_loops(forward, *tensors) == []
-    assert _copied_in_loops(backward, upstream, tensors, residuals) == []
+@pytest.mark.parametrize("name", ["lstm", "lstm-coupled", "simple-tanh"])
+def test_the_loop_back_stays_on_the_thread_of_its_half(name):
+    """XLA runs at most eight kernels a step on one thread, and more on all of them."""
+    _, backward = _programs(STEPS[name], units=64)
+    kernels = _in_loops(backward, r"= \S+ (copy|dot|fusion|concatenate)\(")
+    assert 0 < len(kernels) <= 8, kernels
 
 
 def test_the_halves_of_a_batch_enter_no_sum_of_xlas_library():
     """Two threads that first enter it at the same time crash the process (TensorFlow 2.21)."""
-    import tensorflow as tf
-
-    many = 64 * 1024 // TIME // UNITS  # rows enough for XLA to leave a sum to its library
-    tensors, settings = _tensors(STEPS["lstm"], optional=False)
-    tensors = [
-        tf.repeat(tensor, many, axis=0) if len(tensors) - index > SHARED else tensor
-        for index, tensor in enumerate(tensors)
-    ]
-    forward = tf.function(
-        lambda *tensors: recurrence_forward(*tensors, **settings), jit_compile=True
-    )
-    backward = tf.function(
-        lambda *arguments: recurrence_backward(*arguments, **settings), jit_compile=True
-    )
-    upstream, residuals = forward(*tensors)
-    program = backward.experimental_get_compiler_ir(upstream, tensors, residuals)
-    assert not re.search(r"ynn\S* = \S+ fusion", program(stage="optimized_hlo"))
+    # rows enough for XLA to leave a sum to its library
+    _, backward = _programs(STEPS["lstm"], batch=BATCH * (64 * 1024 // TIME // UNITS))
+    assert not re.search(r"ynn\S* = \S+ fusion", backward)
