@@ -6,8 +6,10 @@ result shows.
 
 import re
 
+import numpy as np
 import pytest
 
+from keras_dlnotes.ops.recurrent import loop
 from keras_dlnotes.ops.recurrent.inputs import Inputs, flat
 from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
@@ -16,6 +18,7 @@ from tests.backends import only_on
 pytestmark = only_on("tensorflow", reason="reads what XLA made of a tf.function")
 
 BATCH, TIME, FEATURES, UNITS = 6, 20, 5, 16
+MANY_UNITS = 128  # enough for kernels that are worth a thread each
 STEPS = {
     "lstm": lstm_step(),
     "lstm-coupled": lstm_step(forget_gate="coupled"),
@@ -30,36 +33,47 @@ STEPS = {
 }
 
 
-def _programs(step, optional=False, batch=BATCH, units=UNITS):
-    """What XLA made of the pass forward and of the one back."""
+def _passes(step, optional=False, batch=BATCH, units=UNITS):
+    """The compiled passes and what they take: forward, its tensors, backward, its arguments."""
     import tensorflow as tf
 
     def compiled(function):
         return tf.function(function, jit_compile=True, autograph=False)
 
-    def program(function, *arguments):
-        return function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
-
     tensors, settings = _tensors(step, optional, batch, units)
     forward = compiled(lambda *tensors: recurrence_forward(*tensors, **settings))
-    upstream, residuals = forward(*tensors)
     backward = compiled(lambda *arguments: recurrence_backward(*arguments, **settings))
-    return program(forward, *tensors), program(backward, upstream, tensors, residuals)
+    upstream, residuals = forward(*tensors)
+    return forward, tensors, backward, (upstream, tensors, residuals)
+
+
+def _programs(step, optional=False, batch=BATCH, units=UNITS):
+    """What XLA made of the pass forward and of the one back."""
+
+    def program(function, arguments):
+        return function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+
+    forward, tensors, backward, arguments = _passes(step, optional, batch, units)
+    return program(forward, tensors), program(backward, arguments)
 
 
 def _tensors(step, optional, batch, units):
     import tensorflow as tf
 
+    def normal(*shape):
+        return tf.constant(generator.normal(size=shape), "float32")
+
+    generator = np.random.default_rng(0)
     width = step.blocks * units
     inputs = Inputs(
-        sequence=tf.zeros((batch, TIME, FEATURES)),
-        states=tuple(tf.zeros((batch, units)) for _ in range(step.states)),
-        mask=tf.ones((batch, TIME), "bool") if optional else None,
-        input_masks=tf.ones((batch, step.blocks, FEATURES)) if optional else None,
-        recurrent_masks=tf.ones((batch, step.blocks, units)) if optional else None,
-        kernel=tf.zeros((FEATURES, width)),
-        recurrent_kernel=tf.zeros((units, width)),
-        bias=tf.zeros((*step.biases, width)),
+        sequence=normal(batch, TIME, FEATURES),
+        states=tuple(normal(batch, units) for _ in range(step.states)),
+        mask=normal(batch, TIME) > -1 if optional else None,
+        input_masks=normal(batch, step.blocks, FEATURES) if optional else None,
+        recurrent_masks=normal(batch, step.blocks, units) if optional else None,
+        kernel=normal(FEATURES, width),
+        recurrent_kernel=normal(units, width) / units**0.5,
+        bias=normal(*step.biases, width),
     )
     settings = {
         "return_sequences": True,
@@ -69,32 +83,62 @@ def _tensors(step, optional, batch, units):
     return flat(inputs, step, settings)
 
 
-def _in_loops(program, pattern):
-    """Instructions of the loops' bodies that match."""
-    bodies = set(re.findall(r"body=%([\w.\-]+)", program))
-    assert bodies
+def _in_loops(program, pattern, of=("body", "true_computation")):
+    """Instructions that match, by the computation: a loop's body, or a section of one."""
+    found = {}
     computations = re.split(r"\n(?=(?:ENTRY )?%[\w.\-]+ \()", program)
-    return [
-        line.strip()
-        for text in computations
-        if re.match(r"%?([\w.\-]+)", text).group(1) in bodies
-        for line in text.splitlines()
-        if re.search(pattern, line)
-    ]
+    names = set(re.findall(rf"(?:{'|'.join(of)})=%([\w.\-]+)", program))
+    for text in computations:
+        name = re.match(r"%?([\w.\-]+)", text).group(1)
+        if name in names:
+            found[name] = [line.strip() for line in text.splitlines() if re.search(pattern, line)]
+    assert found
+    return found
 
 
 @pytest.mark.parametrize("optional", [False, True], ids=["plain", "masked-dropped-truncated"])
-@pytest.mark.parametrize("name", STEPS)
-def test_no_loop_copies_a_sequence(name, optional):
-    for program in _programs(STEPS[name], optional):
-        assert _in_loops(program, r"= \w+\[\d+,\d+,\d+\]\S* copy\(") == []
+@pytest.mark.parametrize(
+    ("name", "units"),
+    [(name, UNITS) for name in STEPS]
+    + [(name, MANY_UNITS) for name in ("lstm", "lstm-relu", "gru", "gru-after", "simple-relu")],
+)
+def test_no_loop_copies_a_sequence(name, units, optional):
+    for program in _programs(STEPS[name], optional, units=units):
+        copies = _in_loops(program, r"= \w+\[\d+,\d+,\d+\]\S* copy\(")
+        assert not any(copies.values()), copies
+
+
+KERNEL = r"= (\(.*\)|\S+) (copy|dot|fusion|concatenate|conditional)\("
+
+
+@pytest.mark.parametrize("name", ["lstm", "lstm-coupled", "gru", "gru-after", "simple-tanh"])
+def test_a_loop_of_small_kernels_stays_on_the_thread_of_its_half(name):
+    """XLA runs at most eight kernels on one thread, and more on all of them."""
+    for program in _programs(STEPS[name]):
+        for kernels in _in_loops(program, KERNEL).values():
+            assert 0 < len(kernels) <= 8, kernels
+
+
+@pytest.mark.parametrize("optional", [False, True], ids=["plain", "masked-dropped-truncated"])
+@pytest.mark.parametrize("name", ["lstm", "lstm-delayed", "gru", "gru-after"])
+def test_sections_change_no_number(name, optional, monkeypatch):
+    import tensorflow as tf
+
+    def numbers():
+        forward, tensors, backward, arguments = _passes(STEPS[name], optional)
+        return tf.nest.flatten((forward(*tensors), backward(*arguments)))
+
+    found = numbers()
+    monkeypatch.setattr(loop, "_FEW_NUMBERS", 0)
+    for in_sections, at_once in zip(found, numbers(), strict=True):
+        np.testing.assert_array_equal(in_sections, at_once)
 
 
 @pytest.mark.parametrize("name", ["lstm", "lstm-coupled", "simple-tanh"])
-def test_the_loop_back_stays_on_the_thread_of_its_half(name):
-    """XLA runs at most eight kernels a step on one thread, and more on all of them."""
-    _, backward = _programs(STEPS[name], units=64)
-    kernels = _in_loops(backward, r"= \S+ (copy|dot|fusion|concatenate)\(")
+def test_a_loop_back_of_large_kernels_has_few_anyway(name):
+    _, backward = _programs(STEPS[name], units=MANY_UNITS)
+    assert "conditional(" not in backward
+    (kernels,) = _in_loops(backward, KERNEL).values()
     assert 0 < len(kernels) <= 8, kernels
 
 

@@ -45,7 +45,8 @@ class _GRUStep:
         return (zeros,)
 
     def way_back(self, saved, before):
-        (z, r, candidate, of_reset), (hidden_before,) = saved, before
+        (gates, candidate, of_reset), (hidden_before,) = saved, before
+        z, r = ops.split(gates, 2, axis=-1)
         to_z = (hidden_before - candidate) * derivative(self.recurrent_activation, z)
         to_r = of_reset * derivative(self.recurrent_activation, r)
         to_h = (1 - z) * derivative(self.activation, candidate)
@@ -72,13 +73,14 @@ class ResetBeforeGRUStep(_GRUStep):
     def input_bias(self, bias):
         return bias
 
-    def forward(self, a, states, recurrent):
+    def forward(self, a, states, recurrent, saves=False):
         (hidden,), (of_gates, of_candidate) = states, recurrent
         a_gates, a_h = _gates_and_candidate(a)
         a_gates = a_gates + of_gates.product(hidden)
-        z, r = ops.split(activate(self.recurrent_activation, a_gates), 2, axis=-1)
+        gates = activate(self.recurrent_activation, a_gates)
+        z, r = ops.split(gates, 2, axis=-1)
         candidate = activate(self.activation, a_h + of_candidate.product(r * hidden))
-        return (z * hidden + (1 - z) * candidate,), (z, r, candidate, hidden)
+        return (z * hidden + (1 - z) * candidate,), (gates, candidate, hidden)
 
     def backward(self, d_states, da_factor, factors, recurrent):
         (dh,), (z, r), (of_gates, of_candidate) = d_states, factors, recurrent
@@ -118,14 +120,15 @@ class ResetAfterGRUStep(_GRUStep):
     def input_bias(self, bias):
         return bias[0]
 
-    def forward(self, a, states, recurrent):
+    def forward(self, a, states, recurrent, saves=False):
         (hidden,), (kernel, bias) = states, recurrent
         a_gates, a_h = _gates_and_candidate(a)
         from_gates, from_candidate = _gates_and_candidate(kernel.product(hidden) + bias)
         gates = activate(self.recurrent_activation, a_gates + from_gates)
         z, r = ops.split(gates, 2, axis=-1)
         candidate = activate(self.activation, a_h + r * from_candidate)
-        return (_between(hidden, candidate, z),), (z, r, candidate, from_candidate)
+        hidden = z * hidden + (1 - z) * candidate if saves else _between(hidden, candidate, z)
+        return (hidden,), (gates, candidate, from_candidate)
 
     def backward(self, d_states, da_factor, factors, recurrent):
         (dh,), (z, r), (kernel, _) = d_states, factors, recurrent
@@ -157,7 +160,7 @@ def _between(hidden, candidate, z):
     """z ⊙ h₋₁ + (1 − z) ⊙ ĥ.
 
     Both products side by side: else XLA on a CPU puts the whole step into one loop, in which it
-    computes tanh for one number after the other.
+    computes tanh for one number after the other, unless ĥ itself is asked for, too.
     """
     sides = ops.concatenate([z, 1 - z], axis=-1) * ops.concatenate([hidden, candidate], axis=-1)
     kept, new = ops.split(sides, 2, axis=-1)

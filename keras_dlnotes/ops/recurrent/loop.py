@@ -4,13 +4,20 @@
 and JAX `keras.ops.slice_update` inside `keras.ops.while_loop` is XLA's update of a slice, which
 overwrites the buffer once the loop is compiled. PyTorch runs step by step and assigns, because
 there `slice_update` would copy. No framework differentiates these loops: they are for functions
-that come with a gradient of their own.
+that come with a gradient of their own. `sections` keep a long body of small kernels on one thread.
 
 `scan` is for the frameworks to differentiate, `exportable_scan` for the formats of files.
 """
 
+import functools
+
 import keras
 from keras import ops
+
+from keras_dlnotes.ops.vjp import compiles_by_itself, has_gpu
+
+_FEW_NUMBERS = 512  # measured: with twice as many it makes no difference, with more it is slower
+_ROWS = 16  # half of Keras's usual batch, where the batch is not known
 
 
 def repeat(body, count, variables):
@@ -37,6 +44,26 @@ def write(sequence, t, *parts):
             sequence = ops.slice_update(sequence, [0, t, column], part[:, None])
         column += width
     return sequence
+
+
+def sections(t, state, blocks):
+    """Returns `section(compute, otherwise)` for step t of a loop, which returns `compute()`.
+
+    On a CPU, XLA (of TensorFlow 2.21) runs a body of at most eight kernels on the thread that
+    entered the loop. A longer one goes from thread to thread, which takes more time than the
+    kernels do where these are small. A branch counts as one kernel, whatever there is in it. So
+    where it pays, a section is a branch whose condition always holds, which XLA does not know.
+
+    Args:
+        t: the number of the step, from 0.
+        state: (batch, units), a tensor of the size that the kernels read and write.
+        blocks: how many blocks of units a step computes; the body of one is short anyway.
+    """
+    rows, units = state.shape
+    is_small = (rows or _ROWS) * units <= _FEW_NUMBERS
+    if blocks == 1 or not is_small or not compiles_by_itself() or has_gpu():
+        return lambda compute, otherwise: compute()
+    return functools.partial(ops.cond, t >= 0)
 
 
 def _runs_in_python() -> bool:

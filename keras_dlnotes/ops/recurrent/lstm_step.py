@@ -86,8 +86,8 @@ class LSTMStep:
         """What is added to x W for all steps at once."""
         return bias
 
-    def forward(self, a, states, recurrent):
-        """(x W + b, states before) → (states, what `way_back` needs)."""
+    def forward(self, a, states, recurrent, saves=False):
+        """(x W + b, states before) → (states, what `way_back` needs, if it `saves` that)."""
         hidden, carry, *reader = states
         a = a + recurrent.product(hidden)
         gates = activate_blocks(self._block_activations, a)

@@ -42,7 +42,7 @@ class SimpleStep:
     def input_bias(self, bias):
         return bias
 
-    def forward(self, a, states, recurrent):
+    def forward(self, a, states, recurrent, saves=False):
         (hidden,) = states
         hidden = activate(self.activation, a + recurrent.product(hidden))
         return (hidden,), hidden

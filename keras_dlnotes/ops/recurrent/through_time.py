@@ -31,7 +31,7 @@ from keras_dlnotes.ops.recurrent.inputs import (
     select,
     shown_outputs,
 )
-from keras_dlnotes.ops.recurrent.loop import repeat, write
+from keras_dlnotes.ops.recurrent.loop import repeat, sections, write
 
 
 def recurrence_forward(
@@ -52,15 +52,26 @@ def recurrence_forward(
     def body(t, *variables):
         before, (da_factor, *buffers) = variables[: step.states], variables[step.states :]
         a = da_factor if in_place else products
-        states, saved = step.forward(a[:, t] + bias, before, recurrent)
-        da_factor_t, factors_t, carried_t = step.way_back(saved, before)
-        if inputs.mask is not None:
-            live = inputs.mask[:, t, None]
-            states = select(live, states, before)
-            carried_t = select(live, carried_t, [ops.ones_like(entry) for entry in carried_t])
-        entries = [before[0], *factors_t, *carried_t, *([states[0]] if return_sequences else [])]
-        buffers = [write(buffer, t, entry) for buffer, entry in zip(buffers, entries, strict=True)]
-        return (*states, write(da_factor, t, *da_factor_t), *buffers)
+        section = sections(t, before[0], step.blocks)
+
+        def after():
+            states, saved = step.forward(a[:, t] + bias, before, recurrent, saves=True)
+            if inputs.mask is not None:
+                states = select(inputs.mask[:, t, None], states, before)
+
+            def kept():
+                da_factor_t, factors_t, carried_t = step.way_back(saved, before)
+                if inputs.mask is not None:
+                    ones = [ops.ones_like(entry) for entry in carried_t]
+                    carried_t = select(inputs.mask[:, t, None], carried_t, ones)
+                entries = [before[0], *factors_t, *carried_t, *states[:return_sequences]]
+                pairs = zip(buffers, entries, strict=True)
+                written = [write(buffer, t, entry) for buffer, entry in pairs]
+                return write(da_factor, t, *da_factor_t), *written
+
+            return *states, *section(kept, lambda: (da_factor, *buffers))
+
+        return section(after, lambda: variables)
 
     products = input_kernel(inputs).product(inputs.sequence)
     # XLA computes a cheap function of a_t again wherever it is used, also where x_t W is already
@@ -105,19 +116,25 @@ def recurrence_backward(
     def body(index, *variables):
         d_after, (da, *d_hidden) = list(variables[: step.states]), variables[step.states :]
         t = length - 1 - index
+        section = sections(index, d_after[0], step.blocks)
         if return_sequences:
             d_after[0] = d_after[0] + from_outputs[:, t]
         d_hidden = [write(buffer, t, d_after[0]) for buffer in d_hidden]
-        d_after = step.carry(d_after, [factor[:, t + 1] for factor in carried])
-        factors_t = [factor[:, t] for factor in factors]
-        da_t, d_before = step.backward(d_after, da_factor[:, t], factors_t, recurrent)
-        if inputs.mask is not None:
-            live = inputs.mask[:, t, None]
-            d_before = select(live, d_before, d_after)
-            da_t = ops.where(live, da_t, ops.zeros_like(da_t))
-        if truncate is not None:
-            nothing = [ops.zeros_like(d) for d in d_before]
-            d_before = select(is_border(t, truncate), nothing, d_before)
+
+        def before():
+            d_carried = step.carry(d_after, [factor[:, t + 1] for factor in carried])
+            factors_t = [factor[:, t] for factor in factors]
+            da_t, d_before = step.backward(d_carried, da_factor[:, t], factors_t, recurrent)
+            if inputs.mask is not None:
+                live = inputs.mask[:, t, None]
+                d_before = select(live, d_before, d_carried)
+                da_t = ops.where(live, da_t, ops.zeros_like(da_t))
+            if truncate is not None:
+                nothing = [ops.zeros_like(d) for d in d_before]
+                d_before = select(is_border(t, truncate), nothing, d_before)
+            return da_t, *d_before
+
+        da_t, *d_before = section(before, lambda: (da_factor[:, t], *d_after))
         return (*d_before, write(da, t, da_t), *d_hidden)
 
     # A buffer of that shape, all of which is overwritten. To fill it with 0 takes all threads, and
