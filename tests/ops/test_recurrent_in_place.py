@@ -83,11 +83,11 @@ def _tensors(step, optional, batch, units):
     return flat(inputs, step, settings)
 
 
-def _in_loops(program, pattern, of=("body", "true_computation")):
+def _in_loops(program, pattern):
     """Instructions that match, by the computation: a loop's body, or a section of one."""
     found = {}
     computations = re.split(r"\n(?=(?:ENTRY )?%[\w.\-]+ \()", program)
-    names = set(re.findall(rf"(?:{'|'.join(of)})=%([\w.\-]+)", program))
+    names = set(re.findall(r"(?:body|true_computation)=%([\w.\-]+)", program))
     for text in computations:
         name = re.match(r"%?([\w.\-]+)", text).group(1)
         if name in names:

@@ -121,7 +121,7 @@ def recurrence_backward(
             d_after[0] = d_after[0] + from_outputs[:, t]
         d_hidden = [write(buffer, t, d_after[0]) for buffer in d_hidden]
 
-        def before():
+        def back():
             d_carried = step.carry(d_after, [factor[:, t + 1] for factor in carried])
             factors_t = [factor[:, t] for factor in factors]
             da_t, d_before = step.backward(d_carried, da_factor[:, t], factors_t, recurrent)
@@ -134,7 +134,7 @@ def recurrence_backward(
                 d_before = select(is_border(t, truncate), nothing, d_before)
             return da_t, *d_before
 
-        da_t, *d_before = section(before, lambda: (da_factor[:, t], *d_after))
+        da_t, *d_before = section(back, lambda: (da_factor[:, t], *d_after))
         return (*d_before, write(da, t, da_t), *d_hidden)
 
     # A buffer of that shape, all of which is overwritten. To fill it with 0 takes all threads, and
