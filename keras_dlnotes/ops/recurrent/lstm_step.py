@@ -87,7 +87,10 @@ class LSTMStep:
         return bias
 
     def forward(self, a, states, recurrent, saves=False):
-        """(x W + b, states before) → (states, what `way_back` needs, if it `saves` that)."""
+        """(x W + b, states before) → (states, what `way_back` needs).
+
+        `saves` tells whether the latter is used, or the states alone.
+        """
         hidden, carry, *reader = states
         a = a + recurrent.product(hidden)
         gates = activate_blocks(self._block_activations, a)
