@@ -16,6 +16,7 @@ from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.borders import pad_or_crop
 from keras_dlnotes.ops.conv import (
     add_bias,
     bias_gradient,
@@ -203,7 +204,7 @@ def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_paddin
         (-before, wanted[axis] - there[axis] + before)
         for axis, (before, _) in zip(window.axes, window.resolved(wanted).padding, strict=True)
     ]
-    return add_bias(windows.pad_or_crop(outputs, around, window.axes), *bias)
+    return add_bias(pad_or_crop(outputs, around, window.axes), *bias)
 
 
 _conv_transpose = with_vjp(

@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_dlnotes.ops import depthwise_tensorflow as depthwise
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.borders import crop, pad, pad_or_crop
 from keras_dlnotes.ops.taps import insert_zeros, taps
 from keras_dlnotes.ops.windows import Window
 
@@ -31,7 +32,7 @@ def correlate(inputs, kernel, window: Window):
     if rank == 2 and windows.is_static(window):
         padding = windows.explicit_padding(window)
         return tf.nn.conv2d(inputs, kernel, window.strides, padding, dilations=window.dilation)
-    padded = windows.pad(inputs, window.padding, window.axes)
+    padded = pad(inputs, window.padding, window.axes)
     if rank == 2:
         return tf.nn.conv2d(padded, kernel, window.strides, "VALID", dilations=window.dilation)
     if max(window.dilation) == 1:
@@ -62,7 +63,7 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
         return transpose(upstream, kernel, tf.stack(shape), strides, "SAME")
     padded_shape = tf.stack(windows.padded_shape(shape, window))
     whole = transpose(upstream, kernel, padded_shape, strides, "VALID")
-    return windows.crop(whole, window.padding, window.axes, shape)
+    return crop(whole, window.padding, window.axes, shape)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
@@ -84,7 +85,7 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
         return _tap_products(inputs, upstream, window, kernel_shape)
     padding = "SAME"
     if not windows.is_same(window, inputs.shape):
-        inputs, padding = windows.pad(inputs, window.padding, window.axes), "VALID"
+        inputs, padding = pad(inputs, window.padding, window.axes), "VALID"
     gradient = tf.raw_ops.Conv2DBackpropFilter if rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
     return gradient(
         input=inputs,
@@ -119,7 +120,7 @@ def _flipped_correlation(upstream, kernel, window: Window, shape):
     if all(isinstance(side, int) and side >= 0 for pair in around for side in pair):
         dense = dense._replace(padding=tuple(around))
     else:
-        spread = windows.pad_or_crop(spread, around, window.axes)
+        spread = pad_or_crop(spread, around, window.axes)
     turned = ops.swapaxes(ops.flip(kernel, axis=tuple(range(rank))), -1, -2)
     return correlate(spread, turned, dense)
 

@@ -7,13 +7,14 @@ A channels-last tensor with its channels moved to the front is what PyTorch call
 import torch
 
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.borders import crop, pad
 from keras_dlnotes.ops.padding_torch import divide_padding
 from keras_dlnotes.ops.windows import Window
 
 
 def correlate(inputs, kernel, window: Window):
     settings, window = _divided(window)
-    padded = windows.pad(inputs, window.padding, window.axes)
+    padded = pad(inputs, window.padding, window.axes)
     function = getattr(torch.nn.functional, f"conv{len(window.size)}d")
     groups = int(inputs.shape[-1] // kernel.shape[-2])
     outputs = function(_channels_first(padded), _out_in(kernel), **settings, groups=groups)
@@ -38,12 +39,12 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
         output_padding=over,
         groups=int(channels // kernel.shape[-2]),
     )
-    return windows.crop(_channels_last(whole), window.padding, window.axes, shape)
+    return crop(_channels_last(whole), window.padding, window.axes, shape)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     settings, window = _divided(window)
-    padded = windows.pad(inputs, window.padding, window.axes)
+    padded = pad(inputs, window.padding, window.axes)
     *size, narrow, out = kernel_shape
     function = getattr(torch.nn.grad, f"conv{len(window.size)}d_weight")
     kernel = function(

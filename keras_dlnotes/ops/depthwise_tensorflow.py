@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.borders import crop, pad
 from keras_dlnotes.ops.taps import insert_zeros
 from keras_dlnotes.ops.windows import Window
 
@@ -25,7 +26,7 @@ def correlate(inputs, kernel, window: Window):
         if windows.is_same(window, inputs.shape):
             return tf.nn.depthwise_conv2d(inputs, kernel, strides, "SAME")
         # not explicit padding: with a bias behind it, TensorFlow fuses both and aborts the process
-        padded = windows.pad(inputs, window.padding, window.axes)
+        padded = pad(inputs, window.padding, window.axes)
         return tf.nn.depthwise_conv2d(padded, kernel, strides, "VALID")
     lengths = _whole_phases(ops.shape(inputs), window)
     dense = tf.nn.depthwise_conv2d(_phases(inputs, window, lengths), kernel, **_DENSE)
@@ -58,7 +59,7 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
         )
     padded_shape = tf.stack(windows.padded_shape(shape, window))
     whole = tf.nn.depthwise_conv2d_backprop_input(padded_shape, kernel, upstream, strides, "VALID")
-    return windows.crop(whole, window.padding, window.axes, shape)
+    return crop(whole, window.padding, window.axes, shape)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):

@@ -1,22 +1,25 @@
 """Pooling: the maximum or the mean of a sliding window, with the gradients of the notes.
 
-Max pooling hands the upstream gradient D of each window to the one position that held its maximum,
-
-    ∂E/∂x_i = Σ over the windows w that contain i of  D_w · [x_i won w],
-
-and average pooling hands an equal share of it to every position of the window.
+`pool_passes` has the passes that the gradients are written out for.
 """
 
-import math
-
 import keras
-import numpy as np
 from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.borders import is_zero, pad
 from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
-from keras_dlnotes.ops.taps import spread, tap_count, tap_dtype, taps
+from keras_dlnotes.ops.pool_passes import (
+    average_pool_backward,
+    average_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+    max_pool_indices_backward,
+    max_pool_indices_forward,
+    window_counts,
+)
+from keras_dlnotes.ops.taps import tap_count
 from keras_dlnotes.ops.vjp import imported_late, with_vjp
 from keras_dlnotes.ops.windows import Window
 
@@ -147,67 +150,6 @@ def _passes(inputs, pool_size, strides, padding, data_format) -> list[Window]:
     return windows.one_axis_each(window)[::-1]
 
 
-def max_pool_forward(inputs, *, window: Window):
-    """y = the window's maximum; the winner's tap number is all that the backward pass needs."""
-    first, *others = taps(inputs, window, fill=_lowest(inputs.dtype))
-    maximum = first
-    winner = ops.zeros_like(first, dtype=tap_dtype(window))
-    for number, tap in enumerate(others, start=1):
-        wins = ops.logical_or(tap > maximum, tap != tap)  # the first of equals stays; NaN wins
-        maximum = ops.where(wins, tap, maximum)
-        winner = ops.where(wins, ops.cast(number, winner.dtype), winner)
-    return maximum, (winner,)
-
-
-def max_pool_backward(upstream, inputs, residuals, *, window: Window):
-    """∂E/∂x = D where x won, 0 elsewhere, summed over the windows that overlap."""
-
-    def share(tap, winner, upstream):
-        return ops.where(winner == tap, upstream, ops.zeros_like(upstream))
-
-    (winner,) = residuals
-    return (spread(share, (winner, upstream), window, ops.shape(inputs[0])),)
-
-
-def max_pool_indices_forward(inputs, *, passes: tuple[Window, ...]):
-    """The flat position of each window's maximum; a position in the padding, −1, never wins."""
-    values, positions = inputs, _flat_positions(inputs, passes)
-    for window in passes:
-        pairs = zip(
-            taps(values, window, fill=_lowest(inputs.dtype)),
-            taps(positions, window, fill=-1),
-            strict=True,
-        )
-        values, positions = next(pairs)
-        positions = ops.broadcast_to(positions, ops.shape(values))
-        for value, position in pairs:
-            wins = (value > values) | (value != value) | (positions < 0)
-            wins = wins & (position >= 0)
-            values = ops.where(wins, value, values)
-            positions = ops.where(wins, position, positions)
-    return positions, ()
-
-
-def max_pool_indices_backward(upstream, inputs, residuals, *, passes):
-    """Positions are whole numbers: nothing comes back through them."""
-    return (None,)
-
-
-def average_pool_forward(inputs, *, window: Window, count_include_pad: bool):
-    """y = (the sum over the window) / n."""
-    return sum(taps(inputs, window)) / _counts(inputs, window, count_include_pad), ()
-
-
-def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_include_pad: bool):
-    """∂E/∂x = Σ over the windows that contain x of D/n."""
-
-    def share(tap, part):
-        return ops.where(tap < tap_count(window), part, ops.zeros_like(part))
-
-    part = upstream / _counts(inputs[0], window, count_include_pad)
-    return (spread(share, (part,), window, ops.shape(inputs[0])),)
-
-
 def max_pool_exported(inputs, *, window: Window):
     """y by the runtime's own kernel, which may take no account of NaN.
 
@@ -244,11 +186,13 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
         expected = "numbers where PyTorch writes the file"
         hint = "Or load the model on the TensorFlow backend and export it there."
         raise argument_error("padding", expected, window.padding, hint)
-    padded = windows.pad(inputs, resolved.padding, resolved.axes)
+    padded = pad(inputs, resolved.padding, resolved.axes)
     means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
-    if count_include_pad or windows.is_zero(resolved.padding):
+    if count_include_pad or is_zero(resolved.padding):
         return means
-    share = tap_count(window) / ops.cast(_counts(inputs, window, count_include_pad), means.dtype)
+    share = tap_count(window) / ops.cast(
+        window_counts(inputs, window, count_include_pad), means.dtype
+    )
     return means * share
 
 
@@ -273,41 +217,3 @@ def _pool(pool, inputs, window: Window):
         len(inputs.shape) - 2, window.axes, (window.size, 1), (window.strides, 1)
     )
     return pool(inputs, size, strides, window.padding, data_format)
-
-
-def _lowest(dtype):
-    """What padding holds so that it never wins: −∞, or the least integer."""
-    dtype = keras.backend.standardize_dtype(dtype)
-    return np.iinfo(dtype).min if "int" in dtype else -math.inf
-
-
-def _flat_positions(inputs, passes: tuple[Window, ...]):
-    """(1, height, width, 1), or channels first: row·width + column, in int32."""
-    shape = ops.shape(inputs)
-    positions = ops.zeros((1,) * len(shape), "int32")
-    for axis in sorted(axis for window in passes for axis in window.axes):
-        along = [-1 if a == axis else 1 for a in range(len(shape))]
-        count = ops.reshape(ops.arange(shape[axis], dtype="int32"), along)
-        positions = positions * shape[axis] + count
-    return positions
-
-
-def _counts(inputs, window: Window, count_include_pad: bool):
-    """The n that each window divides by: Πk, or the positions of it that are no padding."""
-    shape = ops.shape(inputs)
-    window = window.resolved(shape)
-    if count_include_pad or windows.is_zero(window.padding):
-        return tap_count(window)
-    total = 1
-    for axis, n, (before, _), k, s in zip(
-        window.axes,
-        windows.places(shape, window),
-        window.padding,
-        window.size,
-        window.strides,
-        strict=True,
-    ):
-        start = ops.arange(n) * s - before
-        inside = ops.minimum(start + k, shape[axis]) - ops.maximum(start, 0)
-        total = total * ops.reshape(inside, [-1 if a == axis else 1 for a in range(len(shape))])
-    return ops.cast(total, inputs.dtype)

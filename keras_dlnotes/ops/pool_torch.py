@@ -9,6 +9,7 @@ import math
 import torch
 
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.borders import pad
 from keras_dlnotes.ops.padding_torch import divide_padding
 from keras_dlnotes.ops.windows import Window
 
@@ -38,7 +39,7 @@ def average_pool(inputs, *, window: Window, count_include_pad: bool):
 def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):
     # the kernels take no more than half a window
     common, rest = divide_padding(window, most=[k // 2 for k in window.size])
-    padded = windows.pad(inputs, rest.padding, window.axes, fill)
+    padded = pad(inputs, rest.padding, window.axes, fill)
     data_format, along = windows.along_all_axes(
         len(inputs.shape) - 2, window.axes, (window.size, 1), (window.strides, 1), (common, 0)
     )

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.ops.windows import Window, maximum, pad, places
+from keras_dlnotes.ops.borders import pad
+from keras_dlnotes.ops.windows import Window, maximum, places
 
 
 def taps(inputs, window: Window, fill=0) -> list[Any]:

@@ -268,11 +268,6 @@ def padded_shape(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
     return tuple(result)
 
 
-def is_zero(pads: Pads) -> bool:
-    """Tells whether there is no padding, for certain: a side that is a tensor may be anything."""
-    return all(isinstance(side, int) and side == 0 for pair in pads for side in pair)
-
-
 def is_static(window: Window) -> bool:
     """Tells whether all sides of the padding are known numbers."""
     return all(isinstance(side, int) for pair in window.padding for side in pair)
@@ -290,32 +285,3 @@ def is_same(window: Window, shape: Sequence[Any]) -> bool:
 def explicit_padding(window: Window) -> list[list[int]]:
     """Returns the pairs for every axis of a channels-last tensor, batch and channels included."""
     return [[0, 0], *map(list, window.padding), [0, 0]]
-
-
-def pad(inputs, pads: Pads, axes: Sequence[int], value=0):
-    """Returns the tensor with `value` added (before, after) along the axes."""
-    if is_zero(pads):
-        return inputs
-    widths: list[tuple[Any, Any]] = [(0, 0)] * len(inputs.shape)
-    for axis, pair in zip(axes, pads, strict=True):
-        widths[axis] = tuple(pair)
-    return ops.pad(inputs, widths, constant_values=value)
-
-
-def crop(inputs, pads: Pads, axes: Sequence[int], shape: Sequence[Any]):
-    """Undoes `pad`: returns the part of this shape that lies behind the pads."""
-    index = [slice(None)] * len(shape)
-    for axis, pair in zip(axes, pads, strict=True):
-        if not is_zero([pair]):
-            index[axis] = slice(pair[0], pair[0] + shape[axis])
-    return inputs[tuple(index)]
-
-
-def pad_or_crop(inputs, pads: Pads, axes: Sequence[int]):
-    """Like `pad` with zeros, but a negative side is cut off."""
-    cut = [(maximum(-before, 0), maximum(-after, 0)) for before, after in pads]
-    shape = list(ops.shape(inputs))
-    for axis, (before, after) in zip(axes, cut, strict=True):
-        shape[axis] = shape[axis] - before - after
-    grow = [(maximum(before, 0), maximum(after, 0)) for before, after in pads]
-    return pad(crop(inputs, cut, axes, shape), grow, axes)
