@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
-from keras_dlnotes.cli.starting import Backend, check_names, select_backend, start_tasks
+from keras_dlnotes.cli.options import BackendName, DataName, TaskName, check_exclusive
+from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
 
 
 class Strategy(StrEnum):
@@ -19,7 +20,7 @@ class Strategy(StrEnum):
 
 @app.command("fit", epilog=EXIT_CODES)
 def fit_task(
-    task: Annotated[str, typer.Argument(help="Name of a task; `dlnotes tasks` lists them.")],
+    task: TaskName,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run.", show_default="runs/TASK")
     ] = None,
@@ -32,18 +33,8 @@ def fit_task(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Fixes all that is random.", show_default="0")
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|tfds:NAME",
-            help="Another data set: one that `dlnotes data` lists, or one of TensorFlow Datasets.",
-            show_default="the task's own",
-        ),
-    ] = None,
-    backend: Annotated[
-        Backend | None,
-        typer.Option(help="Framework to run on.", show_default="KERAS_BACKEND, or tensorflow"),
-    ] = None,
+    data: DataName = None,
+    backend: BackendName = None,
     strategy: Annotated[
         Strategy | None,
         typer.Option(help="mirrored: on all devices of TensorFlow or JAX.", show_default="none"),
@@ -66,8 +57,7 @@ def fit_task(
     The folder of the run gets model.keras, history.csv, metrics.json, report.html and TensorBoard
     logs.
     """
-    if resume and overwrite:
-        raise CommandError("--resume and --overwrite exclude each other.", ExitCode.USAGE)
+    check_exclusive(resume=resume, overwrite=overwrite)
     if backend is not None:
         select_backend(backend)
     tasks = start_tasks()

@@ -19,6 +19,7 @@ from keras_dlnotes.cli.application import (
     console,
     table_of,
 )
+from keras_dlnotes.cli.options import check_exclusive
 from keras_dlnotes.cli.starting import start_keras
 
 APPLICATIONS = "keras.applications."
@@ -51,8 +52,7 @@ def report_model(
 
     The weights are of no matter: a network of keras.applications is built without them.
     """
-    if json and savings:
-        raise CommandError("--json and --savings exclude each other.", ExitCode.USAGE)
+    check_exclusive(json=json, savings=savings)
     shape = None if input_shape is None else _lengths(input_shape)
     if html is not None and not html.absolute().parent.is_dir():
         raise CommandError(f"--html {html}: there is no such folder.", ExitCode.FOLDER)

@@ -1,7 +1,6 @@
 """Looking for the hyperparameters of the best model."""
 
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,11 +10,9 @@ import keras
 import keras_tuner
 
 from keras_dlnotes.checks import argument_error, choice, integer
-from keras_dlnotes.training import RunFolderError
 from keras_dlnotes.tuning.arguments import check_objective, make_recipe
 from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, read_intact
 from keras_dlnotes.tuning.hparams import log_search
-from keras_dlnotes.tuning.launcher import LauncherError
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import ORACLES
 from keras_dlnotes.tuning.recipes import Space
@@ -23,13 +20,8 @@ from keras_dlnotes.tuning.records import Records
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.service import split_address
-from keras_dlnotes.tuning.supervisor import (
-    SearchError,
-    Supervisor,
-    is_exhausted,
-    launcher,
-    write_job,
-)
+from keras_dlnotes.tuning.space_check import settle_space
+from keras_dlnotes.tuning.supervisor import SearchError, Supervisor, is_exhausted
 from keras_dlnotes.tuning.trials import Conditions
 from keras_dlnotes.tuning.watch import Progress, Watch
 
@@ -167,7 +159,7 @@ def search(
             "arguments": dict(tuner_arguments or {}),
         }
         job = Job(recipe, conditions, folder.path.absolute(), oracle)
-        metrics = _settle_space(folder, job)
+        metrics = settle_space(folder, job)
         watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress, loggers)
         if not _is_finished(folder):
             folder.begin()
@@ -211,7 +203,7 @@ def work(
     integer("workers", workers, minimum=1)
     split_address(chief)
     path = Path(directory)
-    settings = _wait_for_settings(path)
+    settings = wait_for_settings(path)
     recipe = make_recipe(
         task_or_hypermodel,
         training=training,
@@ -234,7 +226,8 @@ def work(
         Supervisor(job, None, names, chief, is_chief=False).run(watch)
 
 
-def _wait_for_settings(path: Path) -> dict[str, Any]:
+def wait_for_settings(path: Path) -> dict[str, Any]:
+    """Returns what the search in a folder was started with, once its chief has written it there."""
     deadline = time.monotonic() + SETTINGS_SECONDS
     while True:
         content = read_intact(path / SETTINGS)
@@ -250,55 +243,3 @@ def _is_finished(folder: SearchFolder) -> bool:
         return False
     most = folder.settings["max_trials"]
     return most is None or len(Records(folder.path).read()) >= most
-
-
-def _settle_space(folder: SearchFolder, job: Job) -> list[str]:
-    """Runs the preflight in a process of its own, and refuses a search of another space.
-
-    Returns:
-        The names that a trial logs.
-    """
-    found = _look_ahead(job)
-    earlier = folder.settings.get("space")
-    if earlier is not None and earlier != found["space"]:
-        names = _changed_names(earlier, found["space"])
-        raise RunFolderError(
-            f"The search in {folder.path} was started with another search space; what differs: "
-            f"{', '.join(names)}. Take another folder, or replace it (--overwrite, overwrite=True)."
-        )
-    folder.settings["space"] = found["space"]
-    return found["metrics"]
-
-
-def _changed_names(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    entries = [[repr(entry) for entry in space["space"]] for space in (earlier, now)]
-    differing = {*entries[0]} ^ {*entries[1]}
-    named = [
-        entry["config"]["name"]
-        for space in (earlier, now)
-        for entry in space["space"]
-        if repr(entry) in differing
-    ]
-    return list(dict.fromkeys(named)) or ["the order"]
-
-
-def _look_ahead(job: Job) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
-        answer, log = Path(scratch, "answer.json"), Path(scratch, "preflight.log")
-        arguments = [str(write_job(job, Path(scratch, "job.pickle"))), str(answer)]
-        code = None
-        while code is None:
-            try:
-                code = launcher().run("look_ahead", arguments, log)
-            except LauncherError as error:
-                if not error.was_killed:  # a fault, and not an accident
-                    raise SearchError("The processes cannot be started.", str(error)) from error
-        found = read_intact(answer)
-        if found is None:
-            summary = f"The process that takes the first step ended with code {code}."
-            raise SearchError(summary, log.read_text())
-    if "error" not in found:
-        return found
-    if found["is_argument"]:
-        raise ValueError(found["error"].removeprefix("ValueError: "))
-    raise SearchError(f"The first step fails: {found['error']}", found["traceback"])

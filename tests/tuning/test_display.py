@@ -6,7 +6,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from keras_dlnotes.cli import tune
+from keras_dlnotes.cli import search_display
 from keras_dlnotes.tuning import Progress
 from keras_dlnotes.tuning.folder import COMPLETED, FAILED, Ending
 from keras_dlnotes.tuning.records import TrialRecord
@@ -34,8 +34,8 @@ def shown(monkeypatch):
     def show(is_terminal, is_shown=True):
         text = io.StringIO()
         console = Console(file=text, force_terminal=is_terminal, width=120, color_system=None)
-        monkeypatch.setattr(tune, "console", console)
-        with tune._Display(is_shown) as display:
+        monkeypatch.setattr(search_display, "console", console)
+        with search_display.SearchDisplay(is_shown) as display:
             display.show(PROGRESS)
             display.show(Progress(TRIALS, 20, "val_loss", 0.5, 200.0, [], 26))
         return text.getvalue(), display
@@ -65,7 +65,7 @@ def test_quiet_still_tells_failures(shown):
 
 def test_what_the_display_tells_is_not_logged_as_well(caplog):
     endings = logging.getLogger("keras_dlnotes.tuning.endings")
-    with tune._Display(is_shown=False):
+    with search_display.SearchDisplay(is_shown=False):
         endings.warning("Trial 1: FAILED")
     endings.warning("Trial 2: FAILED")
     assert caplog.messages == ["Trial 2: FAILED"]

@@ -14,7 +14,7 @@ import keras_dlnotes
 from keras_dlnotes import tuning
 from keras_dlnotes.tuning import roles, service
 from keras_dlnotes.tuning.folder import free_names
-from keras_dlnotes.tuning.search import _wait_for_settings
+from keras_dlnotes.tuning.search import wait_for_settings
 from keras_dlnotes.tuning.supervisor import free_port
 from tests.tuning.conftest import build
 from tests.tuning.test_oracles import oracle_in
@@ -48,7 +48,7 @@ def test_workers_of_another_process_train_the_chief_s_trials(table, tmp_path):
     training, validation = table
     search, host = tmp_path / "search", platform.node()
     try:
-        _wait_for_settings(search)
+        wait_for_settings(search)
         with free_names(search, host, 1):  # another command on this machine
             tuning.work(build, address, search, training=training, validation=validation, workers=2)
         ended = time.monotonic()

@@ -1,0 +1,29 @@
+"""The arguments and options that more than one command takes."""
+
+from typing import Annotated
+
+import typer
+
+from keras_dlnotes.cli.application import CommandError, ExitCode
+from keras_dlnotes.cli.starting import Backend
+
+TaskName = Annotated[str, typer.Argument(help="Name of a task; `dlnotes tasks` lists them.")]
+DataName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|tfds:NAME",
+        help="Another data set: one that `dlnotes data` lists, or one of TensorFlow Datasets.",
+        show_default="the task's own",
+    ),
+]
+BackendName = Annotated[
+    Backend | None,
+    typer.Option(help="Framework to run on.", show_default="KERAS_BACKEND, or tensorflow"),
+]
+
+
+def check_exclusive(**options: object) -> None:
+    """Refuses two options of which each makes no sense with the other."""
+    first, second = options
+    if options[first] and options[second]:
+        raise CommandError(f"--{first} and --{second} exclude each other.", ExitCode.USAGE)
