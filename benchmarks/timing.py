@@ -5,21 +5,33 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 THREADS = 2
+SETTLE = 0.05  # seconds
 RIVALS = ("keras", "torch", "torch channels last")
 
 
 def interleave(rivals: Mapping[str, Callable], repeats: int = 15) -> dict[str, float]:
-    """Returns the median of each rival's times in milliseconds; two turns before do not count."""
+    """Returns the median of each rival's times in milliseconds; two turns before do not count.
+
+    Before each of its turns a rival runs unmeasured for a while, as in a training loop, until its
+    own threads are awake and its own memory is at hand. Threads of PyTorch go on spinning for some
+    milliseconds after its last call, which would otherwise be charged to whoever comes next.
+    """
     times: dict[str, list[float]] = {name: [] for name in rivals}
     for turn in range(-2, repeats):
         for name, function in rivals.items():
-            function()  # its own threads awake and its own memory at hand, as in a training loop
+            settled = time.perf_counter() + SETTLE
+            function()
+            while time.perf_counter() < settled:
+                function()
             start = time.perf_counter()
             function()
             if turn >= 0:
@@ -113,14 +125,42 @@ def main(description: str, measure: Callable[..., list[dict]], choices=()) -> No
     if choices:
         parser.add_argument("--only", nargs="+", choices=choices, default=list(choices))
     parser.add_argument("--repeats", type=int, default=15, help="counted turns of each rival")
+    parser.add_argument("--processes", type=int, default=1, help="fresh ones to take medians over")
     parser.add_argument("--json", type=Path, help="file to write the rows to, with the machine")
     arguments = parser.parse_args()
-    use_two_threads()
     chosen = [arguments.only] if choices else []
-    rows = measure(arguments.repeats, *chosen)
+    if arguments.processes > 1:
+        only = ["--only", *arguments.only] if choices else []
+        options = ["--repeats", str(arguments.repeats), *only]
+        rows = _medians([_in_a_fresh_process(options) for _ in range(arguments.processes)])
+    else:
+        use_two_threads()
+        rows = measure(arguments.repeats, *chosen)
     _print_table(rows)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": _machine(), "rows": rows}, indent=2))
+        machine = {**_machine(), "processes": arguments.processes}
+        arguments.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2))
+
+
+def _in_a_fresh_process(options: list[str]) -> list[dict]:
+    """Returns the rows of this benchmark, run once more: where its threads land is drawn anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.json"
+        command = [sys.executable, sys.argv[0], *options, "--json", str(path)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return json.loads(path.read_text())["rows"]
+
+
+def _medians(runs: list[list[dict]]) -> list[dict]:
+    """Returns the rows with the median over the runs in place of each number."""
+
+    def median(values):
+        return statistics.median(values) if isinstance(values[0], float) else values[0]
+
+    return [
+        {name: median([row[name] for row in same]) for name in same[0]}
+        for same in zip(*runs, strict=True)
+    ]
 
 
 def _print_table(rows: list[dict]) -> None:
