@@ -14,7 +14,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 THREADS = 2
-SETTLE = 0.05  # seconds
+SETTLE_SECONDS = 0.05
 RIVALS = ("keras", "torch", "torch channels last")
 
 
@@ -28,7 +28,7 @@ def interleave(rivals: Mapping[str, Callable], repeats: int = 15) -> dict[str, f
     times: dict[str, list[float]] = {name: [] for name in rivals}
     for turn in range(-2, repeats):
         for name, function in rivals.items():
-            settled = time.perf_counter() + SETTLE
+            settled = time.perf_counter() + SETTLE_SECONDS
             function()
             while time.perf_counter() < settled:
                 function()

@@ -23,7 +23,7 @@ BackendName = Annotated[
 
 
 def check_exclusive(**options: object) -> None:
-    """Refuses two options of which each makes no sense with the other."""
-    first, second = options
-    if options[first] and options[second]:
-        raise CommandError(f"--{first} and --{second} exclude each other.", ExitCode.USAGE)
+    """Refuses options that were given together where each makes no sense with the others."""
+    given = [f"--{name}" for name, value in options.items() if value not in (None, False)]
+    if len(given) > 1:
+        raise CommandError(f"{' and '.join(given)} exclude each other.", ExitCode.USAGE)

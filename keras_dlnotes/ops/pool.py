@@ -71,13 +71,13 @@ def max_pool(
     [[83.0, 92.0, 92.0], [83.0, 92.0, 92.0], [21.0, 17.0, 15.0]]
     """
     inputs = ops.convert_to_tensor(inputs)
-    passes = tuple(_passes(inputs, pool_size, strides, padding, data_format))
+    slides = tuple(_slides(inputs, pool_size, strides, padding, data_format))
     outputs = inputs
-    for window in passes:
+    for window in slides:
         outputs = _max_pool(outputs, window=window, training=training)
     if not return_indices:
         return outputs
-    return outputs, _max_pool_indices(ops.stop_gradient(inputs), passes=passes, training=False)
+    return outputs, _max_pool_indices(ops.stop_gradient(inputs), slides=slides, training=False)
 
 
 def average_pool(
@@ -120,7 +120,7 @@ def average_pool(
     [2.0, 7.0]
     """
     inputs = ops.convert_to_tensor(inputs)
-    for window in _passes(inputs, pool_size, strides, padding, data_format):
+    for window in _slides(inputs, pool_size, strides, padding, data_format):
         inputs = _average_pool(
             inputs, window=window, count_include_pad=bool(count_include_pad), training=training
         )
@@ -141,7 +141,7 @@ def pool_window(pool_size, strides, padding, data_format, rank: int) -> Window:
     return Window(size, steps, pads, (1,) * rank, windows.spatial_axes(rank, data_format))
 
 
-def _passes(inputs, pool_size, strides, padding, data_format) -> list[Window]:
+def _slides(inputs, pool_size, strides, padding, data_format) -> list[Window]:
     """The windows to slide one after the other; the last axis first keeps the order of ties."""
     window = pool_window(pool_size, strides, padding, data_format, len(inputs.shape) - 2)
     windows.output_shape(inputs.shape, window, "pool_size")  # raises where it does not fit

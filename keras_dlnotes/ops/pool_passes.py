@@ -41,10 +41,10 @@ def max_pool_backward(upstream, inputs, residuals, *, window: Window):
     return (spread(share, (winner, upstream), window, ops.shape(inputs[0])),)
 
 
-def max_pool_indices_forward(inputs, *, passes: tuple[Window, ...]):
+def max_pool_indices_forward(inputs, *, slides: tuple[Window, ...]):
     """The flat position of each window's maximum; a position in the padding, −1, never wins."""
-    values, positions = inputs, _flat_positions(inputs, passes)
-    for window in passes:
+    values, positions = inputs, _flat_positions(inputs, slides)
+    for window in slides:
         pairs = zip(
             taps(values, window, fill=_lowest(inputs.dtype)),
             taps(positions, window, fill=-1),
@@ -60,7 +60,7 @@ def max_pool_indices_forward(inputs, *, passes: tuple[Window, ...]):
     return positions, ()
 
 
-def max_pool_indices_backward(upstream, inputs, residuals, *, passes):
+def max_pool_indices_backward(upstream, inputs, residuals, *, slides):
     """Positions are whole numbers: nothing comes back through them."""
     return (None,)
 
@@ -86,11 +86,11 @@ def _lowest(dtype):
     return np.iinfo(dtype).min if "int" in dtype else -math.inf
 
 
-def _flat_positions(inputs, passes: tuple[Window, ...]):
+def _flat_positions(inputs, slides: tuple[Window, ...]):
     """(1, height, width, 1), or channels first: row·width + column, in int32."""
     shape = ops.shape(inputs)
     positions = ops.zeros((1,) * len(shape), "int32")
-    for axis in sorted(axis for window in passes for axis in window.axes):
+    for axis in sorted(axis for window in slides for axis in window.axes):
         along = [-1 if a == axis else 1 for a in range(len(shape))]
         count = ops.reshape(ops.arange(shape[axis], dtype="int32"), along)
         positions = positions * shape[axis] + count
