@@ -3,8 +3,9 @@
 An error names the argument, says what was expected and shows what came.
 """
 
+import math
 from collections.abc import Iterable, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 
@@ -23,10 +24,13 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def integer(name: str, value: Any, minimum: int = 0) -> int:
-    """Returns the value as an int, or raises where it is no integer or below the minimum."""
-    if not is_integer(value) or value < minimum:
-        raise argument_error(name, f"an integer ≥ {minimum}", value)
+def integer(name: str, value: Any, minimum: int = 0, maximum: int | None = None) -> int:
+    """Returns the value as an int, or raises where it is no integer or out of range."""
+    if not is_integer(value) or value < minimum or (maximum is not None and value > maximum):
+        expected = f"an integer ≥ {minimum}"
+        if maximum is not None:
+            expected += f" and ≤ {maximum}"
+        raise argument_error(name, expected, value)
     return int(value)
 
 
@@ -34,8 +38,7 @@ def integers(name: str, value: Any, count: int, minimum: int = 0) -> tuple[int, 
     """Returns one integer for each of `count` axes; a single integer stands for all of them."""
     values = (value,) * count if is_integer(value) else value
     if (
-        not isinstance(values, Sequence)
-        or isinstance(values, str)
+        not is_sequence(values)
         or len(values) != count
         or not all(is_integer(entry) and entry >= minimum for entry in values)
     ):
@@ -46,23 +49,53 @@ def integers(name: str, value: Any, count: int, minimum: int = 0) -> tuple[int, 
     return tuple(int(entry) for entry in values)
 
 
+def is_sequence(value: Any) -> bool:
+    """Tells whether the value is a list of entries; text and bytes, which index alike, are not."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+
+
+def number(name: str, value: Any, minimum: float = -math.inf, maximum: float = math.inf) -> float:
+    """Returns the value as a float, or raises where it is no finite number or out of range."""
+    if not _is_number(value) or not minimum <= value <= maximum:
+        if minimum == -math.inf and maximum == math.inf:
+            expected = "a finite number"
+        elif maximum == math.inf:
+            expected = f"a finite number ≥ {minimum:g}"
+        else:
+            expected = f"a number in [{minimum:g}, {maximum:g}]"
+        raise argument_error(name, expected, value)
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    """Tells whether the value is finite and real, of Python or of NumPy; a bool is not."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
     """Returns the value if it is one of the allowed ones."""
     allowed = tuple(allowed)
-    if value not in allowed:
+    if not any(isinstance(value, type(entry)) and value == entry for entry in allowed):
         raise argument_error(name, f"one of {', '.join(map(repr, allowed))}", value)
     return value
 
 
 def probability(name: str, value: Any) -> float:
     """Returns the value as a float in [0, 1]."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise argument_error(name, "a number in [0, 1]", value)
-    return float(value)
+    return number(name, value, 0, 1)
 
 
 def fraction(name: str, value: Any) -> float:
     """Returns the value as a float in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if not _is_number(value) or not 0 <= value < 1:
         raise argument_error(name, "a number in [0, 1)", value)
     return float(value)
+
+
+def shape(name: str, tensor: Any, expected: Sequence[int | None]) -> None:
+    """Raises unless the tensor has the shape, as far as both are known."""
+    found, expected = tuple(tensor.shape), tuple(expected)
+    if len(found) != len(expected) or any(
+        None not in pair and pair[0] != pair[1] for pair in zip(found, expected, strict=True)
+    ):
+        raise argument_error(name, f"of shape {expected}", found)

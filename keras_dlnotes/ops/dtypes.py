@@ -1,0 +1,54 @@
+"""Types of tensors: which ones an op takes, which one it computes in, and which one it sums in.
+
+The rule is Keras's. Integers and booleans are computed in floating point, and the result is of the
+type that was computed in; of several floating-point types the widest wins. Complex numbers are
+refused: nothing here has a gradient for them, and a cast would drop the imaginary part.
+
+A sum of many terms is taken in float32 where the terms have half precision: 256 ones add up to 256
+in bfloat16, and so do 257.
+"""
+
+import keras
+from keras import ops
+
+from keras_dlnotes.checks import argument_error
+
+
+def real(name: str, value):
+    """Returns an argument as a tensor of real numbers, integers or booleans, or raises."""
+    try:
+        tensor = ops.convert_to_tensor(value)
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+    except (TypeError, ValueError) as error:
+        raise argument_error(name, "a tensor of real numbers", value) from error
+    if not is_floating(dtype) and "int" not in dtype and dtype != "bool":
+        raise argument_error(name, "a tensor of real numbers", f"one of type {dtype}")
+    return tensor
+
+
+def floating(**tensors) -> list:
+    """Returns arguments, given by their names, in the one type that they are computed in.
+
+    >>> [keras.backend.standardize_dtype(x.dtype) for x in floating(x=[1, 2], y=[0.5])]
+    ['float32', 'float32']
+    """
+    tensors = [real(name, value) for name, value in tensors.items()]
+    dtype = float_type(*(tensor.dtype for tensor in tensors))
+    return [ops.cast(tensor, dtype) for tensor in tensors]
+
+
+def float_type(*dtypes) -> str:
+    """Returns the floating-point type that is computed in: Keras's `floatx` for integers alone."""
+    dtype = keras.backend.result_type(*dtypes)
+    return dtype if is_floating(dtype) else keras.config.floatx()
+
+
+def wide(dtype) -> str:
+    """Returns the type that sums are taken in: float32 for half precision, else the type itself."""
+    dtype = keras.backend.standardize_dtype(dtype)
+    return "float32" if dtype in ("float16", "bfloat16") else dtype
+
+
+def is_floating(dtype) -> bool:
+    """Tells whether the type is a floating-point one."""
+    return "float" in keras.backend.standardize_dtype(dtype)

@@ -1,0 +1,43 @@
+"""The types that ops take, compute in and sum in."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_dlnotes.ops import dtypes
+
+FLOATS = ["float16", "bfloat16", "float32"]
+WHOLE = ["bool", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64"]
+
+
+def _dtype(tensor):
+    return keras.backend.standardize_dtype(tensor.dtype)
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+def test_whole_numbers_are_computed_in_floating_point(whole):
+    x = keras.ops.cast([0, 1], whole)
+    (alone,) = dtypes.floating(x=x)
+    assert _dtype(alone) == keras.config.floatx()
+    for floating in FLOATS:
+        both = dtypes.floating(x=x, kernel=keras.ops.ones((2,), floating))
+        assert [_dtype(tensor) for tensor in both] == [floating] * 2
+
+
+def test_whole_numbers_follow_floatx():
+    before = keras.config.floatx()
+    keras.config.set_floatx("float16")
+    try:
+        assert dtypes.float_type("int32") == "float16"
+    finally:
+        keras.config.set_floatx(before)
+
+
+@pytest.mark.parametrize("value", [np.ones(2, "complex64"), 1j, "abc", b"abc", object()])
+def test_other_types_are_refused_by_name(value):
+    with pytest.raises(ValueError, match="Argument `inputs` must be a tensor of real numbers"):
+        dtypes.real("inputs", value)
+
+
+def test_sums_are_wide():
+    assert [dtypes.wide(name) for name in (*FLOATS, "float64")] == ["float32"] * 3 + ["float64"]
