@@ -3,6 +3,8 @@
 `pool_passes` has the passes that the gradients are written out for.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -10,6 +12,7 @@ from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import is_zero, pad
 from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
+from keras_dlnotes.ops.fitting import fitting
 from keras_dlnotes.ops.pool_passes import (
     average_pool_backward,
     average_pool_forward,
@@ -71,7 +74,7 @@ def max_pool(
     [[83.0, 92.0, 92.0], [83.0, 92.0, 92.0], [21.0, 17.0, 15.0]]
     """
     inputs = ops.convert_to_tensor(inputs)
-    slides = tuple(_slides(inputs, pool_size, strides, padding, data_format))
+    inputs, slides = _slides(inputs, pool_size, strides, padding, data_format)
     outputs = inputs
     for window in slides:
         outputs = _max_pool(outputs, window=window, training=training)
@@ -120,7 +123,8 @@ def average_pool(
     [2.0, 7.0]
     """
     inputs = ops.convert_to_tensor(inputs)
-    for window in _slides(inputs, pool_size, strides, padding, data_format):
+    inputs, slides = _slides(inputs, pool_size, strides, padding, data_format)
+    for window in slides:
         inputs = _average_pool(
             inputs, window=window, count_include_pad=bool(count_include_pad), training=training
         )
@@ -141,13 +145,16 @@ def pool_window(pool_size, strides, padding, data_format, rank: int) -> Window:
     return Window(size, steps, pads, (1,) * rank, windows.spatial_axes(rank, data_format))
 
 
-def _slides(inputs, pool_size, strides, padding, data_format) -> list[Window]:
-    """The windows to slide one after the other; the last axis first keeps the order of ties."""
+def _slides(inputs, pool_size, strides, padding, data_format) -> tuple[Any, tuple[Window, ...]]:
+    """The inputs, and the windows to slide over them one after the other.
+
+    The last axis first keeps the order of ties.
+    """
     window = pool_window(pool_size, strides, padding, data_format, len(inputs.shape) - 2)
-    windows.output_shape(inputs.shape, window, "pool_size")  # raises where it does not fit
+    inputs = fitting(inputs, window, "pool_size")
     if tap_count(window) <= _MOST_TAPS_AT_ONCE:
-        return [window]
-    return windows.one_axis_each(window)[::-1]
+        return inputs, (window,)
+    return inputs, tuple(windows.one_axis_each(window)[::-1])
 
 
 def max_pool_exported(inputs, *, window: Window):
