@@ -1,11 +1,11 @@
 """The learning tokenizer: byte-pair encoding, by the `tokenizers` package."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from keras_dlnotes.text.checks import argument_error, is_integer, unicode_text
-from keras_dlnotes.text.tokenizer import BYTES, Tokenizer
+from keras_dlnotes.text.checks import argument_error, texts_of, unicode_text
+from keras_dlnotes.text.tokenizer import Tokenizer
 
 
 class BytePairTokenizer(Tokenizer):
@@ -43,17 +43,7 @@ class BytePairTokenizer(Tokenizer):
         self, vocabulary_size: int = 8000, special_tokens: Sequence[str] = ("<start>", "<end>")
     ):
         super().__init__(special_tokens)
-        smallest = len(self.special_tokens) + len(BYTES)
-        if not is_integer(vocabulary_size):
-            raise argument_error("vocabulary_size", "an integer", vocabulary_size)
-        if vocabulary_size < smallest:
-            raise argument_error(
-                "vocabulary_size",
-                f"at least {smallest}",
-                vocabulary_size,
-                f"That is {len(self.special_tokens)} special tokens and 256 bytes.",
-            )
-        self._unused_count = int(vocabulary_size) - smallest
+        self._unused_count = self._standardize_size(vocabulary_size) - len(self._contents)
         self._merges: list[tuple[str, str]] | None = None
         self._encoder: Any = None
 
@@ -68,11 +58,9 @@ class BytePairTokenizer(Tokenizer):
         """
         from tokenizers import trainers
 
-        if isinstance(texts, str | bytes):
-            raise argument_error("texts", "a list or iterator of strings, not one string", texts)
         learner = _byte_level([], {})
         learner.train_from_iterator(
-            _checked(texts),
+            texts_of(texts),
             trainers.BpeTrainer(
                 vocab_size=self.vocabulary_size - len(self.special_tokens),
                 initial_alphabet=list(_LETTERS),
@@ -106,6 +94,11 @@ class BytePairTokenizer(Tokenizer):
 
     def _set_merges(self, merges: list[tuple[str, str]]) -> None:
         size = self.vocabulary_size
+        known = set(_LETTERS)
+        for first, second in merges:
+            if not known.issuperset((first, second)):
+                raise argument_error("merges", "pairs of tokens that are known", (first, second))
+            known.add(first + second)
         # two pairs may make the same piece, which has one id
         pieces = list(dict.fromkeys(first + second for first, second in merges))
         self._set_pieces([bytes(_VALUES[letter] for letter in piece) for piece in pieces])
@@ -114,11 +107,6 @@ class BytePairTokenizer(Tokenizer):
             raise argument_error("merges", f"few enough for {size} ids", merges)
         vocabulary = {piece: id_ for id_, piece in enumerate([*_LETTERS, *pieces])}
         self._merges, self._encoder = merges, _byte_level(merges, vocabulary)
-
-
-def _checked(texts: Iterable[str]) -> Iterator[str]:
-    for text in texts:
-        yield unicode_text("texts", text)
 
 
 def _byte_level(merges: list[tuple[str, str]], vocabulary: dict[str, int]):

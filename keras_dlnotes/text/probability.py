@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes.text.checks import argument_error, is_integer
+from keras_dlnotes.text.checks import argument_error, integer
 
 
 def sequence_log_probability(
@@ -30,7 +30,8 @@ def sequence_log_probability(
         Floats (batch,), or one float for one sequence; each ≤ 0, and 0 for a lone token.
 
     Raises:
-        ValueError: for ids of another shape, or a model whose outputs are no probabilities.
+        ValueError: for ids of another shape or outside of the vocabulary, or a model whose outputs
+            are no probabilities.
 
     Reference:
         Lecture notes, "The Basic Task in Sequence Modeling".
@@ -43,11 +44,11 @@ def sequence_log_probability(
     >>> sequence_log_probability(uniform, [[1, 5, 3, 0], [1, 2, 7, 6]]) / np.log(8)
     array([-2., -3.])
     """
-    array = np.asarray(ids)
-    if array.ndim not in (1, 2) or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
-        raise argument_error("ids", "integers of shape (batch, time) or (time,)", ids)
-    if not is_integer(batch_size) or batch_size < 1:
-        raise argument_error("batch_size", "an integer ≥ 1", batch_size)
+    if not callable(model):
+        raise argument_error("model", "a language model, or a function as it is one", model)
+    array = _ids(ids)
+    _check_range(array, _vocabulary_size(model))
+    batch_size = integer("batch_size", batch_size, minimum=1)
     rows = np.atleast_2d(array)
     scores = [
         _log_probabilities(model, rows[start : start + batch_size])
@@ -57,12 +58,38 @@ def sequence_log_probability(
     return result if array.ndim == 2 else result[0]
 
 
+def _ids(ids: Any) -> np.ndarray:
+    expected = "integers of shape (batch, time) or (time,)"
+    try:
+        tensor = keras.ops.is_tensor(ids)
+        array = keras.ops.convert_to_numpy(ids) if tensor else np.asarray(ids)
+    except (ValueError, TypeError) as cause:  # rows of different lengths
+        raise argument_error("ids", expected, ids) from cause
+    if array.ndim not in (1, 2) or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
+        raise argument_error("ids", expected, ids)
+    return array
+
+
+def _vocabulary_size(model: Any) -> int:
+    """The number of ids of a model that says its shape; of others it shows in their outputs."""
+    shape = getattr(model, "output_shape", None)
+    is_known = isinstance(shape, tuple) and shape and isinstance(shape[-1], int)
+    return shape[-1] if is_known else np.iinfo("int32").max
+
+
+def _check_range(array: np.ndarray, vocabulary_size: int) -> None:
+    outside = array[(array < 0) | (array >= vocabulary_size)]
+    if outside.size:
+        raise argument_error("ids", f"integers from 0 to {vocabulary_size - 1}", int(outside[0]))
+
+
 def _log_probabilities(model: Callable[[Any], Any], rows: np.ndarray) -> np.ndarray:
-    if rows.min() < 0:
-        raise argument_error("ids", "integers ≥ 0", rows)
-    outputs = keras.ops.convert_to_numpy(model(keras.ops.convert_to_tensor(rows, "int32")))
-    if outputs.ndim != 3 or outputs.shape[:2] != rows.shape:
-        expected = f"one with outputs of shape (batch, time, vocabulary) for ids {rows.shape}"
+    outputs = model(keras.ops.convert_to_tensor(rows, "int32"))
+    expected = f"one with outputs of shape (batch, time, vocabulary) for ids {rows.shape}"
+    if isinstance(outputs, list | tuple | dict):
+        raise argument_error("model", expected, outputs)
+    outputs = keras.ops.convert_to_numpy(outputs)
+    if outputs.ndim != 3 or outputs.shape[:2] != rows.shape or not outputs.size:
         raise argument_error("model", expected, outputs.shape)
     following = rows[:, 1:]
     counts = (following != 0) & np.maximum.accumulate(rows[:, :-1] != 0, axis=1)
@@ -71,8 +98,7 @@ def _log_probabilities(model: Callable[[Any], Any], rows: np.ndarray) -> np.ndar
     if not np.allclose(probabilities.sum(axis=-1)[counts], 1, atol=0.02) or outputs.min() < 0:
         expected = "one whose outputs are probabilities"
         raise argument_error("model", expected, outputs[0, 0], "Logits need a softmax.")
-    if rows.max() >= outputs.shape[-1]:
-        raise argument_error("ids", f"integers from 0 to {outputs.shape[-1] - 1}", rows)
+    _check_range(rows, outputs.shape[-1])
     given = np.take_along_axis(probabilities, following[..., np.newaxis], axis=-1)[..., 0]
     with np.errstate(divide="ignore"):
         terms = np.log(given)

@@ -1,76 +1,43 @@
-"""The tokenizer that does not learn: words, numbers and word parts that English is known for."""
+"""The tokenizer that does not learn: words, numbers and marks, cut by rules and counted."""
 
-import functools
-import re
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from keras_dlnotes.text.checks import argument_error, unicode_text
-from keras_dlnotes.text.tokenizer import Tokenizer
+from keras_dlnotes.text.checks import LARGEST_SIZE, argument_error, integer, texts_of, unicode_text
+from keras_dlnotes.text.cutting import pieces
+from keras_dlnotes.text.tokenizer import BYTES, Tokenizer
 
-# Any change of what follows changes the ids, and so needs another number here.
-EDITION = 1
-
-# The words that English is full of, whatever a text is about.
-WORDS = """
-    a about after again against all also always am an and another any are as ask at away back be
-    because been before being best better between big both but by call came can case change come
-    could day did different do does done down each end enough even every example far few find
-    first follow for form found from get give go good great had hand hard has have he head help
-    her here high him his home house how however I if important in into is it its just keep kind
-    know large last later left less let life like line little live long look made make man many
-    may me mean men might more most much must my name need never new next night no not nothing
-    now number of off often old on once one only open or order other our out over own part
-    people place point put read right said same say school second see seem set she should show
-    side since small so some something state still such system take tell than that the their
-    them then there these they thing think this those though thought three through time to
-    together too took try turn two under until up upon us use used using value very want was
-    water way we well went were what when where whether which while who why will with within
-    without word words work world would write year yes yet you young your
-"""
-
-# Beginnings and endings of English words, and the letters that most often stand side by side.
-PARTS = """
-    able age ance ant ard ary ate ation con com dis ence ent ess est ever ful ght ial ible ical
-    ied ies ight ing ings ious ish ism ist ity ive less ment ments ness ing ough ould ound ous
-    over per port pre pro ship sion ter ther tion tions tive tor tra trans ture ual und under
-    unt ward all ally and any are art der ere ers est for her his hen iet ine ith min mis not
-    nde nter one ort our out per rea rec res str sub the ted tha thi ver via was wit you ab ac
-    ad ag ai al am an ap ar as at au av aw ay ba be bi bl bo br bu by ca ce ch ci ck cl co cr ct
-    cu da de di do dr du ea ec ed ee ef eg ei el em en ep er es et ev ew ex ey fa fe ff fi fl fo
-    fr fu ga ge gh gi gl go gr gu ha he hi ho hu ia ib ic id ie if ig il im in io ip ir is it iv
-    ke ki ky la ld le lf li ll lo ls lt lu ly ma mb me mi mm mo mp mu my na nc nd ne nf ng ni nk
-    nn no ns nt nu ny ob oc od of oi ok ol om on oo op or os ot ou ov ow oy pa pe ph pi pl po pp
-    pr pt pu qu ra rc rd re ri rk rl rm rn ro rr rs rt ru ry sa sc se sh si sk sl sm so sp ss st
-    su sw ta te th ti tl to tr tt tu tw ty ub uc ud ue ui ul um un up ur us ut va ve vi vo wa we
-    wh wi wn wo wr ye yo ys ze
-"""
-
-LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-# Signs beyond ASCII that English texts contain; one token each.
-SIGNS = "".join(map(chr, range(0xA0, 0x100))) + "–—‘’“”†•…‰€™−×→"
-REPEATED = [sign * count for sign in " \n-=.*#_" for count in (2, 3, 4, 8, 16)]
-
-# A word with the blank before it, two digits, or a run of one and the same sign. The limits bound
-# what is remembered of a run.
-RUN = re.compile(r" ?[^\W\d_]{1,64}|\d\d?|([\W_])\1{0,63}")
+# Another number wherever the same text and words would give other ids. The first edition had a
+# list of English words and word parts in place of a vocabulary.
+EDITION = 2
 
 
 class RuleTokenizer(Tokenizer):
-    """Pieces of text that rules find, without any learning.
+    """Words, numbers and punctuation marks, cut by rules, without any learning.
 
-    1. The text is cut where the kind of its characters changes: into words with the blank before
-       them, pairs of digits, runs of the same sign, single signs.
-    2. A word of the list of frequent English words is one token, small, capitalized or in capitals.
-       Of any other, the longest known beginning is cut off, over and over: parts such as "tion",
-       pairs such as "th", or one letter.
-    3. A character beyond ASCII and the signs of English texts is written as the bytes of its UTF-8.
+    1. A word is a token: letters with all their combining marks, and apostrophes between letters:
+       "naïve", "don't". Hyphens, digits and underscores divide words.
+    2. A number is a token, with points and commas between its digits: "3.14", "1,000". A sign or
+       a currency before it is a mark of its own.
+    3. Any other mark is a token, a run of the same one, such as "...", being one. An emoji is one
+       with all that changes it, a flag is one.
+    4. One blank before a token belongs to it. Line breaks, tabs and further blanks are tokens, a
+       run of the same one being one.
+    5. Chinese characters and kana, which no blanks divide, are a token each.
 
-    The lists are the same in every text and every program, and so are the ids.
+    The ids of tokens come from a vocabulary that `adapt` counts in texts. A token outside of it,
+    and before `adapt` every token, has the ids of its bytes instead: no text is unknown, and the
+    number of ids is fixed.
 
     Args:
         special_tokens: names of the special tokens that follow "<pad>", which is id 0.
+        vocabulary_size: number of ids: special tokens, 256 bytes and the most frequent tokens.
+            Where the texts have fewer, the rest stays unused. None takes all tokens of the texts.
+        minimum_count: int ≥ 1, how often a token must occur to be taken.
+
+    Raises:
+        ValueError: for a vocabulary too small for the bytes, or another argument out of range.
 
     Reference:
         Lecture notes, "Tokens".
@@ -78,66 +45,102 @@ class RuleTokenizer(Tokenizer):
     Example:
 
     >>> tokenizer = RuleTokenizer()
-    >>> tokenizer.tokens("I will watch the football match.")
-    ['I', ' will', ' w', 'at', 'ch', ' the', ' f', 'oo', 't', 'ba', 'll', ' m', 'at', 'ch', '.']
+    >>> tokenizer.tokens("I don't watch 3.5 matches...")
+    ['I', " don't", ' watch', ' 3.5', ' matches', '...']
+    >>> tokenizer.adapt(["It is raining.", "It rained."]).vocabulary[259:]
+    ['It', ' is', ' rained', ' raining']
+    >>> tokenizer.encode("It is so")          # the word " so" by its three bytes
+    [259, 260, 35, 118, 114]
     >>> tokenizer.decode(tokenizer.encode("naïve ☂"))
     'naïve ☂'
     """
 
-    def __init__(self, special_tokens: Sequence[str] = ("<start>", "<end>")):
+    def __init__(
+        self,
+        special_tokens: Sequence[str] = ("<start>", "<end>"),
+        *,
+        vocabulary_size: int | None = None,
+        minimum_count: int = 1,
+    ):
         super().__init__(special_tokens)
-        self._set_pieces([piece.encode() for piece in _NUMBERS])
+        self.minimum_count = integer("minimum_count", minimum_count, minimum=1)
+        if vocabulary_size is not None:
+            vocabulary_size = self._standardize_size(vocabulary_size)
+        self._size = vocabulary_size
+        self._set_words([])
+
+    def adapt(self, texts: Iterable[str]) -> Self:
+        """Counts the tokens of texts, and forgets those counted before; returns the tokenizer.
+
+        The most frequent token comes first, of equally frequent ones the first by its characters.
+
+        Args:
+            texts: strings; they are read once, and need not fit into memory.
+
+        Raises:
+            ValueError: for one string instead of several, or what is no text.
+        """
+        counts = Counter(piece for text in texts_of(texts) for piece in pieces(text))
+        frequent = [
+            piece
+            for piece, count in counts.items()
+            # what UTF-8 writes as one byte is a token already
+            if count >= self.minimum_count and len(piece.encode()) > 1
+        ]
+        frequent.sort(key=lambda piece: (-counts[piece], piece))
+        most = LARGEST_SIZE if self._size is None else self._size
+        self._set_words(frequent[: most - self.first_byte_id - len(BYTES)])
+        return self
+
+    def tokens(self, text: str) -> list[str]:
+        """Returns the words, numbers and marks of the text, whether or not they have an id."""
+        return list(pieces(unicode_text("text", text)))
 
     def encode(self, text: str) -> list[int]:
-        first = self.first_byte_id
-        runs = (match.group() for match in RUN.finditer(unicode_text("text", text)))
-        return [first + number for run in runs for number in _numbers(run)]
+        """Returns the ids of the text's tokens: one for each, or those of its bytes."""
+        ids: list[int] = []
+        for piece in pieces(unicode_text("text", text)):
+            id_ = self._ids.get(piece)
+            if id_ is None:
+                first = self.first_byte_id
+                ids += [first + byte for byte in piece.encode()]
+            else:
+                ids.append(id_)
+        return ids
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "edition": EDITION}
+        return {
+            **super().get_config(),
+            "vocabulary_size": self._size,
+            "minimum_count": self.minimum_count,
+            "words": list(self._ids),
+            "edition": EDITION,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
-        if config.pop("edition", None) != EDITION:
-            raise argument_error("edition", f"{EDITION}, that of these rules", config)
-        return super().from_config(config)
+        edition, words = config.pop("edition", None), config.pop("words", [])
+        if edition == 1:
+            raise argument_error(
+                "edition",
+                f"{EDITION}",
+                edition,
+                "Its list of English word parts is gone, and its ids mean other tokens today: make "
+                "a new tokenizer, `adapt` it to your texts, and train the model anew.",
+            )
+        if edition != EDITION:
+            raise argument_error("edition", f"{EDITION}, that of these rules", edition)
+        tokenizer = cls(**config)
+        if not isinstance(words, list) or len(set(words)) < len(words):
+            raise argument_error("words", "a list of different words", words)
+        tokenizer._set_words([unicode_text("words", word) for word in words])
+        return tokenizer
 
-
-def _spellings(word: str) -> Iterator[str]:
-    """The word small, capitalized and in capitals, each with and without a blank before it."""
-    for blank, form in product(("", " "), (word, word.capitalize(), word.upper())):
-        yield blank + form
-
-
-_WHOLE = {spelling for word in WORDS.split() for spelling in _spellings(word)}
-_PARTS = {
-    *PARTS.split(),
-    *(f" {letter}" for letter in LETTERS),
-    *(f"{tens}{ones}" for tens, ones in product("0123456789", repeat=2)),
-    *SIGNS,
-    *REPEATED,
-}
-_LONGEST = max(map(len, _PARTS))
-# a piece of one byte is a token already, with a number from 0 to 255
-_PIECES = sorted(piece for piece in _WHOLE | _PARTS if len(piece.encode()) > 1)
-_NUMBERS = {piece: number for number, piece in enumerate(_PIECES, start=256)}
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _numbers(run: str) -> tuple[int, ...]:
-    """The numbers of a run's tokens, counted from the first byte."""
-    if run in _WHOLE:
-        return _number(run)
-    numbers: list[int] = []
-    while run:
-        lengths = range(min(_LONGEST, len(run)), 0, -1)
-        length = next((length for length in lengths if run[:length] in _PARTS), 1)
-        numbers += _number(run[:length])
-        run = run[length:]
-    return tuple(numbers)
-
-
-def _number(piece: str) -> tuple[int, ...]:
-    number = _NUMBERS.get(piece)
-    return tuple(piece.encode()) if number is None else (number,)
+    def _set_words(self, words: Sequence[str]) -> None:
+        self._set_pieces([word.encode() for word in words])
+        first = self.first_byte_id + len(BYTES)
+        self._ids = {word: id_ for id_, word in enumerate(words, start=first)}
+        self._unused_count = 0 if self._size is None else self._size - len(self._contents)
+        if self._unused_count < 0:
+            raise argument_error("words", f"few enough for {self._size} ids", words)

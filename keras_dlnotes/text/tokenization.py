@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.text.byte_pair import BytePairTokenizer
-from keras_dlnotes.text.checks import argument_error, is_integer
+from keras_dlnotes.text.checks import argument_error, entries, integer
 from keras_dlnotes.text.rules import RuleTokenizer
 from keras_dlnotes.text.tokenizer import Tokenizer
 
@@ -24,7 +24,8 @@ class Tokenization(keras.layers.Layer):
     pipeline makes meanwhile, and export models without it.
 
     Args:
-        tokenizer: a `RuleTokenizer`, or a `BytePairTokenizer` that has been fitted.
+        tokenizer: a `RuleTokenizer`, or a `BytePairTokenizer` that has been fitted. What a
+            `RuleTokenizer` has not been adapted to is written by bytes.
         output_length: int ≥ 1, the number of ids of every text: longer ones are cut at their end,
             shorter ones padded with 0. None pads to the longest of the batch.
         before: names of special tokens that stand before every text, such as ["<start>"].
@@ -45,10 +46,10 @@ class Tokenization(keras.layers.Layer):
 
     Example:
 
-    >>> layer = Tokenization(RuleTokenizer(), output_length=5, after=["<end>"])
-    >>> ids = keras.ops.convert_to_numpy(layer(["it is so", "It is raining again"]))
-    >>> ids[:, 3:].tolist()
-    [[2, 0], [1676, 2]]
+    >>> tokenizer = RuleTokenizer().adapt(["it is so", "it is raining"])
+    >>> layer = Tokenization(tokenizer, output_length=4, after=["<end>"])
+    >>> keras.ops.convert_to_numpy(layer(["it is", "it is raining again"])).tolist()
+    [[260, 259, 2, 0], [260, 259, 261, 2]]
     """
 
     def __init__(
@@ -67,12 +68,10 @@ class Tokenization(keras.layers.Layer):
         self.tokenizer = tokenizer
         self.before = _known("before", before, tokenizer)
         self.after = _known("after", after, tokenizer)
-        shortest = len(before) + len(after) + 1
         if output_length is not None:
-            if not is_integer(output_length) or output_length < shortest:
-                expected = f"an integer ≥ {shortest} or None"
-                raise argument_error("output_length", expected, output_length)
-            output_length = int(output_length)
+            shortest = len(self.before) + len(self.after) + 1
+            hint = "None pads to the longest of the batch."
+            output_length = integer("output_length", output_length, shortest, hint=hint)
         self.output_length = output_length
 
     def __call__(self, inputs, *args, **kwargs):
@@ -84,7 +83,10 @@ class Tokenization(keras.layers.Layer):
     def call(self, inputs):
         import tensorflow as tf
 
-        strings = tf.convert_to_tensor(inputs, tf.string)
+        try:
+            strings = tf.convert_to_tensor(inputs, tf.string)
+        except (TypeError, ValueError) as cause:
+            raise argument_error("inputs", "strings, or an array of them", inputs) from cause
         shape = strings.shape.concatenate([self.output_length])
         if tf.executing_eagerly():
             return keras.ops.convert_to_tensor(self._ids(strings.numpy()), "int32")
@@ -95,7 +97,7 @@ class Tokenization(keras.layers.Layer):
         strings = np.asarray(strings, dtype=object)
         names = self.tokenizer.special_tokens
         before, after = ([names[name] for name in part] for part in (self.before, self.after))
-        rows = [self.tokenizer.encode(string.decode()) for string in strings.ravel()]
+        rows = [self.tokenizer.encode(_decoded(string)) for string in strings.ravel()]
         room = None
         if self.output_length is not None:
             room = self.output_length - len(before) - len(after)
@@ -131,8 +133,17 @@ class Tokenization(keras.layers.Layer):
         return cls(**{**config, "tokenizer": tokenizer})
 
 
+def _decoded(string: bytes) -> str:
+    try:
+        return string.decode()
+    except UnicodeDecodeError as cause:
+        raise argument_error("inputs", "strings in UTF-8", string) from cause
+
+
 def _known(name: str, tokens: Sequence[str], tokenizer: Tokenizer) -> tuple[str, ...]:
-    known = tokenizer.special_tokens
-    if isinstance(tokens, str) or not all(token in known for token in tokens):
-        raise argument_error(name, f"a list of {', '.join(map(repr, known))}", tokens)
-    return tuple(tokens)
+    known = list(tokenizer.special_tokens)
+    expected = f"a list of {', '.join(map(repr, known))}"
+    found = tuple(entries(name, tokens, expected))
+    if not all(token in known for token in found):
+        raise argument_error(name, expected, tokens)
+    return found

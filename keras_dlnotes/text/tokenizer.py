@@ -5,10 +5,9 @@ import json
 import operator
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, Self
 
-from keras_dlnotes.text.checks import argument_error
+from keras_dlnotes.text.checks import argument_error, entries, file_path, integer, unicode_text
 
 PADDING = "<pad>"
 BYTES = [bytes([value]) for value in range(256)]
@@ -39,6 +38,12 @@ class Tokenizer(abc.ABC):
         self._special_tokens = {name: id_ for id_, name in enumerate(names)}
         self._unused_count = 0
         self._set_pieces([])
+
+    def _standardize_size(self, vocabulary_size: Any) -> int:
+        """The size as an int, or an error where it has no room for the bytes."""
+        names = len(self._special_tokens)
+        hint = f"That is {names} special tokens and 256 bytes at least."
+        return integer("vocabulary_size", vocabulary_size, names + len(BYTES), hint=hint)
 
     def _set_pieces(self, pieces: Sequence[bytes]) -> None:
         """Says which tokens there are beside the special ones and the bytes."""
@@ -80,28 +85,29 @@ class Tokenizer(abc.ABC):
         Raises:
             ValueError: for anything else.
         """
-        contents = [self._content(id_) for id_ in ids]
+        contents = [self._content(id_) for id_ in entries("ids", ids, self._expected_ids())]
         return b"".join(contents).decode(errors="replace")
 
     def tokens(self, text: str) -> list[str]:
-        """Returns the pieces that the text is cut into, one for each id.
+        """Returns the pieces that the text is cut into: those of its ids.
 
         A part of a character is shown as its bytes, such as "<0xE2>".
         """
         return [_readable(self._content(id_)) for id_ in self.encode(text)]
 
+    def _expected_ids(self) -> str:
+        return f"integers from 0 to {self.vocabulary_size - 1}, those of one text"
+
     def _content(self, id_: int) -> bytes:
         try:
-            index = operator.index(id_)
-        except TypeError:
+            index = -1 if isinstance(id_, bool) else operator.index(id_)
+        except (TypeError, ValueError, RuntimeError):  # as tensors say that they are no integer
             index = -1
         if 0 <= index < len(self._contents):
             return self._contents[index]
         if index in range(self.vocabulary_size):
             return b""
-        raise argument_error(
-            "ids", f"integers from 0 to {self.vocabulary_size - 1}, those of one text", id_
-        )
+        raise argument_error("ids", self._expected_ids(), id_)
 
     def as_layer(self, **arguments: Any):
         """Returns a `Tokenization` layer of this tokenizer, for `tf.data` and for models.
@@ -123,8 +129,13 @@ class Tokenizer(abc.ABC):
         return cls(**config)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the tokenizer to a JSON file, which is whole or not there at all."""
-        path = Path(path)
+        """Writes the tokenizer to a JSON file, which is whole or not there at all.
+
+        Raises:
+            ValueError: if the path is none of a file.
+            OSError: if its folder is not there, or cannot be written to.
+        """
+        path = file_path("path", path)
         content = {"tokenizer": type(self).__name__, "config": self.get_config()}
         partial = path.with_name(f".partial-{path.name}")
         try:
@@ -142,13 +153,13 @@ class Tokenizer(abc.ABC):
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if the file is none of this class's.
+            ValueError: if the file is none of this class's, or of a version whose ids meant others.
         """
-        content = Path(path).read_bytes()
+        content = file_path("path", path).read_bytes()
         try:
             saved = json.loads(content)
             kind, config = saved["tokenizer"], saved["config"]
-        except (ValueError, TypeError, KeyError) as cause:
+        except (ValueError, TypeError, KeyError, RecursionError) as cause:
             raise argument_error(
                 "path", "a file that a tokenizer's `save` wrote", str(path)
             ) from cause
@@ -168,7 +179,7 @@ def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:
     is_sequence = isinstance(special_tokens, Sequence) and not isinstance(special_tokens, str)
     if not is_sequence or not all(isinstance(name, str) and name for name in special_tokens):
         raise argument_error("special_tokens", "a list of names", special_tokens)
-    return tuple(special_tokens)
+    return tuple(unicode_text("special_tokens", name) for name in special_tokens)
 
 
 def _readable(content: bytes) -> str:

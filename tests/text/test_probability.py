@@ -81,6 +81,8 @@ def test_impossible_sequence():
         ("ids", [1.5, 2], 1),
         ("ids", ["a"], 1),
         ("ids", [1, -1], 1),
+        *(("ids", ids, 1) for ids in ([1, 2**40 + 1], [True, False], [[1, 2], [3]], [2**70], [[]])),
+        *(("ids", ids, 1) for ids in ("ab", b"ab", None, 3, np.ones((1, 2)), [[1, None]])),
         ("model", [1, 2, 3], 3),
         ("model", [1, 2, 3], -1),
     ],
@@ -91,11 +93,44 @@ def test_bad_input_is_named(name, ids, scale):
         sequence_log_probability(lambda ids: model(ids) * scale, ids)
 
 
-def test_model_of_another_shape_is_named():
+@pytest.mark.parametrize("outputs", [np.ones((1, 4)), np.ones((1, 2, 0)), [np.ones((1, 2, 4))]])
+def test_model_of_another_shape_is_named(outputs):
     with pytest.raises(ValueError, match=r"outputs of shape \(batch, time, vocabulary\) for ids"):
-        sequence_log_probability(lambda ids: np.ones((1, 4)) / 4, [[1, 2]])
+        sequence_log_probability(lambda ids: outputs, [[1, 2]])
+
+
+@pytest.mark.parametrize("model", [None, "model", 3])
+def test_what_is_no_model_is_named(model):
+    with pytest.raises(ValueError, match="Argument `model` must be a language model"):
+        sequence_log_probability(model, [[1, 2]])
+
+
+@pytest.mark.parametrize("batch_size", [0, 2.0, True, None, 2**40])
+def test_bad_batch_size_is_named(batch_size):
+    with pytest.raises(ValueError, match="Argument `batch_size`"):
+        sequence_log_probability(bigram_model()[0], [[1, 2]], batch_size)
 
 
 def test_id_beyond_the_vocabulary_is_named():
     with pytest.raises(ValueError, match="`ids` must be integers from 0 to 2"):
         sequence_log_probability(lambda ids: np.full((*np.shape(ids), 3), 1 / 3), [1, 3])
+
+
+@pytest.mark.parametrize("id_", [5, -1, 2**32 + 1, 2**40 + 1])
+def test_id_beyond_the_vocabulary_never_reaches_the_model(id_):
+    inputs = keras.Input((None,), dtype="int32")
+    outputs = keras.layers.Embedding(5, 5)(inputs)
+    model = keras.Model(inputs, keras.layers.Softmax()(outputs))
+    with pytest.raises(
+        ValueError, match=f"`ids` must be integers from 0 to 4. Received: ids={id_}"
+    ):
+        sequence_log_probability(model, np.array([[1, 2], [1, id_]]))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "uint64"])
+def test_ids_of_every_type_of_integer(dtype):
+    model, table = bigram_model()
+    expected = np.log(table[3, 1])
+    assert sequence_log_probability(model, np.array([3, 1], dtype)) == pytest.approx(expected)
+    tensor = keras.ops.convert_to_tensor([3, 1], "int32")
+    assert sequence_log_probability(model, tensor) == pytest.approx(expected)

@@ -14,7 +14,7 @@ from tests.backends import only_on
 
 TEXTS = ["it is raining", "", "naïve ☂"]
 TOKENIZERS = [
-    RuleTokenizer(),
+    RuleTokenizer().adapt(["it is raining"]),
     BytePairTokenizer(vocabulary_size=280).fit(["it is raining in the rain"] * 3),
 ]
 
@@ -117,9 +117,14 @@ def test_config_survives(tokenizer):
         {"tokenizer": "rules"},
         {"output_length": 0},
         {"output_length": 2.0},
+        {"output_length": True},
+        {"output_length": 2**40},
         {"output_length": 2, "before": ["<start>"], "after": ["<end>"]},
         {"before": ["<begin>"]},
         {"after": "<end>"},
+        {"after": b"<end>"},
+        {"after": 3},
+        {"after": [["<end>"]]},
     ],
 )
 def test_bad_argument_is_named(arguments):
@@ -131,3 +136,16 @@ def test_bad_argument_is_named(arguments):
 def test_unfitted_tokenizer_is_told_at_once():
     with pytest.raises(RuntimeError, match="must be fitted"):
         Tokenization(BytePairTokenizer(vocabulary_size=300))
+
+
+@pytest.mark.parametrize("inputs", [3, [1, 2], ["a", 1], [b"\xff"], None, np.zeros(2)], ids=repr)
+def test_what_is_no_string_is_named(tokenizer, inputs):
+    with pytest.raises(ValueError, match="Argument `inputs` must be strings"):
+        tokenizer.as_layer()(inputs)
+
+
+def test_a_layer_saved_with_ids_of_another_meaning_is_refused():
+    config = Tokenization(RuleTokenizer()).get_config()
+    config["tokenizer"]["config"] = {"special_tokens": ["<start>", "<end>"], "edition": 1}
+    with pytest.raises(ValueError, match=r"`edition` must be 2.*make a new tokenizer"):
+        Tokenization.from_config(config)
