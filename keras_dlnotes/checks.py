@@ -4,9 +4,13 @@ An error names the argument, says what was expected and shows what came.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def argument_error(name: str, expected: str, received: Any, hint: str = "") -> ValueError:
@@ -99,3 +103,39 @@ def shape(name: str, tensor: Any, expected: Sequence[int | None]) -> None:
         None not in pair and pair[0] != pair[1] for pair in zip(found, expected, strict=True)
     ):
         raise argument_error(name, f"of shape {expected}", found)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Returns the value if it is True or False; a number, which Python takes for one, is not."""
+    if not isinstance(value, bool | np.bool_):
+        raise argument_error(name, "True or False", value)
+    return bool(value)
+
+
+def text(name: str, value: Any) -> str:
+    """Returns the value if it is a text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise argument_error(name, "a text that is not empty", value)
+    return value
+
+
+def path(name: str, value: Any) -> Path:
+    """Returns the value as a path; the empty one would stand for the current folder."""
+    given = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(given, str) or not given or "\0" in given:
+        raise argument_error(name, "a path", value)
+    return Path(given)
+
+
+def mapping(name: str, value: Any) -> Mapping[Any, Any]:
+    """Returns the value if it is a mapping."""
+    if not isinstance(value, Mapping):
+        raise argument_error(name, "a mapping", value)
+    return value
+
+
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """Returns the value if it can be called."""
+    if not callable(value):
+        raise argument_error(name, "a function", value)
+    return value

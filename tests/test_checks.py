@@ -1,5 +1,7 @@
 """The wording of errors about arguments."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,22 @@ def test_shapes_are_compared_as_far_as_both_are_known():
     for value in (np.zeros(()), np.zeros(1), np.zeros((1, 3))):
         with pytest.raises(ValueError, match=r"`bias` must be of shape \(3,\)"):
             checks.shape("bias", value, (3,))
+
+
+@pytest.mark.parametrize(
+    ("check", "right", "wrong"),
+    [
+        (checks.flag, [True, np.bool_(False)], [0, 1, None, "yes", [True]]),
+        (checks.text, ["a"], ["", b"a", 3, None, ["a"]]),
+        (checks.path, ["a", Path("a")], ["", b"a", "a\0b", 3, None, ["a"]]),
+        (checks.mapping, [{}, {"a": 1}], [[("a", 1)], "a", None]),
+        (checks.function, [len, int], [3, "len", None]),
+    ],
+    ids=["flag", "text", "path", "mapping", "function"],
+)
+def test_kinds_of_arguments(check, right, wrong):
+    for value in right:
+        assert check("option", value) == (Path(value) if check is checks.path else value)
+    for value in wrong:
+        with pytest.raises(ValueError, match="Argument `option` must be "):
+            check("option", value)

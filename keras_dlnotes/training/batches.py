@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.training.arguments import rows
 
 
 class ShuffledBatches(keras.utils.PyDataset):
@@ -19,6 +20,9 @@ class ShuffledBatches(keras.utils.PyDataset):
             example a row, or a list or dict of such arrays.
         batch_size: examples a batch, ≥ 1; the last batch of an epoch may be smaller.
         seed: int ≥ 0.
+
+    Raises:
+        ValueError: for an argument out of range, or arrays that do not fit.
 
     Attributes:
         epoch: number of the epoch, from 0, whose batches are handed out. Set it when an epoch
@@ -33,11 +37,8 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def __init__(self, arrays: tuple[Any, ...], batch_size: int, seed: int):
         super().__init__()
-        lengths = {len(array) for array in keras.tree.flatten(arrays)}
-        if len(lengths) != 1:
-            raise argument_error("arrays", "arrays of one length", sorted(lengths))
-        self.arrays = tuple(arrays)
-        self.example_count = lengths.pop()
+        self.arrays = rows("arrays", arrays)
+        self.example_count = len(keras.tree.flatten(self.arrays)[0])
         self.batch_size = integer("batch_size", batch_size, minimum=1)
         self.seed = integer("seed", seed)
         self.epoch = 0
@@ -48,7 +49,7 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        self._epoch = epoch
+        self._epoch = integer("epoch", epoch)
         self._order = self._ordered(np.random.default_rng((self.seed, epoch)))
 
     def _ordered(self, generator: np.random.Generator) -> np.ndarray:
@@ -58,8 +59,10 @@ class ShuffledBatches(keras.utils.PyDataset):
         return math.ceil(self.example_count / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        return keras.tree.map_structure(lambda array: array[rows], self.arrays)
+        if not 0 <= index < len(self):
+            raise IndexError(f"Batch {index} is none of the {len(self)} batches of an epoch.")
+        chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        return keras.tree.map_structure(lambda array: array[chosen], self.arrays)
 
 
 class ConsecutiveBatches(ShuffledBatches):

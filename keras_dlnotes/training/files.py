@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from keras_dlnotes import checks
+
 PARTIAL = ".partial-"
 
 
@@ -16,6 +18,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Its name ends like the final one, since writers choose a format by the suffix.
     """
+    path = checks.path("path", path)
     partial = path.with_name(PARTIAL + path.name)
     try:
         yield partial
@@ -32,8 +35,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes a JSON file atomically."""
+    try:
+        content = json.dumps(value, indent=2) + "\n"
+    except (TypeError, ValueError) as error:
+        raise checks.argument_error("value", "a JSON value", value, str(error)) from error
     with atomic_path(path) as partial:
-        partial.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(content, encoding="utf-8")
 
 
 def remove_partial(folder: Path) -> None:

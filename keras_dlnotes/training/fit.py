@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.checks import integer
+from keras_dlnotes.checks import argument_error, choice, flag, function, integer, text
+from keras_dlnotes.training.arguments import built_model, callback_list, rows, verbosity
 from keras_dlnotes.training.batches import ShuffledBatches
 from keras_dlnotes.training.callbacks import (
     CarryStates,
@@ -17,11 +18,20 @@ from keras_dlnotes.training.callbacks import (
 )
 from keras_dlnotes.training.carried_states import CarriedStates
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
-from keras_dlnotes.training.run_folder import CHECKPOINTS, HISTORY, LOGS, RunFolder, RunFolderError
+from keras_dlnotes.training.run_folder import (
+    CHECKPOINTS,
+    HISTORY,
+    LOGS,
+    RunFolder,
+    RunFolderError,
+    entered,
+)
 
 
 def run_state(folder: RunFolder) -> RunState:
     """Returns how far the run in the folder has come."""
+    if not isinstance(folder, RunFolder):
+        raise argument_error("folder", "a RunFolder", folder)
     return Checkpoints(folder.path / CHECKPOINTS).read()
 
 
@@ -78,11 +88,29 @@ def fit_resumable(
         The final `RunState`.
 
     Raises:
+        ValueError: for an argument out of range, or data that do not fit.
         RunFolderError: where the checkpoint is corrupt or already further than `epochs`.
         RuntimeError: where the loss becomes NaN or infinite, or states are to be carried on another
             backend than TensorFlow.
     """
-    integer("epochs", epochs, minimum=1)
+    built_model(model, compiled=True)
+    training, validation = rows("training", training), rows("validation", validation)
+    entered(folder)
+    for name, value, least in (
+        ("epochs", epochs, 1),
+        ("batch_size", batch_size, 1),
+        ("seed", seed, 0),
+        ("patience", patience, 0),
+    ):
+        integer(name, value, least)
+    text("monitor", monitor)
+    choice("mode", mode, ("auto", "min", "max"))
+    function("batches", batches)
+    if fit is not None:
+        function("fit", fit)
+    flag("carry_states", carry_states)
+    callbacks = callback_list(callbacks)
+    verbosity(verbose)
     checkpoints = Checkpoints(folder.path / CHECKPOINTS)
     state = checkpoints.read()
     if epochs < state.epoch:
@@ -97,7 +125,7 @@ def fit_resumable(
     with contextlib.ExitStack() as stack:
         if carry_states:
             carried = stack.enter_context(CarriedStates(model, batch_size).kept())
-            callbacks = (CarryStates(carried), *callbacks)
+            callbacks = [CarryStates(carried), *callbacks]
         folder.begin()
         folder.remove_results()
         shared = dict(

@@ -8,6 +8,7 @@ from typing import Any
 
 import filelock
 
+from keras_dlnotes import checks
 from keras_dlnotes.training.files import PARTIAL, remove_partial, write_json
 
 LOCK = ".lock"
@@ -50,6 +51,7 @@ class RunFolder:
         resumed: whether the folder held a run that goes on.
 
     Raises:
+        ValueError: for an argument that is none of these.
         RunFolderError: on entering, where the folder can't be used; the message says why.
 
     Example:
@@ -79,15 +81,16 @@ class RunFolder:
         overwrite: bool = False,
         wait: float = 0.0,
     ):
+        self.path = checks.path("path", path)
+        self.settings = _json_values("settings", settings)
+        self.resumed = False
+        self._defaults = {} if defaults is None else _json_values("defaults", defaults)
+        self._resume = checks.flag("resume", resume)
+        self._overwrite = checks.flag("overwrite", overwrite)
         if resume and overwrite:
             raise ValueError("Arguments `resume` and `overwrite` exclude each other.")
-        self.path = Path(path)
-        self.settings = dict(settings)
-        self.resumed = False
-        self._defaults = dict(defaults or {})
-        self._resume = resume
-        self._overwrite = overwrite
-        self._lock = filelock.FileLock(self.path / LOCK, timeout=wait)
+        # a negative number would wait for ever
+        self._lock = filelock.FileLock(self.path / LOCK, timeout=checks.number("wait", wait, 0))
 
     def __enter__(self) -> "RunFolder":
         try:
@@ -114,6 +117,11 @@ class RunFolder:
         """Makes this a run folder: from here on it is occupied and can be resumed."""
         content = {"format": self._format, "settings": self.settings}
         write_json(self.path / self.settings_file, content)
+
+    @property
+    def is_entered(self) -> bool:
+        """Whether this process holds the folder."""
+        return self._lock.is_locked
 
     def has_results(self) -> bool:
         """Tells whether all that a finished run leaves is there."""
@@ -194,3 +202,22 @@ class RunFolder:
                 entry.unlink()
             elif entry.exists():
                 shutil.rmtree(entry)
+
+
+def entered(folder: Any) -> RunFolder:
+    """Returns the argument `folder` if it is a run folder that is held."""
+    if not isinstance(folder, RunFolder) or not folder.is_entered:
+        raise checks.argument_error("folder", "an entered RunFolder", folder)
+    return folder
+
+
+def _json_values(name: str, values: Any) -> dict[str, Any]:
+    """Returns a dict of what a resumed run finds again in its file, unchanged."""
+    found = dict(checks.mapping(name, values))
+    try:
+        same = json.loads(json.dumps(found)) == found
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise checks.argument_error(name, "a mapping from texts to JSON values", values)
+    return found

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import keras
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.checks import probability
 from keras_dlnotes.layers import SpatiallySeparableConv2D
+from keras_dlnotes.training.arguments import built_model
 
 
 class Separation(NamedTuple):
@@ -54,8 +55,8 @@ def separate_convolutions(model: keras.Model, tolerance: float = 1.0) -> Separat
     >>> separation.replaced, separation.model.count_params()
     (['first'], 224)
     """
-    if not isinstance(tolerance, int | float) or not 0 <= tolerance <= 1:
-        raise argument_error("tolerance", "a number in [0, 1]", tolerance)
+    built_model(model)
+    tolerance = probability("tolerance", tolerance)
     residuals: dict[str, float] = {}
     replaced: list[str] = []
     copies: list[tuple[keras.Layer, keras.Layer]] = []

@@ -10,7 +10,6 @@ over all n positions that reach layer l, through earlier layers that already nor
 
 import collections
 import contextlib
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,6 +18,9 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.training.arguments import built_model, verbosity
+from keras_dlnotes.training.moments import merged, moments
+from keras_dlnotes.training.sources import inputs_of
 
 
 def recompute_statistics(
@@ -48,8 +50,8 @@ def recompute_statistics(
         The same model. On an error it is left as it was.
 
     Raises:
-        ValueError: for a model that is not built, and for data that can be read only once, do not
-            end or leave a layer nothing to count.
+        ValueError: for a model that is not built, and for data that do not fit it, can be read only
+            once, do not end, leave a layer nothing to count or make it see NaN or infinity.
 
     Reference:
         Lecture notes, "Batch Normalization": μ_l and σ_l "using the entire training data".
@@ -62,12 +64,11 @@ def recompute_statistics(
     >>> model.layers[0].moving_mean.numpy().tolist()
     [3.0]
     """
-    if not model.built:
-        raise argument_error("model", "built", model.name, "Call it on a batch first")
+    built_model(model)
+    inputs = inputs_of(data)
+    verbosity(verbose)
     if batch_size is not None:
         integer("batch_size", batch_size, minimum=1)
-    inputs = data[0] if isinstance(data, tuple) else data
-    _check_repeatable(inputs)
     layers = _normalization_layers(model)
     if not layers:
         return model
@@ -116,6 +117,10 @@ class RecomputeStatistics(keras.callbacks.Callback):
         verbose: str | int = 0,
     ):
         super().__init__()
+        inputs_of(data)
+        verbosity(verbose)
+        if batch_size is not None:
+            integer("batch_size", batch_size, minimum=1)
         self.every = None if every is None else integer("every", every, minimum=1)
         self._arguments = {"data": data, "batch_size": batch_size, "verbose": verbose}
         self._current = False
@@ -131,15 +136,6 @@ class RecomputeStatistics(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if not self._current:
             recompute_statistics(self.model, **self._arguments)
-
-
-def _check_repeatable(data) -> None:
-    if inspect.isgenerator(data) or hasattr(data, "__next__"):
-        raise argument_error("data", "a source that can be read several times", type(data).__name__)
-    cardinality = getattr(data, "cardinality", None)
-    endless = callable(cardinality) and int(cardinality()) == -1
-    if endless or (isinstance(data, keras.utils.PyDataset) and data.num_batches is None):
-        raise argument_error("data", "a source that ends", type(data).__name__)
 
 
 def _normalization_layers(model) -> list[keras.layers.BatchNormalization]:
@@ -162,13 +158,18 @@ def _recompute(model, layers, data, batch_size, verbose) -> None:
     for _ in layers:
         before = [layer.get_weights() for layer in layers]
         parts = function.predict(data, batch_size=batch_size, verbose=0, callbacks=[progress])
-        for number, moments in parts.items():
+        for number, found in parts.items():
             layer = layers[int(number)]
-            _assign(layer, _merge(moments, layer.name))
+            _assign(layer, merged(found, layer.name))
         after = [layer.get_weights() for layer in layers]
         if all(map(_are_close, keras.tree.flatten(before), keras.tree.flatten(after))):
             break
     progress.finish()
+    for layer in layers:  # not before: statistics that were NaN may have become finite on the way
+        found = ops.convert_to_numpy(layer.moving_mean), ops.convert_to_numpy(layer.moving_variance)
+        if not np.isfinite(found).all():
+            expected = f"finite as far as layer {layer.name!r}"
+            raise argument_error("data", expected, "NaN or infinite values")
 
 
 def _are_close(left, right) -> bool:
@@ -201,16 +202,29 @@ def _moments_of(model, layers) -> _Function:
     numbers = {layer: str(number) for number, layer in enumerate(layers)}
 
     def function(inputs):
-        moments = collections.defaultdict(list)
+        found = collections.defaultdict(list)
 
         def hear(layer, inputs, mask):
-            moments[numbers[layer]].append(_moments(layer, inputs, mask))
+            found[numbers[layer]].append(moments(layer, inputs, mask))
 
         with _overheard(layers, hear):
-            model(inputs, training=False)
-        return {number: ops.expand_dims(ops.stack(calls), 0) for number, calls in moments.items()}
+            _call(model, inputs)
+        return {number: ops.expand_dims(ops.stack(calls), 0) for number, calls in found.items()}
 
     return _Function(model, function)
+
+
+def _call(model, inputs) -> None:
+    shapes = keras.tree.map_structure(lambda batch: tuple(batch.shape), inputs)
+    expected = f"what model {model.name!r} can be called on"
+    taken = len(getattr(model, "inputs", None) or ())
+    # Keras leaves out what is one too many
+    if taken and isinstance(inputs, list | tuple) and len(inputs) != taken:
+        raise argument_error("data", expected, shapes)
+    try:
+        model(inputs, training=False)
+    except (IndexError, TypeError, ValueError) as error:
+        raise argument_error("data", expected, shapes, str(error)) from error
 
 
 @contextlib.contextmanager
@@ -234,36 +248,6 @@ def _overheard(layers: Iterable[keras.Layer], hear: Callable):
             vars(layer).pop("call", None)
             if call is not None:
                 vars(layer)["call"] = call
-
-
-def _moments(layer, inputs, mask):
-    """(4, features): n, a centre c near the mean, (1/n) Σ (z − c) and Σ (z − c)²."""
-    z = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-    counts = ops.ones_like(z)
-    if mask is not None:
-        counts = counts * ops.expand_dims(ops.cast(ops.cast(mask, "bool"), z.dtype), -1)
-        z = ops.where(counts > 0, z, ops.zeros_like(z))
-    axes = [axis for axis in range(len(z.shape)) if axis != layer.axis % len(z.shape)]
-    n = ops.sum(counts, axes, keepdims=True)
-    centre = ops.sum(z, axes, keepdims=True) / ops.maximum(n, 1)
-    around = (z - centre) * counts
-    first = ops.sum(around, axes, keepdims=True) / ops.maximum(n, 1)
-    second = ops.sum(ops.square(around), axes, keepdims=True)
-    return ops.stack([ops.squeeze(entry, axes) for entry in (n, centre, first, second)])
-
-
-def _merge(parts: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of all parts together, each weighted by its n, in double precision."""
-    n, centre, first, second = np.moveaxis(
-        parts.astype("float64").reshape(-1, *parts.shape[-2:]), 1, 0
-    )
-    total = n.sum(axis=0)
-    if not total.all():
-        raise ValueError(f"Layer {name!r} has nothing to count: every position is masked.")
-    means = centre + first
-    mean = (n * means).sum(axis=0) / total
-    within = second - n * first**2
-    return mean, (within + n * (means - mean) ** 2).sum(axis=0) / total
 
 
 def _assign(layer, statistics) -> None:

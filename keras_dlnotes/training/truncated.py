@@ -7,8 +7,9 @@ from typing import Any
 import keras
 
 from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.training.arguments import built_model, callback_list, is_real, verbosity
 from keras_dlnotes.training.carried_states import CarriedStates, carrying_layers
-from keras_dlnotes.training.windows import whole, windows
+from keras_dlnotes.training.windows import check_stream, whole, windows
 
 
 def fit_truncated(
@@ -81,9 +82,14 @@ def fit_truncated(
     window = integer("window", window, minimum=1)
     epochs = integer("epochs", epochs, minimum=1)
     initial_epoch = integer("initial_epoch", initial_epoch)
-    if not model.built or not getattr(model, "compiled", False):
-        raise argument_error("model", "built and compiled", model.name)
-    carrying_layers(model)
+    verbosity(verbose)
+    callbacks = callback_list(callbacks)
+    if validation_batch_size is not None:
+        integer("validation_batch_size", validation_batch_size, minimum=1)
+    _check_validation(validation_data)
+    carrying_layers(built_model(model, compiled=True))
+    if not callable(stream):
+        check_stream(stream)
     if isinstance(stream, Iterator) and epochs - initial_epoch > 1:
         expected = "an iterable that starts anew for each epoch, or a function that returns one"
         raise argument_error("stream", expected, stream)
@@ -124,6 +130,22 @@ def fit_truncated(
                 break
         reports.on_train_end(logs)
     return model.history
+
+
+def _check_validation(data) -> None:
+    if data is None:
+        return
+    arguments = data if isinstance(data, tuple) else (data,)
+    arrays = [array for array in keras.tree.flatten(arguments) if array is not None]
+    if any(hasattr(array, "shape") for array in arrays):
+        lengths = {tuple(getattr(array, "shape", ()))[:1] for array in arrays}
+        if len(lengths) > 1 or lengths <= {(), (0,)} or not all(map(is_real, arrays)):
+            expected = "arrays of real numbers of one length"
+            raise argument_error("validation_data", expected, sorted(lengths))
+    elif isinstance(data, str | bytes) or not (
+        hasattr(data, "__iter__") or hasattr(data, "__getitem__")
+    ):
+        raise argument_error("validation_data", "what `evaluate` takes", data)
 
 
 def _count_of_windows(stream, window: int) -> int | None:

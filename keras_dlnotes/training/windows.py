@@ -1,12 +1,13 @@
 """A stream in windows: some steps of all rows, and which rows start a new sequence there."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.training.arguments import is_real
 
 
 class Window(NamedTuple):
@@ -66,16 +67,21 @@ def _all_start(window: Window) -> Window:
     return window._replace(starts=starts)
 
 
-def _pieces(stream) -> Iterator[Window]:
-    if isinstance(stream, tuple):
-        pieces = [stream]
-    elif isinstance(stream, Callable):
-        pieces = stream()
-    else:
-        pieces = stream
-    if not isinstance(pieces, Iterable):
+def check_stream(stream) -> None:
+    """Raises where the stream is none, as far as that can be told without reading it."""
+    if isinstance(stream, str | bytes | Mapping) or not isinstance(stream, Iterable):
         expected = "(inputs, targets), an iterable of such pairs, or a function that returns one"
         raise argument_error("stream", expected, stream)
+    pieces = [stream] if isinstance(stream, tuple) else stream
+    if isinstance(pieces, list) and not sum(whole(piece).starts.size for piece in pieces):
+        raise argument_error("stream", "of at least one step", stream)
+
+
+def _pieces(stream) -> Iterator[Window]:
+    pieces = stream() if callable(stream) else stream
+    check_stream(pieces)
+    if isinstance(pieces, tuple):
+        pieces = [pieces]
     rows = None
     for piece in pieces:
         window = whole(piece)
@@ -92,12 +98,16 @@ def whole(piece) -> Window:
         raise argument_error("stream", expected, piece)
     inputs, targets, *starts = piece
     arrays = keras.tree.flatten((inputs, targets))
+    if not all(map(is_real, arrays)):
+        raise argument_error("stream", "made of arrays of real numbers", piece)
     shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
     if any(len(shape) < 2 or shape[:2] != shapes[0][:2] for shape in shapes):
         raise argument_error("stream", "made of arrays (rows, steps, …) that agree in both", shapes)
     if not starts:
         return Window(inputs, targets, np.zeros(shapes[0][:2], bool))
-    found = np.asarray(starts[0], bool)
+    found = np.asarray(starts[0])
     if found.shape != shapes[0][:2]:
         raise argument_error("stream", f"with starts of shape {shapes[0][:2]}", found.shape)
-    return Window(inputs, targets, found)
+    if not is_real(found) or not np.isin(found, (0, 1)).all():
+        raise argument_error("stream", "with starts that are booleans", f"those of {found.dtype}")
+    return Window(inputs, targets, found.astype(bool))

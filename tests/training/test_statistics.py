@@ -236,3 +236,20 @@ def test_callback_after_training_and_every_few_epochs():
         return all(np.allclose(*pair, rtol=1e-5, atol=1e-5) for pair in pairs)
 
     assert [exact(weights) for weights in seen] == [False, True, False, True]
+
+
+@pytest.mark.parametrize("count", [1_000, 100_000])
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "int32", "float16", "bfloat16", "float32"])
+def test_types_and_many_terms_in_one_batch(dtype, count):
+    """Sums keep their digits, whatever type the inputs have."""
+    values = np.random.default_rng(0).normal(100, 20, size=(count, 3)).clip(0, 255)
+    values = values > 100 if dtype == "bool" else values
+    x = keras.ops.convert_to_numpy(keras.ops.cast(values, dtype))
+    model = keras.Sequential([keras.Input((3,), dtype=dtype), layers.BatchNormalization()])
+    recompute_statistics(model, x, batch_size=count, verbose=0)
+    exact = x.astype("float64")
+    layer = model.layers[0]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(layer.moving_mean), exact.mean(0), 1e-6)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(layer.moving_variance), exact.var(0), 3e-6
+    )
