@@ -1,11 +1,15 @@
 """What the layers of a model compute, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
+from keras import tree
 
 from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.reports.input_specs import graph_inputs
+from keras_dlnotes.reports.trace import first_calls
 
 
 def feature_maps(
@@ -18,15 +22,17 @@ def feature_maps(
         inputs: What the model is called on: an array, or the structure of arrays that a model of
             several inputs takes, with the batch axis first.
         layer_names: The layers to show. By default all whose output has four axes, so (batch,
-            height, width, channels), apart from the inputs. A nested model counts as one layer; of
-            a shared layer its first call is shown.
+            height, width, channels), apart from the inputs. A nested model counts as one layer;
+            those within it are named behind it, as in "encoder/conv". Of a shared layer its first
+            call is shown.
 
     Returns:
         The output arrays by layer name, in the order asked for or else in the model's. Empty if no
         layer has four axes.
 
     Raises:
-        ValueError: If the model is no such model or lacks a named layer.
+        ValueError: If the model is no such model, lacks a named layer, or has one there that
+            returns several tensors.
 
     Reference:
         Lecture notes, "How Convolution Works".
@@ -35,19 +41,44 @@ def feature_maps(
     >>> feature_maps(model, np.ones((1, 4, 4, 1)))["pool"].shape
     (1, 2, 2, 1)
     """
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        expected = "a Functional or Sequential model that knows its input shape"
-        raise argument_error("model", expected, f"model={model!r}")
+    _check_graph("model", model)
     if layer_names is None:
-        layers = [layer for layer in model.layers if _has_feature_maps(layer)]
-    else:
-        layers = [model.get_layer(name) for name in layer_names]
-    if not layers:
+        calls = first_calls(model)
+        layer_names = [name for name, call in calls.items() if _has_feature_maps(call)]
+    listed = isinstance(layer_names, Iterable) and not isinstance(layer_names, str | bytes)
+    names = list(layer_names) if listed else []
+    if not listed or not all(isinstance(name, str) for name in names):
+        raise argument_error("layer_names", "a list of names", f"layer_names={layer_names!r}")
+    return _maps(model, inputs, names)
+
+
+def _maps(model: keras.Model, inputs: Any, names: list[str]) -> dict[str, np.ndarray]:
+    calls = first_calls(model)
+    within: dict[str, list[str]] = {}
+    wanted: dict[str, Any] = {}
+    for name in names:
+        outer, slash, inner = name.partition("/")
+        layer = model.get_layer(outer)  # raises where there is none
+        if slash:
+            _check_graph(f"layer_names[{name!r}]", layer)
+            within.setdefault(outer, []).append(inner)
+            wanted[f"{outer}/"] = list(calls[outer].input_tensors)
+        else:
+            wanted[name] = _one_output(
+                calls[name].outputs if name in calls else [layer.output], name
+            )
+    if not wanted:
         return {}
-    entrance = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    extractor = keras.Model(entrance, {layer.name: layer.output for layer in layers})
-    outputs = extractor(inputs, training=False)
-    return {layer.name: keras.ops.convert_to_numpy(outputs[layer.name]) for layer in layers}
+    outputs = keras.Model(_entrance(model), wanted)(inputs, training=False)
+    maps = {
+        name: keras.ops.convert_to_numpy(outputs[name]) for name in wanted if not name.endswith("/")
+    }
+    for outer, inner in within.items():
+        nested = model.get_layer(outer)
+        values = tree.pack_sequence_as(_entrance(nested), outputs[f"{outer}/"])
+        for name, value in _maps(nested, values, inner).items():
+            maps[f"{outer}/{name}"] = value
+    return {name: maps[name] for name in names}
 
 
 def first_kernel(model: keras.Model) -> np.ndarray | None:
@@ -71,8 +102,22 @@ def first_kernel(model: keras.Model) -> np.ndarray | None:
     return None
 
 
-def _has_feature_maps(layer: keras.Layer) -> bool:
-    if isinstance(layer, keras.layers.InputLayer):
-        return False
-    shape = getattr(layer.output, "shape", ())
-    return len(shape) == 4
+def _check_graph(name: str, model: Any) -> None:
+    if not graph_inputs(model):
+        expected = "a Functional or Sequential model that knows its input shape"
+        raise argument_error(name, expected, f"{name}={model!r}")
+
+
+def _entrance(model: keras.Model) -> Any:
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def _has_feature_maps(call: Any) -> bool:
+    return len(call.outputs) == 1 and len(call.outputs[0].shape) == 4
+
+
+def _one_output(outputs: list[Any], name: str) -> Any:
+    if len(outputs) != 1:
+        expected = "names of layers that return one tensor"
+        raise argument_error("layer_names", expected, f"{name!r}, which returns {len(outputs)}")
+    return outputs[0]

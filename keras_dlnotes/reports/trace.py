@@ -249,6 +249,20 @@ def _record(layer: Any, args: tuple, kwargs: dict) -> tuple[list, list, list] | 
     return given, symbolic, results
 
 
+def first_calls(model: keras.Model) -> dict[str, Any]:
+    """Returns, by their names, the first call of each layer in the model's own graph.
+
+    What Keras names `layer.output` may be of another graph: that of a nested model itself, or of
+    another model that has the layer, too.
+    """
+    calls = graph_nodes(graph_inputs(model), model.outputs)
+    calls.sort(key=lambda node: node.operation._inbound_nodes.index(node))
+    found: dict[str, Any] = {}
+    for node in calls:
+        found.setdefault(node.operation.name, node)
+    return {layer.name: found[layer.name] for layer in model.layers if layer.name in found}
+
+
 def graph_nodes(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Any]:
     """Returns the recorded calls between the tensors, each behind those that it depends on."""
     known = set(map(id, inputs))
