@@ -23,6 +23,15 @@ def pad(inputs, pads: Pads, axes: Sequence[int], value=0):
     return ops.pad(inputs, widths, constant_values=value)
 
 
+def repeat_border(inputs, pads: Pads, axes: Sequence[int]):
+    """Returns the tensor with its first and last entries repeated (before, after) on the axes."""
+    for axis, (before, after) in zip(axes, pads, strict=True):
+        earlier = (slice(None),) * axis
+        first, last = inputs[(*earlier, slice(0, 1))], inputs[(*earlier, slice(-1, None))]
+        inputs = ops.concatenate([first] * before + [inputs] + [last] * after, axis=axis)
+    return inputs
+
+
 def crop(inputs, pads: Pads, axes: Sequence[int], shape: Sequence[Any]):
     """Undoes `pad`: returns the part of this shape that lies behind the pads."""
     index = [slice(None)] * len(shape)

@@ -17,6 +17,7 @@ from keras import ops
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
+from keras_dlnotes.ops.exporting import exported_tensorflow, is_leaving_tensorflow
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
 
@@ -151,11 +152,14 @@ def bias_gradient(upstream, *bias) -> list:
 def conv_exported(inputs, kernel, *bias, window: Window):
     """S by Keras's convolution under "same", which file formats know as a word, for any length."""
     grouped = inputs.shape[-1] != kernel.shape[-2]
-    strided_and_dilated = max(window.strides) > 1 and max(window.dilation) > 1
-    if window.padding != "same" or grouped or strided_and_dilated:
-        return conv_plain(inputs, kernel, *bias, window=window)
-    settings = window.strides, window.padding, "channels_last", window.dilation
-    return add_bias(ops.conv(inputs, kernel, *settings), *bias)
+    dilated = max(window.dilation) > 1
+    by_word = not grouped and not (dilated and max(window.strides) > 1)
+    if window.padding == "same" and by_word and not (dilated and len(window.size) == 3):
+        settings = window.strides, window.padding, "channels_last", window.dilation
+        return add_bias(ops.conv(inputs, kernel, *settings), *bias)
+    if is_leaving_tensorflow():
+        return add_bias(exported_tensorflow("correlate")(inputs, kernel, window), *bias)
+    return conv_plain(inputs, kernel, *bias, window=window)
 
 
 _conv = with_vjp(

@@ -25,7 +25,11 @@ from keras_dlnotes.ops.conv import (
     of_one_type,
 )
 from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
-from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
+from keras_dlnotes.ops.exporting import (
+    exported_tensorflow,
+    is_leaving_tensorflow,
+    refuse_onnx_on_jax,
+)
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
 
@@ -195,7 +199,11 @@ def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_paddin
     whole = window._replace(padding="valid")
     no_more = (0,) * len(window.strides)
     shape = (*transposed_shape(ops.shape(inputs), whole, no_more)[:-1], kernel.shape[-2])
-    outputs = adjoint_in_inputs(inputs, kernel, whole, shape)
+    turned = max(window.strides) == 1 or max(window.dilation) > 1
+    if turned and is_leaving_tensorflow():
+        outputs = exported_tensorflow("adjoint_in_inputs")(inputs, kernel, whole)
+    else:
+        outputs = adjoint_in_inputs(inputs, kernel, whole, shape)
     # what is cut off or missing is the same for any length
     any_length = [None if axis not in window.axes else _LONG for axis in range(len(shape))]
     wanted = transposed_shape(any_length, window, output_padding)

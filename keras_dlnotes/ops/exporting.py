@@ -5,13 +5,16 @@ Keras tells a layer nothing about an export, and tracing for a file looks like a
 this looks who is calling.
 """
 
+import pkgutil
 import sys
+from collections.abc import Callable
 
 import keras
 
 from keras_dlnotes.checks import argument_error
 
 ONNX = ("keras.src.export.onnx", "tf2onnx")
+LITERT = ("keras.src.export.litert", "tensorflow.lite")
 ALL = ("keras.src.export", "tf2onnx", "tensorflow.lite")
 
 
@@ -27,6 +30,16 @@ def is_exporting(to: tuple[str, ...] = ALL) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def is_leaving_tensorflow() -> bool:
+    """Tells whether TensorFlow is tracing a model for the runtime of ONNX or LiteRT."""
+    return keras.backend.backend() == "tensorflow" and is_exporting((*ONNX, *LITERT))
+
+
+def exported_tensorflow(name: str) -> Callable:
+    """Returns a function of `exported_tensorflow`, which is imported where it is needed."""
+    return pkgutil.resolve_name(f"keras_dlnotes.ops.exported_tensorflow:{name}")
 
 
 def refuse_onnx_on_jax(what: str) -> None:

@@ -10,8 +10,12 @@ from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
-from keras_dlnotes.ops.borders import is_zero, pad
-from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
+from keras_dlnotes.ops.borders import is_zero, pad, repeat_border
+from keras_dlnotes.ops.exporting import (
+    exported_tensorflow,
+    is_leaving_tensorflow,
+    refuse_onnx_on_jax,
+)
 from keras_dlnotes.ops.fitting import fitting
 from keras_dlnotes.ops.pool_passes import (
     average_pool_backward,
@@ -168,12 +172,11 @@ def max_pool_exported(inputs, *, window: Window):
     if of_volumes:
         resolved = window.resolved(ops.shape(inputs))
         window = resolved if windows.is_static(resolved) else window
+        if is_leaving_tensorflow():
+            inputs, window = exported_tensorflow("padded")(inputs, window, add=repeat_border)
     if isinstance(window.padding, str):
         return _pool(ops.max_pool, inputs, window)
-    for axis, (before, after) in zip(window.axes, window.padding, strict=True):
-        earlier_axes = (slice(None),) * axis
-        first, last = inputs[(*earlier_axes, slice(0, 1))], inputs[(*earlier_axes, slice(-1, None))]
-        inputs = ops.concatenate([first] * before + [inputs] + [last] * after, axis=axis)
+    inputs = repeat_border(inputs, window.padding, window.axes)
     window = window._replace(padding="valid")
     if of_volumes:
         return max_pool_forward(inputs, window=window)[0]

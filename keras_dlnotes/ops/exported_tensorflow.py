@@ -1,0 +1,101 @@
+"""Correlation for ONNX and LiteRT files, which TensorFlow writes: of operations that both know.
+
+Not all that TensorFlow computes leaves it: an ONNX file takes the phases of a dilated convolution
+(`tf.space_to_batch`) wrongly where they do not divide a length that is open, and a LiteRT file
+takes what it does not know itself as a "Flex" operation of TensorFlow, which its runtime lacks. It
+knows no convolution whose channels are open, and padding of an open width leaves them so. So here
+dilation belongs to the kernels, padding has a width that is known, and what is too much is cut off.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+from keras import ops
+
+from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.borders import pad
+from keras_dlnotes.ops.exporting import LITERT, is_exporting
+from keras_dlnotes.ops.taps import insert_zeros
+from keras_dlnotes.ops.windows import Window
+
+
+def correlate(inputs, kernel, window: Window):
+    """y(i) = Σ_u x(i·s + u·d − p) K(u), summed over the input channels of a group."""
+    return _correlate(*padded(inputs, window), kernel)
+
+
+def adjoint_in_inputs(inputs, kernel, window: Window):
+    """All that K makes of the inputs, Σ D(i) K(u)ᵀ over i·s + u·d = j: K turned round over them."""
+    rank = len(window.size)
+    around = tuple((d * (k - 1),) * 2 for k, d in zip(window.size, window.dilation, strict=True))
+    dense = window._replace(strides=(1,) * rank, padding=around)
+    turned = ops.swapaxes(ops.flip(kernel, axis=tuple(range(rank))), -1, -2)
+    return correlate(insert_zeros(inputs, window.strides, window.axes), turned, dense)
+
+
+def padded(inputs, window: Window, add: Callable = pad) -> tuple[Any, Window]:
+    """Returns the padded inputs, of known channels, and the window without its padding.
+
+    Args:
+        inputs: tensor whose lengths may be open.
+        window: the geometry.
+        add: `(inputs, pads, axes) -> tensor`, what adds the padding.
+    """
+    shape = ops.shape(inputs)
+    resolved = window.resolved(shape)
+    widths = resolved.padding
+    if not windows.is_static(resolved):  # "same" over strides: what stride 1 takes, and less
+        widths = window._replace(strides=(1,) * len(window.size)).resolved(shape).padding
+    outputs = add(inputs, widths, window.axes)
+    index = [slice(None)] * len(shape)
+    for axis, (most, _), (before, after) in zip(window.axes, widths, resolved.padding, strict=True):
+        if before is not most:
+            index[axis] = slice(most - before, most + shape[axis] + after)
+    return outputs[tuple(index)], window._replace(padding=((0, 0),) * len(window.size))
+
+
+def _correlate(inputs, window: Window, kernel):
+    rank = len(window.size)
+    if rank == 1:
+        lifted = Window(
+            (1, *window.size),
+            (1, *window.strides),
+            ((0, 0), *window.padding),
+            (1, *window.dilation),
+            (1, 2),
+        )
+        return _correlate(inputs[:, None], lifted, kernel[None])[:, 0]
+    groups = inputs.shape[-1] // kernel.shape[-2]
+    if groups > 1 and kernel.shape[-2] == 1 and rank == 2:
+        # the function of `tf.nn` would write dilation as phases
+        return tf.raw_ops.DepthwiseConv2dNative(
+            input=inputs,
+            filter=ops.reshape(kernel, (*kernel.shape[:-2], groups, -1)),
+            strides=[1, *window.strides, 1],
+            padding="VALID",
+            dilations=[1, *window.dilation, 1],
+        )
+    if groups > 1:
+        parts = zip(tf.split(inputs, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        return tf.concat([_correlate(part, window, weights) for part, weights in parts], -1)
+    if rank == 2:
+        return tf.nn.conv2d(inputs, kernel, window.strides, "VALID", dilations=window.dilation)
+    if max(window.dilation) > 1 and is_exporting(LITERT):
+        return _by_planes(inputs, window, kernel)
+    spacing = [1, *window.dilation, 1]
+    return tf.nn.conv3d(inputs, kernel, [1, *window.strides, 1], "VALID", dilations=spacing)
+
+
+def _by_planes(inputs, window: Window, kernel):
+    """A volume's dilated convolution as the sum of those of its planes, one for each tap down."""
+    (s, *strides), (d, *dilation) = window.strides, window.dilation
+    n = windows.places(ops.shape(inputs), window)[0]
+    total = 0
+    for u in range(window.size[0]):
+        planes = inputs[:, u * d : u * d + (n - 1) * s + 1 : s]
+        shape = ops.shape(planes)
+        rows = ops.reshape(planes, (-1, *shape[2:]))
+        seen = tf.nn.conv2d(rows, kernel[u], strides, "VALID", dilations=dilation)
+        total += ops.reshape(seen, (-1, n, *ops.shape(seen)[1:]))
+    return total
