@@ -1,132 +1,218 @@
-"""Which module of PyTorch belongs to which part of a Keras model."""
+"""Which module of PyTorch belongs to which part of a Keras model: by name, else by order."""
 
 import difflib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import zip_longest
+from collections import Counter
+from itertools import pairwise, zip_longest
 
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.interop.modules import Module
+from keras_dlnotes.interop.names import same_names, words
+from keras_dlnotes.interop.naming import Name, entries_at, is_within
+from keras_dlnotes.interop.ordering import pairings, signature
 from keras_dlnotes.interop.parts import Part
+from keras_dlnotes.interop.tracing import Places
 
-_RECURRENT = re.compile(r"((?:weight|bias)_(?:ih|hh|hr))(?:_l(\d+))?(_reverse)?")
-_IGNORED = "num_batches_tracked"
-
-
-@dataclass(eq=False)
-class Module:
-    """The tensors of one module, or of one level of a stacked recurrent one."""
-
-    prefix: str
-    level: str | None = None
-    keys: dict[str, str] = field(default_factory=dict)  # the tensor's own name → its full name
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+Pairs = list[tuple[Part | None, Module | None]]
 
 
-def modules_of(shapes: Mapping[str, tuple[int, ...]]) -> list[Module]:
-    """Groups a state dict's tensors, in the order of its names."""
-    modules: dict[tuple, Module] = {}
-    for key, shape in shapes.items():
-        prefix, _, name = key.rpartition(".")
-        if name == _IGNORED:
-            continue
-        level = None
-        recurrent = _RECURRENT.fullmatch(name)
-        if recurrent:
-            level = recurrent[2]
-            name = recurrent[1] + (recurrent[3] or "")
-        module = modules.setdefault((prefix, level), Module(prefix, level))
-        module.keys[name], module.shapes[name] = key, tuple(shape)
-    return list(modules.values())
-
-
-def pair(parts: list[Part], modules: list[Module], names, ordered: bool):
-    """Pairs of a part and a module; None stands where one of the two is missing.
+class Pairing:
+    """Pairs parts and modules; None stands where one of the two is missing.
 
     Args:
-        parts: of the Keras model, in its order.
-        modules: of the state dict.
-        names: prefix → layer or layers, by name or path; the rest goes by order.
+        places: tell which part comes before which.
         ordered: whether the modules come in the order of their definition.
+        strict: whether every part has a module and every module a part.
     """
-    parts, modules, pairs = list(parts), list(modules), []
-    # an inner prefix says more than an outer one
-    for prefix in sorted(names or {}, key=lambda name: -name.count(".")):
-        wanted = [module for module in modules if _is_within(module.prefix, prefix, ".")]
-        if not wanted:
-            present = sorted({module.prefix for module in modules})
-            raise argument_error("names", f"of prefixes among {present}", prefix)
-        layers = names[prefix]
-        found = []
-        for name in layers if isinstance(layers, list | tuple) else [layers]:
-            inside = parts_at(parts, name)
-            # several prefixes may share a layer of several parts: each takes the next ones
-            found += inside[: len(wanted)] if isinstance(layers, str) else inside
-        pairs += _in_order(found, wanted)
-        parts = [part for part in parts if part not in found]
-        modules = [module for module in modules if module not in wanted]
-    return pairs + (_in_order if ordered else _by_shape)(parts, modules)
+
+    def __init__(self, places: Places, ordered: bool, strict: bool):
+        self.places, self.ordered, self.strict = places, ordered, strict
+
+    def __call__(self, parts: list[Part], modules: list[Module], names: list[Name]) -> Pairs:
+        stated = self._stated(list(parts), list(modules), names)
+        return stated + self._rest(parts, modules, stated)
+
+    def _stated(self, parts, modules, names) -> Pairs:
+        pairs: Pairs = []
+        for name in names:
+            wanted = [module for module in modules if is_within(module.prefix, name.prefix, ".")]
+            if not wanted:
+                present = sorted({module.prefix for module in modules})
+                raise argument_error("names", f"of prefixes among {present}", name.prefix)
+            found = [part for layer in name.layers for part in entries_at(parts, layer)]
+            if name.is_listed:
+                pairs += _in_turn(found, wanted)
+            else:
+                pairs += self._within(found, wanted)
+            used = {id(entry) for pair in pairs for entry in pair}
+            parts = [part for part in parts if id(part) not in used]
+            modules = [module for module in modules if id(module) not in used]
+        return pairs
+
+    def _within(self, parts, modules) -> Pairs:
+        """Below one prefix and one layer; the prefix may stand for some of its parts."""
+        if len(modules) < len(parts):
+            kinds = {signature(module) for module in modules}
+            alike = [part for part in parts if signature(part) in kinds]
+            parts = alike if alike else parts[: len(modules)]
+            if len(parts) > len(modules):
+                named = same_names(parts, modules)
+                if len(named) < len(modules):
+                    raise _open({module: parts for module in modules})
+                return named
+        return self._rest(parts, modules, [])
+
+    def _rest(self, parts, modules, stated: Pairs) -> Pairs:
+        used = {id(entry) for pair in stated for entry in pair}
+        free_parts = [part for part in parts if id(part) not in used]
+        free_modules = [module for module in modules if id(module) not in used]
+        named = same_names(free_parts, free_modules)
+        free_parts = _without(free_parts, [part for part, _ in named])
+        free_modules = _without(free_modules, [module for _, module in named])
+        ours = Counter(map(signature, free_parts))
+        theirs = Counter(map(signature, free_modules))
+        left: Pairs = []
+        if ours != theirs:
+            if self.strict:
+                return named + _in_turn(free_parts, free_modules)
+            unequal = {kind for kind in ours if theirs[kind] and ours[kind] != theirs[kind]}
+            alike = [module for module in free_modules if signature(module) in unequal]
+            if alike:
+                raise _open(_of_shape(free_parts, alike))
+            left = [(part, None) for part in free_parts if not theirs[signature(part)]]
+            left += [(None, module) for module in free_modules if not ours[signature(module)]]
+            free_parts = [part for part in free_parts if theirs[signature(part)]]
+            free_modules = [module for module in free_modules if ours[signature(module)]]
+        if not free_modules:
+            return named + left
+        if self.ordered:
+            pairs = self._by_order(stated, named, free_parts, free_modules, modules)
+        else:
+            pairs = self._by_number(free_parts, free_modules)
+        if shifted := _shifted(named, pairs):
+            raise _open(shifted)
+        return named + left + pairs
+
+    def _by_order(self, stated, named, parts, modules, every: list[Module]) -> Pairs:
+        """Where it leaves one pairing alone, with what is known already in its place."""
+        found = None
+        both = [(p, m) for p, m in stated if p and m]
+        for known in (both + named, named):
+            fixed = {module: part for part, module in known}
+            row = [module for module in every if module in fixed or module in modules]
+            every_part = parts + list(fixed.values())
+            found = pairings(every_part, row, self._before(every_part), fixed)
+            if found != []:
+                break
+        if found == []:  # the definitions are in another order: shapes alone can tell
+            parts = parts + [part for part, _ in named]
+            if all(len(some) == 1 for some in _of_shape(parts, modules).values()):
+                return [(some[0], module) for module, some in _of_shape(parts, modules).items()]
+        if found is None or found == []:
+            raise _open(_of_shape(parts, modules))
+        several = {
+            module: [part for part in parts if any(one[module] is part for one in found)]
+            for module in modules
+        }
+        several = {module: some for module, some in several.items() if len(some) > 1}
+        pairs = [(found[0][module], module) for module in modules]
+        if several or (several := _out_of_turn(pairs)):
+            raise _open(several)
+        return pairs
+
+    def _before(self, parts) -> dict[Part, set[Part]]:
+        return {
+            part: {other for other in parts if other.precedes(part, self.places)} for part in parts
+        }
+
+    def _by_number(self, parts, modules) -> Pairs:
+        """For names that were sorted: equal shapes are told apart by numbers in their names alone.
+
+        `features.0` and `features.3` are in order whoever sorts them, `conv` and `downsample` are
+        not.
+        """
+        kinds: dict[tuple, list[Module]] = {}
+        for module in modules:
+            kinds.setdefault(signature(module), []).append(module)
+        pairs, several = [], {}
+        for kind, alike in kinds.items():
+            some = [part for part in parts if signature(part) == kind]
+            some.sort(key=lambda part: sum(o.precedes(part, self.places) for o in some))
+            in_line = all(one.precedes(two, self.places) for one, two in pairwise(some))
+            if len({_pattern(module) for module in alike}) > 1 or not in_line:
+                several |= dict.fromkeys(alike, some)
+            pairs += zip(some, sorted(alike, key=_natural), strict=True)
+        if several:
+            raise _open(several, "The file keeps no order of its modules. ")
+        return pairs
 
 
-def parts_at(parts: list[Part], name: str) -> list[Part]:
-    """The parts of the layer with this path, or this name where only one has it."""
-    found = [part for part in parts if _is_within(part.path, name, "/")]
-    if not found:
-        found = [part for part in parts if f"/{name}/" in f"/{part.path}/"]
-        owners = {f"/{part.path}/".partition(f"/{name}/")[0] for part in found}
-        if len(owners) > 1:
-            raise argument_error("names", f"of paths, since {len(owners)} layers are called", name)
-    if not found:
-        paths = [part.path for part in parts]
-        raise argument_error("names", f"of layers that are free, among {paths}", name)
-    return found
+def _without(entries: list, others: list) -> list:
+    ids = set(map(id, others))
+    return [entry for entry in entries if id(entry) not in ids]
 
 
-def _is_within(path: str, outer: str, separator: str) -> bool:
-    return path == outer or path.startswith(outer + separator)
+def _of_shape(parts, modules) -> dict[Module, list[Part]]:
+    return {m: [part for part in parts if signature(part) == signature(m)] for m in modules}
 
 
-def _signature(entry) -> tuple:
-    return tuple(sorted(entry.shapes.items()))
-
-
-def _in_order(parts, modules):
-    matcher = difflib.SequenceMatcher(
-        None,
-        [_signature(part) for part in parts],
-        [_signature(module) for module in modules],
-        autojunk=False,
+def _open(several: dict[Module, list[Part]], reason: str = "") -> ValueError:
+    rows = [
+        f'    "{module.prefix}": ' + " or ".join(dict.fromkeys(f'"{p.path}"' for p in some))
+        for module, some in several.items()
+    ]
+    return ValueError(
+        f"{reason}PyTorch's modules and the layers fit together in several ways, and nothing was "
+        "loaded. Say by `names` which layers these modules are:\n" + "\n".join(dict.fromkeys(rows))
     )
-    pairs = []
+
+
+def _in_turn(parts, modules) -> Pairs:
+    """One after the other; where shapes differ, so that errors show what is between equal ones."""
+    matcher = difflib.SequenceMatcher(
+        None, [signature(part) for part in parts], [signature(m) for m in modules], autojunk=False
+    )
+    pairs: Pairs = []
     for _, first, last, start, stop in matcher.get_opcodes():
         pairs += zip_longest(parts[first:last], modules[start:stop])
     return pairs
 
 
-def _by_shape(parts, modules):
-    """For names that were sorted: equal shapes are told apart by the numbers in their names alone.
+def _out_of_turn(pairs) -> dict[Module, list[Part]]:
+    """Modules of equal shapes whose numbers are not in the order of their definition."""
+    kinds: dict[tuple, list] = {}
+    for part, module in pairs:
+        kinds.setdefault((signature(module), _pattern(module)), []).append((part, module))
+    several = {}
+    for alike in kinds.values():
+        modules = [module for _, module in alike]
+        if modules != sorted(modules, key=_natural):
+            several |= {module: [part for part, _ in alike] for module in modules}
+    return several
 
-    `features.0` and `features.3` are in order whoever sorts them, `conv` and `downsample` are not.
+
+def _shifted(named, pairs) -> dict[Module, list[Part]]:
+    """Modules whose names differ from their layers' in numbers alone, where others' are the same.
+
+    One side may count from 0 and the other from 1.
     """
-    kinds = {}
-    for module in modules:
-        kinds.setdefault(_signature(module), []).append(module)
-    pairs, left = [], []
-    for part in parts:
-        alike = kinds.get(_signature(part), [])
-        patterns = {re.sub(r"\d+", "#", module.prefix) for module in alike}
-        if len(patterns) > 1:
-            prefixes = ", ".join(module.prefix for module in alike)
-            raise ValueError(
-                f"The file keeps no order of its modules, and {prefixes} have equal shapes. Pass "
-                "`names`, or the state dict itself, or a .pt file."
-            )
-        alike.sort(key=_natural)
-        if alike:
-            pairs.append((part, alike.pop(0)))
-        else:
-            left.append(part)
-    return pairs + list(zip_longest(left, [module for alike in kinds.values() for module in alike]))
+    patterns = {_numberless(module.prefix) for _, module in named}
+    several = {}
+    for part, module in pairs:
+        pattern = _numberless(module.prefix)
+        labels = [label for label in part.labels if _numberless(label) == pattern]
+        if labels and pattern in patterns and any(word.isalpha() for word in pattern):
+            both = [pair for pair in (*named, *pairs) if _numberless(pair[1].prefix) == pattern]
+            several |= {one: [p for p, _ in both] for _, one in both}
+    return several
+
+
+def _numberless(name: str) -> tuple[str, ...]:
+    return tuple("#" if word.isdigit() else word for word in words(name))
+
+
+def _pattern(module: Module) -> str:
+    return re.sub(r"\d+", "#", module.prefix)
 
 
 def _natural(module: Module):

@@ -1,121 +1,194 @@
 """What each Keras layer's weights are called, and how they lie, in PyTorch."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
 from keras_dlnotes import layers
+from keras_dlnotes.interop.attention import attention_fields
+from keras_dlnotes.interop.places import Lost
 from keras_dlnotes.interop.recurrent import recurrent_fields
-from keras_dlnotes.interop.tensors import Field, transposed
+from keras_dlnotes.interop.rules import fields_of_rule, find_rule
+from keras_dlnotes.interop.tensors import Field, put_back, single, taken, transposed, vector
+from keras_dlnotes.interop.tracing import Places
 
-CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
-TRANSPOSED = (
+_CONVOLUTIONS = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
     keras.layers.Conv1DTranspose,
     keras.layers.Conv2DTranspose,
     keras.layers.Conv3DTranspose,
 )
-DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
-SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+_SEPARABLE = (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
+_NORMALIZATIONS = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+)
 RECURRENT = (keras.layers.RNN, keras.layers.Bidirectional)
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What is one module in PyTorch: a Keras layer, or one of the steps that it takes."""
+    """What is one module in PyTorch: a Keras layer, or one of the steps that it takes.
+
+    `labels` are what the layer is called by its user; `lost` is why the order of its features is
+    not known, those that it takes or else those that it makes.
+    """
 
     path: str
+    layer: keras.Layer
+    number: int
     fields: tuple[Field, ...]
-    is_recurrent: bool = False
+    labels: tuple[str, ...] = ()
+    lost: Lost | None = None
+    takes_lost: bool = True
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: field.shape for field in self.fields for name in field.names}
+        return {name: shape for field in self.fields for name, shape in field.shapes.items()}
+
+    @property
+    def is_recurrent(self) -> bool:
+        return isinstance(self.layer, RECURRENT)
+
+    def precedes(self, other: "Part", places: Places) -> bool:
+        if self.layer is other.layer:
+            return self.number < other.number
+        return places.precedes(self.layer, other.layer)
 
 
-def parts_of_layer(layer: keras.Layer, path: str, flattened, unflattened) -> list[Part] | None:
-    """Returns the layer's parts, first to last; None for a layer whose weights are not its own.
+def is_permuted(layer: keras.Layer, outputs: bool) -> bool:
+    """Whether weights can follow another order of the features that the layer takes or makes."""
+    kinds = (keras.layers.Dense,) if outputs else (keras.layers.Dense, *_NORMALIZATIONS, *RECURRENT)
+    return find_rule(layer) is None and isinstance(layer, kinds)
 
-    Args:
-        layer: built.
-        path: what errors call it.
-        flattened: shape of the channels-last maps that its input features were, or None.
-        unflattened: shape of the channels-last maps that its output features become, or None.
-    """
+
+def has_rule(layer: keras.Layer) -> bool:
+    return find_rule(layer) is not None or any(isinstance(layer, kinds) for kinds, _ in _RULES)
+
+
+def parts_of_layer(layer: keras.Layer, path: str, labels, places: Places) -> list[Part]:
+    """Returns the parts of a built layer that has a rule, first to last."""
     if getattr(layer, "quantization_mode", None):
         raise ValueError(f"Layer {path} is quantized, and PyTorch has no such weights.")
-    for classes, rule in _RULES:
-        if isinstance(layer, classes):
-            if rule is _features:
-                if any(len(variable.shape) > 1 for variable in layer.weights):
-                    raise ValueError(
-                        f"Layer {path} normalizes over several axes, which lie in another order in "
-                        "PyTorch."
-                    )
-                fields = [_features(layer, flattened)]
-            elif rule is _linear:
-                fields = [_linear(layer, flattened, unflattened)]
-            else:
-                fields = rule(layer, path)
-            return [
-                Part(path, tuple(entry for entry in entries if entry), classes == RECURRENT)
-                for entries in fields
-            ]
-    return None
+    rows, columns = places.taken(layer), places.made(layer)
+    lost = next((order for order in (rows, columns) if isinstance(order, Lost)), None)
+    if find_rule(layer) is not None:
+        fields = [fields_of_rule(layer, path)]
+    else:
+        rule = next(rule for kinds, rule in _RULES if isinstance(layer, kinds))
+        fields = rule(layer, path, rows, columns)
+    entries = [tuple(entry for entry in part if entry) for part in fields]
+    kept = [entry for entry in entries if entry]
+    lost = lost or places.lost(
+        variable for entry in kept for f in entry for variable in f.variables
+    )
+    several = len(kept) > 1
+    return [
+        Part(
+            path,
+            layer,
+            number,
+            entry,
+            tuple(f"{label}.{number}" for label in labels) if several else tuple(labels),
+            lost,
+            not isinstance(columns, Lost) or isinstance(rows, Lost),
+        )
+        for number, entry in enumerate(kept)
+    ]
 
 
-def _convolution(layer, path):
-    return [[_kernel(layer.kernel), _vector("bias", layer.bias)]]
+def _convolution(layer, path, rows, columns):
+    return [[_kernel(layer.kernel), vector("bias", layer.bias)]]
 
 
-def _depthwise_convolution(layer, path):
-    return [[_depthwise_kernel(layer.kernel), _vector("bias", layer.bias)]]
+def _depthwise_convolution(layer, path, rows, columns):
+    return [[_depthwise_kernel(layer.kernel), vector("bias", layer.bias)]]
 
 
-def _separable_convolution(layer, path):
+def _separable_convolution(layer, path, rows, columns):
     return [
         [_depthwise_kernel(layer.depthwise_kernel)],
-        [_kernel(layer.pointwise_kernel), _vector("bias", layer.bias)],
+        [_kernel(layer.pointwise_kernel), vector("bias", layer.bias)],
     ]
 
 
-def _spatially_separable_convolution(layer, path):
+def _spatially_separable_convolution(layer, path, rows, columns):
     return [
         [_kernel(layer.column_kernel)],
-        [_kernel(layer.row_kernel), _vector("bias", layer.bias)],
+        [_kernel(layer.row_kernel), vector("bias", layer.bias)],
     ]
 
 
-def _embedding(layer, path):
-    return [[_vector("weight", layer.embeddings)]]
+def _embedding(layer, path, rows, columns):
+    return [[vector("weight", layer.embeddings)]]
 
 
-def _linear(layer, flattened, unflattened):
-    rows, columns = _channels_first(flattened), _channels_first(unflattened)
-
-    def to_torch(kernel):
-        return _taken(_taken(kernel, rows, 0), columns, 1).T
-
-    def to_keras(weight):
-        return _put_back(_put_back(weight.T, rows, 0), columns, 1)
-
+def _linear(layer, path, rows, columns):
     kernel = layer.kernel
-    weight = Field(("weight",), kernel, tuple(kernel.shape[::-1]), to_torch, to_keras)
-    return [weight, _vector("bias", layer.bias, columns)]
+    weight = single(
+        "weight",
+        kernel,
+        kernel.shape[::-1],
+        lambda value: taken(taken(value, rows, 0), columns, 1).T,
+        lambda tensor: put_back(put_back(tensor.T, rows, 0), columns, 1),
+    )
+    return [[weight, vector("bias", layer.bias, columns)]]
 
 
-def _features(layer, flattened):
+def _features(layer, path, rows, columns):
     """A normalization's vectors, one number a feature."""
-    order = _channels_first(flattened)
+    if any(len(variable.shape) > 1 for variable in layer.weights):
+        raise ValueError(
+            f"Layer {path} normalizes over several axes, which lie in another order in PyTorch."
+        )
     names = {
         "weight": "gamma",
         "bias": "beta",
         "running_mean": "moving_mean",
         "running_var": "moving_variance",
     }
-    return [_vector(name, getattr(layer, own, None), order) for name, own in names.items()]
+    return [[vector(name, getattr(layer, own, None), rows) for name, own in names.items()]]
+
+
+def _root_mean_square(layer, path, rows, columns):
+    return [[vector("weight", layer.scale, rows)]]
+
+
+def _slopes(layer, path, rows, columns):
+    """PReLU: PyTorch has one slope a channel, or one for all."""
+    alpha = layer.alpha
+    shape = tuple(alpha.shape)
+    count = shape[-1] if len(shape) == 1 else max(shape)
+    channels = 0 if keras.config.image_data_format() == "channels_first" else len(shape) - 1
+    if any(size != 1 for axis, size in enumerate(shape) if axis != channels):
+        raise ValueError(
+            f"Layer {path} has a slope for each position, {shape}, and PyTorch's PReLU has one for "
+            "each channel. Build the layer with shared_axes, such as [1, 2] for images."
+        )
+    return [
+        [
+            single(
+                "weight",
+                alpha,
+                (count,),
+                lambda value: taken(value.reshape(count), rows, 0),
+                lambda tensor: put_back(tensor, rows, 0).reshape(shape),
+            )
+        ]
+    ]
+
+
+def _recurrent(layer, path, rows, columns):
+    return [recurrent_fields(layer, path, rows)]
+
+
+def _attention(layer, path, rows, columns):
+    return [attention_fields(layer, path)]
 
 
 def _kernel(variable):
@@ -137,52 +210,20 @@ def _depthwise_kernel(variable):
         weight = weight.reshape(channels, count, *taps)
         return weight.transpose(*range(2, rank + 2), 0, 1)
 
-    return Field(("weight",), variable, (channels * count, 1, *taps), to_torch, to_keras)
-
-
-def _vector(name, variable, order=None):
-    if variable is None:
-        return None
-    return Field(
-        (name,),
-        variable,
-        tuple(variable.shape),
-        lambda values: _taken(values, order, 0),
-        lambda values: _put_back(values, order, 0),
-    )
-
-
-def _channels_first(shape) -> np.ndarray | None:
-    """Where the features of flattened channels-first maps lie in flattened channels-last ones."""
-    if shape is None:
-        return None
-    order = np.arange(math.prod(shape)).reshape(shape)
-    return np.moveaxis(order, -1, 0).reshape(-1)
-
-
-def _taken(values, order, axis):
-    return values if order is None else np.take(values, order, axis)
-
-
-def _put_back(values, order, axis):
-    return values if order is None else np.take(values, np.argsort(order), axis)
+    return single("weight", variable, (channels * count, 1, *taps), to_torch, to_keras)
 
 
 _RULES: tuple[tuple[tuple[type, ...], Callable], ...] = (
     # a separable or depthwise layer may be a convolution's subclass: they come first
-    (SEPARABLE, _separable_convolution),
-    (DEPTHWISE, _depthwise_convolution),
+    (_SEPARABLE, _separable_convolution),
+    (_DEPTHWISE, _depthwise_convolution),
     ((layers.SpatiallySeparableConv2D,), _spatially_separable_convolution),
-    ((*CONVOLUTIONS, *TRANSPOSED), _convolution),
+    (_CONVOLUTIONS, _convolution),
     ((keras.layers.Dense,), _linear),
     ((keras.layers.Embedding,), _embedding),
-    (
-        (
-            keras.layers.BatchNormalization,
-            keras.layers.LayerNormalization,
-            keras.layers.GroupNormalization,
-        ),
-        _features,
-    ),
-    (RECURRENT, lambda layer, path: [recurrent_fields(layer, path)]),
+    (_NORMALIZATIONS, _features),
+    ((keras.layers.RMSNormalization,), _root_mean_square),
+    ((keras.layers.PReLU,), _slopes),
+    ((keras.layers.MultiHeadAttention,), _attention),
+    (RECURRENT, _recurrent),
 )

@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from keras_dlnotes.interop.tensors import Field
+from keras_dlnotes.interop.places import SAME
+from keras_dlnotes.interop.tensors import Field, put_back, single, taken
 
 # where PyTorch's gates lie among Keras's: i f g o and i f c o; r z n and z r h
 _GATES = {
@@ -13,15 +14,18 @@ _GATES = {
 }
 
 
-def recurrent_fields(layer: keras.Layer, path: str) -> list[Field]:
-    """The fields of a recurrent layer, or of both directions of a bidirectional one."""
+def recurrent_fields(layer: keras.Layer, path: str, rows=SAME) -> list[Field]:
+    """The fields of a recurrent layer, or of both directions of a bidirectional one.
+
+    `rows` is the order of its input features.
+    """
     if isinstance(layer, keras.layers.Bidirectional):
-        forward = _cell_fields(layer.forward_layer.cell, path, "")
-        return forward + _cell_fields(layer.backward_layer.cell, path, "_reverse")
-    return _cell_fields(layer.cell, path, "")
+        forward = _cell_fields(layer.forward_layer.cell, path, "", rows)
+        return forward + _cell_fields(layer.backward_layer.cell, path, "_reverse", rows)
+    return _cell_fields(layer.cell, path, "", rows)
 
 
-def _cell_fields(cell, path: str, suffix: str) -> list[Field]:
+def _cell_fields(cell, path: str, suffix: str, rows) -> list[Field]:
     order = next((gates for kind, gates in _GATES.items() if isinstance(cell, kind)), None)
     if order is None:
         raise ValueError(
@@ -35,33 +39,32 @@ def _cell_fields(cell, path: str, suffix: str) -> list[Field]:
         blocks = np.split(values, len(order), axis=-1)
         return np.concatenate([blocks[gate] for gate in order], axis=-1)
 
-    def matrix(name, variable):
-        return Field(
-            (name + suffix,),
+    def matrix(name, variable, order):
+        return single(
+            name + suffix,
             variable,
-            tuple(variable.shape[::-1]),
-            lambda kernel: gates(kernel).T,
-            lambda weight: gates(weight.T),
+            variable.shape[::-1],
+            lambda kernel: gates(taken(kernel, order, 0)).T,
+            lambda weight: put_back(gates(weight.T), order, 0),
         )
 
     fields = [
-        matrix("weight_ih", cell.kernel),
-        matrix("weight_hh", cell.recurrent_kernel),
+        matrix("weight_ih", cell.kernel, rows),
+        matrix("weight_hh", cell.recurrent_kernel, SAME),
     ]
     if cell.bias is not None:
         names = ("bias_ih" + suffix, "bias_hh" + suffix)
         of_two = len(cell.bias.shape) == 2  # a GRU's, where the reset comes after the product
         fields.append(
             Field(
-                names,
-                cell.bias,
-                (cell.bias.shape[-1],),
+                (cell.bias,),
+                dict.fromkeys(names, (cell.bias.shape[-1],)),
                 (lambda bias: tuple(gates(bias)))
                 if of_two
                 else (lambda bias: (gates(bias), np.zeros_like(bias))),
-                (lambda ih, hh: gates(np.stack([ih, hh])))
+                (lambda ih, hh: (gates(np.stack([ih, hh])),))
                 if of_two
-                else (lambda ih, hh: gates(ih + hh)),
+                else (lambda ih, hh: (gates(ih + hh),)),
             )
         )
     return fields

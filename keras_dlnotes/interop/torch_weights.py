@@ -1,42 +1,66 @@
 """PyTorch's weights, into Keras models and back."""
 
+import warnings
+
 import keras
 import numpy as np
 
-from keras_dlnotes.interop.files import read_state, write_safetensors
-from keras_dlnotes.interop.pairing import Module, modules_of, pair, parts_at
-from keras_dlnotes.interop.parts import Part
-from keras_dlnotes.interop.walk import parts_of_model
+from keras_dlnotes.checks import argument_error
+from keras_dlnotes.interop.files import check_path, read_state, write_safetensors
+from keras_dlnotes.interop.loading import check, plan
+from keras_dlnotes.interop.modules import Module, modules_of
+from keras_dlnotes.interop.naming import Name, check_places, entries_at, read_names, state
+from keras_dlnotes.interop.pairing import Pairing
+from keras_dlnotes.interop.parts import Part, parts_of_layer
+from keras_dlnotes.interop.rules import elementwise_layers
+from keras_dlnotes.interop.tracing import Places
+from keras_dlnotes.interop.walk import owners_of
 
 
-def load_torch(model, state_dict, names=None):
+def load_torch(model, state_dict, names=None, *, prefix="", strict=True, report=None):
     """Gives a Keras model the weights of a PyTorch network.
 
-    The model's layers, in the order of its graph, meet the state dict's modules in their order. All
-    tensors are checked before the first is assigned: an error leaves the model as it was. A .pt
-    file is read as weights only: nothing in it is executed.
+    Layers meet the modules of the same name: `.`, `_` and `/` apart, with or without what is in
+    front, such as "model.". Names that Keras has made up do not count. What has no name meets in
+    order, where only one pairing fits: PyTorch defines its modules in an order in which they could
+    be called, and branches beside each other may come in either. Where several pairings fit, the
+    error lists the modules that `names` must say. All tensors are checked before the first is
+    assigned: an error leaves the model as it was. Of a file nothing is executed.
 
-    Kernels are transposed, gates brought into Keras's order, an LSTM's two biases added. Where
-    channels-last maps are flattened, rows of the next `Dense` layer are permuted, since PyTorch
-    flattens channels first. Batch normalization takes over its statistics; its settings are the
-    model's: PyTorch's defaults are epsilon=1e-5 and momentum=0.9 in Keras's terms, and its running
-    variance is the unbiased one.
+    Kernels are transposed, gates brought into Keras's order, an LSTM's two biases added, weights
+    in pieces (weight or spectral normalization) put together. PyTorch flattens maps channels first:
+    the graph is followed from where maps are flattened, or features become maps, to the layers
+    whose rows or columns are permuted for it; where it cannot be followed, an error says so.
+    Buffers without weights are skipped, and a warning names them, except the counts of batches.
+    Batch normalization takes over its statistics; its settings are the model's: PyTorch's defaults
+    are epsilon=1e-5 and momentum=0.9 in Keras's terms, and its running variance is the unbiased
+    one.
 
     Args:
         model: a built Keras model, or a layer.
         state_dict: names to tensors, of PyTorch or NumPy; or a path that ends in .safetensors (no
-            PyTorch needed), .pt, .pth or .bin.
-        names: dict of a PyTorch prefix to the name or path of a Keras layer, or a list of them,
-            for what the order does not tell; the prefix stands for all modules below it. A stacked
-            recurrent module goes to a list of layers.
+            PyTorch needed), .pt, .pth, .bin or .ckpt; or a checkpoint with an entry "state_dict".
+        names: dict of a PyTorch prefix to the name or path of a Keras layer, or a list of them; the
+            prefix stands for all modules below it. A stacked recurrent module goes to a list of
+            layers. A dict {layer: shape} says as well that the layer's input features are
+            channels-last maps of this shape (…, channels), flattened; None that they lie as in
+            PyTorch; {"inputs": shape, "outputs": shape} says it of both sides.
+        prefix: load only tensors whose names begin with it, such as "model" of a Lightning
+            checkpoint that holds more than the model.
+        strict: whether every tensor must fit. With False all that fits is loaded, the rest stays as
+            it is, and a warning names it.
+        report: a function that takes a `LoadReport` of what was done with each tensor, such as
+            print; then there is no warning.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: for a missing, extra or misshapen tensor, all of them listed; for a layer that
-            PyTorch cannot express, such as a GRU with reset_after=False; for a file that holds more
-            than weights.
+        ValueError: for an argument of a wrong kind; for a missing, extra or misshapen tensor, all
+            of them listed; for pairs or features that nothing tells; for a layer that PyTorch
+            cannot express, such as a GRU with reset_after=False; for a file that holds more than
+            weights.
+        FileNotFoundError: for a path without a file.
         ImportError: for a .pt file where PyTorch is not installed.
 
     Example:
@@ -47,17 +71,27 @@ def load_torch(model, state_dict, names=None):
     >>> load_torch(model, weights).layers[0].kernel.shape == (3, 2)
     True
     """
-    parts = parts_of_model(model)
-    state, ordered = read_state(state_dict)
-    shapes = {name: value.shape for name, value in state.items()}
-    pairs = pair(parts, modules_of(shapes), names, ordered)
-    _check(pairs)
-    assignments = []
-    for part, module in pairs:
-        tensors = {name: state[key] for name, key in module.keys.items()}
-        assignments += [(field.variable, field.weight(tensors)) for field in part.fields]
+    _check_model(model)
+    _check_flag("strict", strict)
+    _check_prefix(prefix)
+    if report is not None and not callable(report):
+        raise argument_error("report", "a function of a LoadReport, or None", report)
+    entries = read_names(names)
+    weights = read_state(state_dict, prefix=prefix)
+    parts, places = _parts(model, entries)
+    pairs = _pair(parts, places, weights, entries, strict)
+    if strict:
+        check(pairs)
+    check_places(pairs)
+    assignments, done = plan(pairs, weights)
+    if not assignments and not strict:
+        raise argument_error("state_dict", "of tensors that fit the model", sorted(weights.tensors))
     for variable, value in assignments:
-        variable.assign(np.ascontiguousarray(value))
+        variable.assign(value)
+    if report is not None:
+        report(done)
+    elif done.summary():
+        warnings.warn(f"load_torch: {done.summary()}.", stacklevel=2)
     return model
 
 
@@ -65,21 +99,23 @@ def to_torch(model, names=None, *, like=None, path=None):
     """Returns a Keras model's weights as a PyTorch state dict.
 
     The inverse of `load_torch`. The one bias of an LSTM or a simple network goes to bias_ih, and
-    bias_hh is 0; biases in `like` that still add up to it stay as they are there.
+    bias_hh is 0; biases in `like` that still add up to it stay as they are there, and so do the
+    pieces of a weight in pieces.
 
     Args:
         model: a built Keras model, or a layer.
-        names: dict of a PyTorch prefix to the name or path of a Keras layer, or a list of them; a
-            layer that it leaves out is called by its path, with dots.
+        names: dict of a PyTorch prefix to a layer, layers, or shapes, as in `load_torch`; a layer
+            that it leaves out is called by its path, with dots.
         like: a state dict, or a path to one, with the names and shapes to be had; `names` then
-            means the same as in `load_torch`.
+            means the same as in `load_torch`. Buffers without weights are left out.
         path: where to write the tensors too, a .safetensors file; None for nowhere.
 
     Returns:
         dict of names to tensors: of PyTorch where it is installed, else of NumPy.
 
     Raises:
-        ValueError: for weights that PyTorch cannot express, and where `like` does not fit.
+        ValueError: for an argument of a wrong kind, for weights that PyTorch cannot express, and
+            where `like` does not fit.
 
     Example:
 
@@ -88,56 +124,121 @@ def to_torch(model, names=None, *, like=None, path=None):
     >>> {name: tuple(tensor.shape) for name, tensor in to_torch(model).items()}
     {'fc.weight': (2, 3), 'fc.bias': (2,)}
     """
-    parts = parts_of_model(model)
-    if like is None:
-        pairs = _named(parts, names or {})
+    _check_model(model)
+    entries = read_names(names)
+    target = None if path is None else check_path(path)
+    template = None if like is None else read_state(like, "like")
+    parts, places = _parts(model, entries)
+    if template is None:
+        pairs = _named(parts, entries)
     else:
-        state, ordered = read_state(like)
-        shapes = {name: value.shape for name, value in state.items()}
-        pairs = pair(parts, modules_of(shapes), names, ordered)
-        _check(pairs)
+        pairs = _pair(parts, places, template, entries, strict=True)
+        check(pairs)
+    check_places(pairs)
     tensors = {}
     for part, module in pairs:
         for field in part.fields:
-            value = keras.ops.convert_to_numpy(keras.ops.cast(field.variable, _dtype(field)))
-            found = field.tensors(value)
-            if like is not None and len(found) > 1:  # one tensor alone leaves no choice
-                there = {name: np.array(state[module.keys[name]], value.dtype) for name in found}
-                found = there if np.array_equal(field.weight(there), value) else found
+            values = [_value(variable) for variable in field.variables]
+            found = field.tensors(values)
+            if template is not None:
+                found = _as_there(field, values, found, module, template)
             tensors |= {module.keys[name]: tensor for name, tensor in found.items()}
-    if like is not None:  # in the order of the other
-        tensors = {name: tensors[name] for name in state if name in tensors}
-    if path is not None:
-        write_safetensors(path, tensors)
+    if template is not None:
+        tensors = _in_pieces(tensors, template)
+    if target is not None:
+        write_safetensors(target, tensors)
     try:
         import torch
     except ImportError:
         return tensors
-    return {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+    return {name: torch.from_numpy(np.array(t, order="C")) for name, t in tensors.items()}
 
 
-def _dtype(field) -> str:
-    return "float64" if field.variable.dtype == "float64" else "float32"
+def _check_model(model) -> None:
+    if not isinstance(model, keras.Layer):
+        raise argument_error("model", "a Keras model or layer", model)
+    if not model.built:
+        hint = "It has no weights yet: call it once, or build it."
+        raise argument_error("model", "built", model.name, hint)
 
 
-def _named(parts: list[Part], names) -> list[tuple[Part, Module]]:
+def _check_flag(name, value) -> None:
+    if not isinstance(value, bool):
+        raise argument_error(name, "True or False", value)
+
+
+def _check_prefix(prefix) -> None:
+    if not isinstance(prefix, str):
+        raise argument_error("prefix", "the beginning of tensors' names", prefix)
+
+
+def _parts(model, names: list[Name]) -> tuple[list[Part], Places]:
+    """All parts of the model. Raises where a weight belongs to none."""
+    places = Places(model, elementwise_layers())
+    owners = owners_of(model)
+    state(names, owners, places)
+    parts = [
+        part
+        for owner in owners
+        for part in parts_of_layer(owner.layer, owner.path, owner.labels, places)
+    ]
+    covered = {id(v) for part in parts for field in part.fields for v in field.variables}
+    unknown = [weight.path for weight in model.weights if id(weight) not in covered]
+    if unknown:
+        raise ValueError(
+            f"No rule says how PyTorch holds these weights: {', '.join(unknown)}. Say it by "
+            "`interop.rule`."
+        )
+    return parts, places
+
+
+def _pair(parts, places, weights, names, strict):
+    shapes = {name: value.shape for name, value in weights.tensors.items()}
+    return Pairing(places, weights.ordered, strict)(parts, modules_of(shapes), names)
+
+
+def _value(variable) -> np.ndarray:
+    dtype = "float64" if variable.dtype == "float64" else "float32"
+    return keras.ops.convert_to_numpy(keras.ops.cast(variable, dtype))
+
+
+def _as_there(field, values, found, module, template):
+    """Where one weight is several tensors, those of the template if they still make it."""
+    if len(field.shapes) == 1 or len(field.variables) > 1:
+        return found
+    there = {n: np.array(template.tensors[module.keys[n]], values[0].dtype) for n in found}
+    return there if np.array_equal(field.weights(there)[0], values[0]) else found
+
+
+def _in_pieces(tensors, template) -> dict[str, np.ndarray]:
+    """In the order of the template, and in its pieces."""
+    ordered = {}
+    for name in template.tensors:
+        if name in template.folded:
+            ordered |= template.folded[name].split(tensors[name])
+        elif name in tensors:
+            ordered[name] = tensors[name]
+    return ordered
+
+
+def _named(parts: list[Part], names: list[Name]) -> list[tuple[Part, Module]]:
     """Modules for parts, called as the names say, or else by the layers' paths."""
     called = {}
-    for prefix, layers in names.items():
-        listed = layers if isinstance(layers, list | tuple) else [layers]
-        found = [part for name in listed for part in parts_at(parts, name)]
+    for name in names:
+        found = [part for layer in name.layers for part in entries_at(parts, layer)]
         for number, part in enumerate(found):
             if part.is_recurrent:
-                called[id(part)] = prefix, str(number)
+                called[id(part)] = name.prefix, str(number)
             else:
-                called[id(part)] = prefix if len(found) == 1 else f"{prefix}.{number}", None
+                several = len(found) > 1
+                called[id(part)] = f"{name.prefix}.{number}" if several else name.prefix, None
     paths = [part.path for part in parts]
     pairs = []
-    for number, part in enumerate(parts):
+    for part in parts:
         if id(part) not in called:
             prefix = part.path.replace("/", ".")
             if paths.count(part.path) > 1:
-                prefix += f".{paths[:number].count(part.path)}"
+                prefix += f".{part.number}"
             called[id(part)] = prefix, "0" if part.is_recurrent else None
         prefix, level = called[id(part)]
         keys = {name: f"{prefix}.{_leveled(name, level)}" for name in part.shapes}
@@ -150,36 +251,3 @@ def _leveled(name: str, level: str | None) -> str:
         return name
     base, reverse, _ = name.partition("_reverse")
     return f"{base}_l{level}{reverse}"
-
-
-def _check(pairs) -> None:
-    """Raises with a list of all tensors that do not fit."""
-    rows = []
-    for part, module in pairs:
-        expected = part.shapes if part else {}
-        received = module.shapes if module else {}
-        layer = part.path if part else "—"
-        for name in {**expected, **received}:
-            key = module.keys.get(name) if module else None
-            key = key or (f"{module.prefix}.{name}" if module else name)
-            if name not in received:
-                rows.append(("missing", key, layer, f"expected {expected[name]}"))
-            elif name not in expected:
-                rows.append(("extra", key, layer, f"came {received[name]}"))
-            elif expected[name] != received[name]:
-                shapes = f"expected {expected[name]}, came {received[name]}"
-                rows.append(("misshapen", key, layer, shapes))
-    if not rows:
-        return
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    table = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
-        for row in rows
-    ]
-    raise ValueError(
-        "These tensors do not fit, and nothing was loaded (problem, tensor, layer, shape):\n"
-        + "\n".join(table)
-        + "\nWhere the two networks define their layers in different orders, as with a residual "
-        'block\'s shortcut, pass names, such as {"layer1.0.downsample": ["shortcut", '
-        '"shortcut_bn"]}.'
-    )

@@ -7,6 +7,21 @@ from torch import nn
 from keras_dlnotes import layers
 
 
+class Network(nn.ModuleDict):
+    """Modules in the order of their definition, and a function of them and the inputs."""
+
+    def __init__(self, modules, function):
+        super().__init__(modules)
+        self.function = function
+
+    def __getattr__(self, name):
+        modules = self.__dict__.get("_modules", {})
+        return modules[name] if name in modules else super().__getattr__(name)
+
+    def forward(self, *inputs):
+        return self.function(self, *inputs)
+
+
 class BasicBlock(nn.Module):
     """ResNet's, as torchvision names it."""
 
@@ -29,15 +44,19 @@ def normalization(name=None):
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)
 
 
-def residual_model():
+def residual_model(is_named=True):
     """The block as a graph, the shortcut beside the convolutions."""
+
+    def name(text):
+        return text if is_named else None
+
     x = keras.Input((9, 11, 3))
-    y = layers.Conv2D(4, 3, strides=2, padding=1, use_bias=False, name="conv1")(x)
-    y = keras.layers.ReLU()(normalization("bn1")(y))
-    y = layers.Conv2D(4, 3, padding=1, use_bias=False, name="conv2")(y)
-    y = normalization("bn2")(y)
-    shortcut = layers.Conv2D(4, 1, strides=2, use_bias=False, name="shortcut")(x)
-    shortcut = normalization("shortcut_bn")(shortcut)
+    y = layers.Conv2D(4, 3, strides=2, padding=1, use_bias=False, name=name("conv1"))(x)
+    y = keras.layers.ReLU()(normalization(name("bn1"))(y))
+    y = layers.Conv2D(4, 3, padding=1, use_bias=False, name=name("conv2"))(y)
+    y = normalization(name("bn2"))(y)
+    shortcut = layers.Conv2D(4, 1, strides=2, use_bias=False, name=name("shortcut"))(x)
+    shortcut = normalization(name("shortcut_bn"))(shortcut)
     return keras.Model(x, keras.layers.ReLU()(y + shortcut))
 
 

@@ -1,0 +1,122 @@
+"""What a load does with each tensor: a plan that is checked whole, and the report of it."""
+
+from dataclasses import dataclass, field
+
+from keras_dlnotes.interop.buffers import State
+from keras_dlnotes.interop.modules import Module
+from keras_dlnotes.interop.parts import Part
+
+
+@dataclass
+class LoadReport:
+    """What `load_torch` did with each tensor.
+
+    Args:
+        loaded: PyTorch's tensors that were loaded, to the path of the layer that has them.
+        skipped: tensors that hold no weight, to what they are.
+        missing: tensors that the model needs and the state dict has not, to the layer that kept
+            its weight.
+        unexpected: tensors that no layer has, to why.
+
+    `str` of it is a table.
+    """
+
+    loaded: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    unexpected: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        rows = [
+            (problem, key, value)
+            for problem in ("loaded", "skipped", "missing", "unexpected")
+            for key, value in getattr(self, problem).items()
+        ]
+        return table(rows) if rows else "no tensors"
+
+    def summary(self) -> str:
+        """One sentence on all that was not loaded; "" where everything was.
+
+        The counts of batches, which every batch normalization of PyTorch has, are not mentioned.
+        """
+        counted = "num_batches_tracked"
+        told = [key for key in self.skipped if not key.endswith(counted)]
+        kinds = (
+            ("no weights and were skipped", told),
+            ("not in the state dict, and their layers kept what they had", list(self.missing)),
+            ("of no layer", list(self.unexpected)),
+        )
+        sentences = [f"{_some(keys)} are {what}" for what, keys in kinds if keys]
+        return "; ".join(sentences)
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Columns side by side; the last one is as wide as it is."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+        for row in rows
+    )
+
+
+def misfits(pairs) -> list[tuple[str, str, str, str]]:
+    """Rows of (problem, tensor, layer, shapes) for all that do not fit."""
+    rows = []
+    for part, module in pairs:
+        expected = part.shapes if part else {}
+        received = module.shapes if module else {}
+        layer = part.path if part else "—"
+        for name in {**expected, **received}:
+            key = module.keys.get(name) if module else None
+            key = key or (f"{module.prefix}.{name}" if module else f"{layer}: {name}")
+            if name not in received:
+                rows.append(("missing", key, layer, f"expected {expected[name]}"))
+            elif name not in expected:
+                rows.append(("extra", key, layer, f"came {received[name]}"))
+            elif expected[name] != received[name]:
+                shapes = f"expected {expected[name]}, came {received[name]}"
+                rows.append(("misshapen", key, layer, shapes))
+    return rows
+
+
+def check(pairs) -> None:
+    """Raises with a list of all tensors that do not fit."""
+    rows = misfits(pairs)
+    if rows:
+        raise ValueError(
+            "These tensors do not fit, and nothing was loaded (problem, tensor, layer, shape):\n"
+            + table(rows)
+            + "\nWhere a layer belongs to another module, pass names, such as "
+            '{"layer1.0.downsample": ["shortcut", "shortcut_bn"]}; to load what fits, pass '
+            "strict=False."
+        )
+
+
+def plan(pairs: list[tuple[Part | None, Module | None]], state: State):
+    """Returns pairs of a variable and its new value for all that fits, and the report."""
+    report = LoadReport(skipped=dict(state.skipped))
+    for problem, key, layer, shapes in misfits(pairs):
+        if problem == "missing":
+            report.missing[key] = layer
+        else:
+            report.unexpected[key] = f"{layer}: {shapes}"
+    assignments = []
+    for part, module in pairs:
+        for entry in part.fields if part and module else ():
+            fits = all(module.shapes.get(name) == shape for name, shape in entry.shapes.items())
+            keys = [module.keys[name] for name in entry.shapes if name in module.keys]
+            if fits:
+                tensors = {name: state.tensors[module.keys[name]] for name in entry.shapes}
+                assignments += zip(entry.variables, entry.weights(tensors), strict=True)
+                for key in keys:
+                    folded = state.folded.get(key)
+                    of_key = folded.keys.values() if folded else [key]
+                    report.loaded |= dict.fromkeys(of_key, part.path)
+            else:  # a weight whose other tensors are missing, as one of an LSTM's two biases
+                for key in keys:
+                    report.unexpected.setdefault(key, f"{part.path}: not without its others")
+    return assignments, report

@@ -1,0 +1,70 @@
+"""Which modules and layers have the same name: `.`, `_` and `/` apart, and what is in front."""
+
+import re
+from collections import Counter
+
+from keras_dlnotes.interop.modules import Module
+from keras_dlnotes.interop.parts import Part
+
+Words = tuple[str, ...]
+
+
+def words(name: str) -> Words:
+    """Runs of letters and of digits: `layer1.0.conv1` and `layer1_0/conv_1` have the same."""
+    return tuple(re.findall(r"[^\W\d_]+|\d+", name.lower()))
+
+
+def same_names(parts: list[Part], modules: list[Module]) -> list[tuple[Part, Module]]:
+    """Pairs of equal names; then of names that are another's end, if all shapes are equal too.
+
+    A name counts where it is the only one of its kind on both sides.
+    """
+    ours = {part: {words(label) for label in part.labels} for part in parts}
+    theirs = _without_common(modules)
+    paths = [part.path for part in parts]
+    exact = {}
+    for part in parts:
+        several = paths.count(part.path) > 1
+        exact[part] = {words(part.path + (f".{part.number}" if several else ""))}
+    if {name for (name,) in exact.values()} == set(theirs.values()) and len(parts) == len(modules):
+        ours = exact  # even names that Keras has made up, if all agree
+    pairs = _unique(ours, theirs, lambda part, module, one, two: one == two)
+    for part, module in pairs:
+        del ours[part], theirs[module]
+    ends = _unique(ours, theirs, _is_end)
+    return pairs + ends
+
+
+def _is_end(part, module, one: Words, two: Words) -> bool:
+    count = min(len(one), len(two))
+    return (
+        one[-count:] == two[-count:]
+        and any(word.isalpha() for word in one[-count:])
+        and part.shapes == module.shapes
+    )
+
+
+def _unique(ours, theirs, agrees) -> list[tuple[Part, Module]]:
+    found = [
+        (part, module)
+        for part, names in ours.items()
+        for module, name in theirs.items()
+        if any(one and name and agrees(part, module, one, name) for one in names)
+    ]
+    of_part, of_module = Counter(p for p, _ in found), Counter(m for _, m in found)
+    return [(p, m) for p, m in found if of_part[p] == of_module[m] == 1]
+
+
+def _without_common(modules: list[Module]) -> dict[Module, Words]:
+    """The words of each module's name, without the modules around all of them."""
+    prefixes = [module.prefix for module in modules]
+    paths = {module: module.prefix.split(".") for module in modules}
+    while len({path[0] for path in paths.values()}) == 1 and all(
+        len(path) > 1 for path in paths.values()
+    ):
+        paths = {module: path[1:] for module, path in paths.items()}
+    names = {}
+    for module, path in paths.items():
+        several = prefixes.count(module.prefix) > 1
+        names[module] = words(".".join([*path, module.level or "0"] if several else path))
+    return names
