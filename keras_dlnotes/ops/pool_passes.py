@@ -46,7 +46,8 @@ def max_pool_indices_forward(inputs, *, slides: tuple[Window, ...]):
     values, positions = inputs, _flat_positions(inputs, slides)
     for window in slides:
         pairs = zip(
-            taps(values, window, fill=_lowest(inputs.dtype)),
+            # no −∞: what ONNX files have for `where` would make NaN of it
+            taps(values, window, fill=0),
             taps(positions, window, fill=-1),
             strict=True,
         )

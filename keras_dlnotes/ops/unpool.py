@@ -13,6 +13,7 @@ from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.exporting import LITERT, is_exporting
 from keras_dlnotes.ops.pool import pool_window
 from keras_dlnotes.ops.taps import reshape
 from keras_dlnotes.ops.vjp import with_vjp
@@ -117,7 +118,19 @@ def max_unpool_backward(upstream, inputs, residuals, *, window: Window, output_s
     return reshape(found, ops.shape(values)), None
 
 
-_max_unpool = with_vjp(max_unpool_forward, max_unpool_backward, compiled=False)
+def max_unpool_exported(inputs, indices, *, window: Window, output_size):
+    """y, divided in LiteRT, which adds up what overlapping windows write to one place."""
+    settings = {"window": window, "output_size": output_size}
+    outputs = max_unpool_forward(inputs, indices, **settings)[0]
+    if not is_exporting(LITERT):
+        return outputs
+    times = max_unpool_forward(ops.ones_like(inputs), indices, **settings)[0]
+    return outputs / ops.maximum(times, 1)
+
+
+_max_unpool = with_vjp(
+    max_unpool_forward, max_unpool_backward, compiled=False, exported=max_unpool_exported
+)
 
 
 def _one_line(tensor):
