@@ -38,9 +38,13 @@ class KeepsSignature:
 
 def keras_twin(layer_class: type) -> type | None:
     """Returns the `keras.layers` class that the layer class stands in for."""
-    return next(
-        (base for base in layer_class.__mro__ if base.__module__.startswith("keras.")), None
+    candidates = (
+        base
+        for base in layer_class.__mro__
+        # a subclass that Keras itself makes of a class of ours is no twin of it
+        if base.__module__.startswith("keras.") and not issubclass(base, KeepsSignature)
     )
+    return next(candidates, None)
 
 
 def _twin_signature(layer_class: type) -> inspect.Signature:

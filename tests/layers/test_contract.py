@@ -135,6 +135,16 @@ def test_signature_is_the_twins(name):
             assert parameters[argument].default == expected.default
 
 
+def test_a_subclass_has_the_same_twin():
+    """Even where Keras makes it, as its own tests do."""
+
+    class Subclass(layers.MaxPooling2D):
+        __module__ = "keras.src.testing"
+
+    assert keras_twin(Subclass) is keras.layers.MaxPooling2D
+    assert Subclass(3).pool_size == (3, 3)
+
+
 @every_case
 def test_signature_of_an_instance_is_that_of_its_call(case):
     parameters = inspect.signature(case.layer()).parameters
