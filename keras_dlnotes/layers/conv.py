@@ -49,6 +49,15 @@ def convolved_shape(input_shape, window: Window, channels: int, data_format: str
 
 
 class _Convolution(Convolution):
+    def call(self, inputs):
+        outputs = self.convolution_op(inputs, self.kernel)
+        if self.use_bias and self.data_format == "channels_last":
+            outputs = keras.ops.add(outputs, self.bias)
+        elif self.use_bias:
+            # on TensorFlow `keras.ops.add` takes a last axis as long as the bias for the channels
+            outputs = outputs + keras.ops.reshape(self.bias, (-1, *(1,) * self.rank))
+        return outputs if self.activation is None else self.activation(outputs)
+
     def convolution_op(self, inputs, kernel):
         return ops.conv(inputs, kernel, **self._geometry())
 
@@ -100,8 +109,6 @@ _DOCUMENTATION = (
 class Conv1D(_Convolution, keras.layers.Conv1D):
     __doc__ = for_rank(_DOCUMENTATION, 1)
     rank = 1
-    # Keras's own Conv1D pads in `call`; the other ranks leave all to `convolution_op`
-    call = keras.layers.Conv2D.call
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")

@@ -109,6 +109,18 @@ def test_strides_go_together_with_dilation():
     np.testing.assert_allclose(to_numpy(found), to_numpy(dense(IMAGE))[:, ::2, ::2], atol=1e-5)
 
 
+@pytest.mark.parametrize("width", [2, 3, 4])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_bias_is_the_channels_where_the_last_axis_is_as_long(rank, width):
+    """Keras's own layer adds it along the width then, channels first on TensorFlow."""
+    layer = getattr(layers, f"Conv{rank}D")(3, 1, data_format="channels_first")
+    layer.build((2, 1, *(4,) * (rank - 1), width))
+    layer.bias.assign([1.0, 2.0, 3.0])
+    found = to_numpy(layer(np.zeros((2, 1, *(4,) * (rank - 1), width), "float32")))
+    wanted = np.reshape([1.0, 2.0, 3.0], (1, 3, *(1,) * rank))
+    np.testing.assert_array_equal(found, np.broadcast_to(wanted, found.shape))
+
+
 def test_lora_of_the_twin_still_works():
     layer = layers.Conv2D(6, 3, padding=1)
     before = to_numpy(layer(IMAGE))
