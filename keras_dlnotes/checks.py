@@ -30,27 +30,35 @@ def is_integer(value: Any) -> bool:
 
 def integer(name: str, value: Any, minimum: int = 0, maximum: int | None = None) -> int:
     """Returns the value as an int, or raises where it is no integer or out of range."""
-    if not is_integer(value) or value < minimum or (maximum is not None and value > maximum):
-        expected = f"an integer ≥ {minimum}"
-        if maximum is not None:
-            expected += f" and ≤ {maximum}"
-        raise argument_error(name, expected, value)
+    if not _is_within(value, minimum, maximum):
+        raise argument_error(name, _an_integer(minimum, maximum), value)
     return int(value)
 
 
-def integers(name: str, value: Any, count: int, minimum: int = 0) -> tuple[int, ...]:
+def integers(
+    name: str, value: Any, count: int, minimum: int = 0, maximum: int | None = None
+) -> tuple[int, ...]:
     """Returns one integer for each of `count` axes; a single integer stands for all of them."""
-    values = (value,) * count if is_integer(value) else value
+    values = value.tolist() if hasattr(value, "tolist") else value  # NumPy's, as Keras takes them
+    values = (values,) * count if is_integer(values) else values
     if (
         not is_sequence(values)
         or len(values) != count
-        or not all(is_integer(entry) and entry >= minimum for entry in values)
+        or not all(_is_within(entry, minimum, maximum) for entry in values)
     ):
-        expected = f"an integer ≥ {minimum}"
+        expected = _an_integer(minimum, maximum)
         if count > 1:
             expected += f" or {count} of them"
         raise argument_error(name, expected, value)
     return tuple(int(entry) for entry in values)
+
+
+def _is_within(value: Any, minimum: int, maximum: int | None) -> bool:
+    return is_integer(value) and minimum <= value and (maximum is None or value <= maximum)
+
+
+def _an_integer(minimum: int, maximum: int | None) -> str:
+    return f"an integer ≥ {minimum}" + ("" if maximum is None else f" and ≤ {maximum}")
 
 
 def is_sequence(value: Any) -> bool:

@@ -13,6 +13,8 @@ def test_integers_are_returned_as_plain_ints():
     assert checks.integers("strides", 2, 3) == (2, 2, 2)
     assert checks.integers("strides", [1, np.int32(2)], 2) == (1, 2)
     assert type(checks.integers("strides", np.int64(2), 2)[0]) is int
+    assert checks.integers("strides", np.array([1, 2]), 2) == (1, 2)
+    assert checks.integers("strides", np.array(2), 2) == (2, 2)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, "1", None, True, (1,)])
@@ -24,7 +26,19 @@ def test_integer_refuses(value):
 
 
 @pytest.mark.parametrize(
-    "value", [0, (1, 0), (1, 1, 1), "11", b"11", bytearray(b"11"), (1.5, 1), {1, 2}]
+    "value",
+    [
+        0,
+        (1, 0),
+        (1, 1, 1),
+        "11",
+        b"11",
+        bytearray(b"11"),
+        (1.5, 1),
+        {1, 2},
+        np.ones(2),
+        np.ones(()),
+    ],
 )
 def test_integers_refuse(value):
     with pytest.raises(ValueError, match="`strides` must be an integer ≥ 1 or 2 of them"):
@@ -48,6 +62,10 @@ def test_an_integer_may_have_an_upper_bound():
     assert checks.integer("layer_count", 10, maximum=10) == 10
     with pytest.raises(ValueError, match="`layer_count` must be an integer ≥ 0 and ≤ 10"):
         checks.integer("layer_count", 2**40, maximum=10)
+    assert checks.integers("strides", (1, 10), 2, maximum=10) == (1, 10)
+    for value in (11, (1, 2**40), np.array([1, 11])):
+        with pytest.raises(ValueError, match="`strides` must be an integer ≥ 0 and ≤ 10 or 2 of"):
+            checks.integers("strides", value, 2, maximum=10)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "1", b"1", None, True, [1.0], 1j])
