@@ -39,6 +39,9 @@ def floating(**tensors) -> list:
 
 def float_type(*dtypes) -> str:
     """Returns the floating-point type that is computed in: Keras's `floatx` for integers alone."""
+    dtypes = [keras.backend.standardize_dtype(dtype) for dtype in dtypes]
+    if "float64" in dtypes:  # which `result_type` takes for float32 on PyTorch
+        return "float64"
     dtype = keras.backend.result_type(*dtypes)
     return dtype if is_floating(dtype) else keras.config.floatx()
 

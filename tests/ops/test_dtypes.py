@@ -24,6 +24,11 @@ def test_whole_numbers_are_computed_in_floating_point(whole):
         assert [_dtype(tensor) for tensor in both] == [floating] * 2
 
 
+@pytest.mark.parametrize("other", ["float64", "float32", "bfloat16", "int32", "bool"])
+def test_double_precision_stays(other):
+    assert dtypes.float_type("float64", other) == dtypes.float_type(other, "float64") == "float64"
+
+
 def test_whole_numbers_follow_floatx():
     before = keras.config.floatx()
     keras.config.set_floatx("float16")
