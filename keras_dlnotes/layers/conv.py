@@ -3,10 +3,11 @@
 import keras
 
 from keras_dlnotes import ops
+from keras_dlnotes.checks import flag
 from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
 from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.layers.signature import KeepsSignature
-from keras_dlnotes.ops.conv import conv_window
+from keras_dlnotes.ops.conv_arguments import check_channels, check_numbers, conv_window, count
 from keras_dlnotes.ops.windows import Window, output_shape
 
 
@@ -18,7 +19,12 @@ class Convolution(KeepsSignature):
     def __init__(self, *args, **kwargs):
         arguments = self.bind(args, kwargs)
         window = self._check(arguments)
-        padding = arguments["padding"]
+        for name in ("filters", "groups", "depth_multiplier"):
+            if name in arguments:
+                arguments[name] = count(name, arguments[name])
+        arguments["use_bias"] = flag("use_bias", arguments["use_bias"])
+        check_numbers("kernel_size", (*window.size, arguments.get("filters", 1)), window.size)
+        padding, arguments["kernel_size"] = arguments["padding"], window.size
         # Keras knows neither explicit padding nor strides together with dilation
         super().__init__(**{**arguments, "padding": "valid", "strides": 1, "dilation_rate": 1})
         self.padding = padding if isinstance(padding, int) else window.padding
@@ -28,6 +34,10 @@ class Convolution(KeepsSignature):
     def _check(self, arguments: dict) -> Window:
         names = ("kernel_size", "strides", "padding", "dilation_rate")
         return conv_window(*(arguments[name] for name in names), rank=self.rank)
+
+    def build(self, input_shape):
+        check_channels(input_shape, self.data_format)
+        super().build(input_shape)
 
     def _geometry(self) -> dict:
         return {

@@ -5,9 +5,9 @@ import numpy as np
 from keras import activations, constraints, initializers, regularizers
 
 from keras_dlnotes import ops
-from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.checks import argument_error, flag
 from keras_dlnotes.layers.conv import convolved_shape
-from keras_dlnotes.ops.conv import conv_window
+from keras_dlnotes.ops.conv_arguments import check_channels, conv_window, count
 from keras_dlnotes.ops.conv_separable import low_rank
 from keras_dlnotes.ops.windows import one_axis_each, standardize_data_format
 
@@ -77,14 +77,14 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
         **kwargs,
     ):
         self._window = conv_window(kernel_size, strides, padding, dilation_rate, rank=2)
-        self.filters = integer("filters", filters, minimum=1)
+        self.filters = count("filters", filters)
         super().__init__(activity_regularizer=regularizers.get(activity_regularizer), **kwargs)
         self.kernel_size, self.strides = self._window.size, self._window.strides
         self.dilation_rate = self._window.dilation
         self.padding = padding if isinstance(padding, int) else self._window.padding
         self.data_format = standardize_data_format(data_format)
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag("use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
@@ -142,6 +142,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
         return separable, residual
 
     def build(self, input_shape):
+        check_channels(input_shape, self.data_format)
         self.compute_output_shape(input_shape)  # raises where a kernel does not fit
         channels = input_shape[-1 if self.data_format == "channels_last" else 1]
         k_h, k_w = self.kernel_size

@@ -11,13 +11,19 @@ with the upstream gradient D = ∂E/∂S,
 The bias belongs to the op, so that a framework can add it in the convolution's own pass.
 """
 
-import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integers
-from keras_dlnotes.ops import windows
-from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
+from keras_dlnotes.checks import argument_error
+from keras_dlnotes.ops import dtypes, windows
+from keras_dlnotes.ops.conv_arguments import (
+    biases,
+    check_padded,
+    conv_window,
+    operands,
+)
+from keras_dlnotes.ops.correlate import add_bias, adjoint_in_inputs, adjoint_in_kernel, correlate
 from keras_dlnotes.ops.exporting import exported_tensorflow, is_leaving_tensorflow
+from keras_dlnotes.ops.fitting import fitting
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
 
@@ -62,50 +68,22 @@ def conv(
     >>> ops.convert_to_numpy(conv(step, sobel))[0, :, :, 0].tolist()
     [[4.0, 4.0], [4.0, 4.0]]
     """
-    inputs, kernel = of_one_type(inputs, kernel)
-    rank = len(kernel.shape) - 2
     data_format = windows.standardize_data_format(data_format)
-    window = conv_window(tuple(map(int, kernel.shape[:-2])), strides, padding, dilation_rate, rank)
-    _check_channels(inputs, kernel, data_format)
+    names = "channels in / groups, channels out"
+    inputs, kernel, size = operands(inputs, kernel, data_format, names)
     if data_format == "channels_first":
         inputs = ops.moveaxis(inputs, 1, -1)
-    windows.output_shape(inputs.shape, window)  # raises where the kernel does not fit
-    outputs = _conv(inputs, kernel, *biases(bias, inputs.dtype), window=window)
+    window = conv_window(size, strides, padding, dilation_rate, len(size), "kernel")
+    _check_groups(inputs, kernel)
+    bias = biases(bias, kernel.shape[-1], inputs.dtype)
+    inputs = fitting(inputs, window, "kernel")
+    check_padded(inputs.shape, window)
+    outputs = _conv(inputs, kernel, *bias, window=window)
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 
 
-def of_one_type(*tensors) -> list:
-    """Returns the tensors in the floating-point type that Keras promotes them to together."""
-    tensors = [ops.convert_to_tensor(tensor) for tensor in tensors]
-    dtype = keras.backend.result_type(*(tensor.dtype for tensor in tensors), float)
-    return [ops.cast(tensor, dtype) for tensor in tensors]
-
-
-def biases(bias, dtype) -> list:
-    """Returns the bias in a list, as the tensors that the op takes behind the kernel; or none."""
-    return [] if bias is None else [ops.cast(bias, dtype)]
-
-
-def conv_window(kernel_size, strides, padding, dilation_rate, rank: int) -> Window:
-    """Returns the window of a convolution on channels-last tensors, its arguments checked."""
-    return Window(
-        integers("kernel_size", kernel_size, rank, minimum=1),
-        integers("strides", strides, rank, minimum=1),
-        windows.standardize_padding(padding, rank, conv_words(rank)),
-        integers("dilation_rate", dilation_rate, rank, minimum=1),
-        windows.spatial_axes(rank, "channels_last"),
-    )
-
-
-def conv_words(rank: int) -> tuple[str, ...]:
-    """Returns the words that a convolution takes as padding, Keras's own."""
-    return ("valid", "same", "causal") if rank == 1 else ("valid", "same")
-
-
-def _check_channels(inputs, kernel, data_format):
-    if len(inputs.shape) != len(kernel.shape):
-        raise argument_error("inputs", f"of rank {len(kernel.shape)}, as the kernel", inputs.shape)
-    channels = inputs.shape[-1 if data_format == "channels_last" else 1]
+def _check_groups(inputs, kernel):
+    channels = inputs.shape[-1]
     narrow, out = kernel.shape[-2:]
     if channels % narrow or out % (channels // narrow):
         raise argument_error(
@@ -117,7 +95,7 @@ def _check_channels(inputs, kernel, data_format):
 
 def conv_forward(inputs, kernel, *bias, window: Window):
     """S = K ∗ I + b."""
-    return add_bias(correlate(inputs, kernel, window), *bias), ()
+    return correlate(inputs, kernel, window, *bias), ()
 
 
 def conv_plain(inputs, kernel, *bias, window: Window):
@@ -135,18 +113,15 @@ def conv_backward(upstream, inputs, residuals, *, window: Window):
     )
 
 
-def add_bias(outputs, *bias):
-    """S + b, where there is a bias."""
-    return ops.add(outputs, bias[0]) if bias else outputs
-
-
 def bias_gradient(upstream, *bias) -> list:
     """∂E/∂b = Σ D over all positions and examples, in a list, where there is a bias."""
     if not bias:
         return []
     rows = ops.reshape(upstream, (-1, upstream.shape[-1]))
+    rows = ops.cast(rows, dtypes.wide(upstream.dtype))
     # as a matrix product, which takes half the time of a sum
-    return [ops.matmul(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]]
+    found = ops.matmul(ops.ones((1, ops.shape(rows)[0]), rows.dtype), rows)[0]
+    return [ops.cast(found, upstream.dtype)]
 
 
 def conv_exported(inputs, kernel, *bias, window: Window):

@@ -13,8 +13,9 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.checks import argument_error
-from keras_dlnotes.ops import windows
+from keras_dlnotes.ops import dtypes, windows
 from keras_dlnotes.ops.conv import conv
+from keras_dlnotes.ops.conv_arguments import operands
 
 
 def depthwise_conv(
@@ -51,13 +52,14 @@ def depthwise_conv(
     >>> tuple(depthwise_conv(image, kernel).shape)
     (1, 8, 8, 3)
     """
-    inputs, kernel = ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel)
     data_format = windows.standardize_data_format(data_format)
+    names = "channels, filters a channel"
+    inputs, kernel, size = operands(inputs, kernel, data_format, names)
     channels = inputs.shape[-1 if data_format == "channels_last" else 1]
-    if len(kernel.shape) < 3 or kernel.shape[-2] != channels:
+    if kernel.shape[-2] != channels:
         expected = f"(…, channels, filters a channel) for {channels} channels"
         raise argument_error("kernel", expected, tuple(kernel.shape))
-    grouped = ops.reshape(kernel, (*kernel.shape[:-2], 1, -1))
+    grouped = ops.reshape(kernel, (*size, 1, channels * kernel.shape[-1]))
     return conv(inputs, grouped, bias, strides, padding, data_format, dilation_rate)
 
 
@@ -91,6 +93,7 @@ def separate_kernel(kernel) -> tuple[np.ndarray, np.ndarray, float]:
     >>> residual < 1e-12
     True
     """
+    dtypes.real("kernel", kernel)
     matrix = np.asarray(ops.convert_to_numpy(kernel), "float64")
     if matrix.ndim != 2 or not matrix.size:
         raise argument_error("kernel", "a matrix (k_h, k_w)", matrix.shape)

@@ -9,24 +9,27 @@ so padding *crops* the output, and the two gradients are the other two maps of t
     ∂E/∂x = K ∗ D        ∂E/∂K(u) = Σ_i D(i·s + u·d − p)ᵀ x(i)
 """
 
+import pkgutil
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import pad_or_crop
-from keras_dlnotes.ops.conv import (
-    add_bias,
-    bias_gradient,
+from keras_dlnotes.ops.conv import bias_gradient
+from keras_dlnotes.ops.conv_arguments import (
     biases,
+    check_numbers,
     conv_window,
-    of_one_type,
+    operands,
 )
-from keras_dlnotes.ops.correlate import adjoint_in_inputs, adjoint_in_kernel, correlate
+from keras_dlnotes.ops.correlate import add_bias, adjoint_in_inputs, adjoint_in_kernel, correlate
 from keras_dlnotes.ops.exporting import (
     exported_tensorflow,
+    is_exporting,
     is_leaving_tensorflow,
     refuse_onnx_on_jax,
 )
@@ -82,29 +85,28 @@ def conv_transpose(
     >>> ops.convert_to_numpy(conv_transpose(x, kernel, strides=2))[0, :, 0].tolist()
     [1.0, 2.0, 13.0, 20.0, 30.0]
     """
-    inputs, kernel = of_one_type(inputs, kernel)
-    rank = len(kernel.shape) - 2
     data_format = windows.standardize_data_format(data_format)
-    size = tuple(map(int, kernel.shape[:-2]))
-    window = transposed_window(size, strides, padding, dilation_rate, rank)
-    output_padding = standardize_output_padding(output_padding, window.strides)
-    if len(inputs.shape) != len(kernel.shape):
-        raise argument_error("inputs", f"of rank {len(kernel.shape)}, as the kernel", inputs.shape)
+    names = "channels out, channels in"
+    inputs, kernel, size = operands(inputs, kernel, data_format, names)
     if data_format == "channels_first":
         inputs = ops.moveaxis(inputs, 1, -1)
+    window = transposed_window(size, strides, padding, dilation_rate, len(size), "kernel")
+    output_padding = standardize_output_padding(output_padding, window.strides)
     if inputs.shape[-1] != kernel.shape[-1]:
         expected = f"(…, channels out, channels in) for {inputs.shape[-1]} channels in"
         raise argument_error("kernel", expected, tuple(kernel.shape))
-    transposed_shape(inputs.shape, window, output_padding)  # raises where nothing is left
-    tensors = inputs, kernel, *biases(bias, inputs.dtype)
-    outputs = _conv_transpose(*tensors, window=window, output_padding=output_padding)
+    bias = biases(bias, kernel.shape[-2], inputs.dtype)
+    inputs = _not_cropped_away(inputs, window, output_padding)
+    outputs = _conv_transpose(inputs, kernel, *bias, window=window, output_padding=output_padding)
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 
 
-def transposed_window(kernel_size, strides, padding, dilation_rate, rank: int) -> Window:
+def transposed_window(
+    kernel_size, strides, padding, dilation_rate, rank: int, name: str = "kernel_size"
+) -> Window:
     """Returns the window of the convolution whose adjoint is wanted, its arguments checked."""
     windows.standardize_padding(padding, rank)  # no "causal"
-    return conv_window(kernel_size, strides, padding, dilation_rate, rank)
+    return conv_window(kernel_size, strides, padding, dilation_rate, rank, name)
 
 
 def standardize_output_padding(output_padding, strides: Sequence[int]) -> tuple[int, ...] | None:
@@ -132,12 +134,13 @@ def transposed_shape(
     for number, along in enumerate(windows.one_axis_each(window)):
         axis = along.axes[0]
         m = shape[axis]
-        if m is None:
-            continue
         more = None if output_padding is None else output_padding[number]
-        result[axis] = _transposed_length(m, along, more)
+        if m is None:
+            _check_way_back(_shortest(along, more), along, more)
+            continue
         if isinstance(m, int):
-            _check_way_back(result, along, m, output_padding)
+            _check_way_back(m, along, more)
+        result[axis] = _transposed_length(m, along, more)
     return tuple(result)
 
 
@@ -153,28 +156,61 @@ def _transposed_length(m, window: Window, more: int | None):
     return (m - 1) * s - before - after + span + (more or 0)
 
 
-def _check_way_back(shape, window: Window, m: int, output_padding) -> None:
-    length = shape[window.axes[0]]
+def _shortest(window: Window, more: int | None) -> int:
+    """The smallest m ≥ 1 of which the crop leaves something."""
+    return max(1, -((_transposed_length(0, window, more) - 1) // window.strides[0]))
+
+
+def _check_way_back(m: int, window: Window, more: int | None) -> None:
+    (axis,) = window.axes
+    if m < 1:
+        raise argument_error("inputs", f"at least 1 long along axis {axis}", m)
+    length = _transposed_length(m, window, more)
     if length < 1:
         raise argument_error(
             "padding",
             f"less than what crops the whole output, whose length would be {length}",
             window.padding,
         )
-    if windows.places(shape, window) != (m,):
+    if windows.places([length], window._replace(axes=(0,))) != (m,):
         raise argument_error(
             "output_padding",
             f"such that the convolution leads from length {length} back to {m}",
-            output_padding,
+            more,
             "With padding='same' an even kernel needs at least 1.",
         )
+
+
+def _not_cropped_away(inputs, window: Window, output_padding):
+    """Returns the inputs, or raises where the crop leaves nothing: see `fitting`."""
+    shape = transposed_shape(inputs.shape, window, output_padding)
+    large = ("strides", window.strides), ("dilation_rate", window.dilation)
+    name, value = max(large, key=lambda entry: max(entry[1]))
+    check_numbers(name, shape, value)
+    if keras.backend.backend() != "tensorflow" or is_exporting():
+        return inputs
+    for number, along in enumerate(windows.one_axis_each(window)):
+        (axis,) = along.axes
+        if inputs.shape[axis] is not None:
+            continue
+        least = _shortest(along, None if output_padding is None else output_padding[number])
+        length = ops.shape(inputs)[axis]
+        sentence = (
+            f"Argument `padding` must be less than what crops the whole output along axis {axis}: "
+            f"the input must be at least {least} long. Received: padding={window.padding!r} and an "
+            "input of length"
+        )
+        inputs = pkgutil.resolve_name("keras_dlnotes.ops.require_tensorflow:of_shapes")(
+            inputs, length >= least, sentence, length, "padding_crops_the_whole_output"
+        )
+    return inputs
 
 
 def conv_transpose_forward(inputs, kernel, *bias, window: Window, output_padding):
     """y = the x̄ of the convolution with K, for D = the inputs, and b."""
     shape = transposed_shape(ops.shape(inputs), window, output_padding)
     shape = (*shape[:-1], kernel.shape[-2])
-    return add_bias(adjoint_in_inputs(inputs, kernel, window, shape), *bias), ()
+    return adjoint_in_inputs(inputs, kernel, window, shape, *bias), ()
 
 
 def conv_transpose_plain(inputs, kernel, *bias, window: Window, output_padding):

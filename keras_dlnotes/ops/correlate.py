@@ -6,6 +6,8 @@ y = K ∗ x is linear in x and in K. So the three maps that all convolutions nee
     adjoint_in_inputs(D, K)  the x̄ with ⟨K ∗ x, D⟩ = ⟨x, x̄⟩ for every x
     adjoint_in_kernel(x, D)  the K̄ with ⟨K ∗ x, D⟩ = ⟨K, K̄⟩ for every K
 
+The first two add a bias, right behind the kernel, where a framework can join both.
+
 Matrix work is the frameworks' strength: beside `vjp`, only `correlate_tensorflow`, `correlate_jax`
 and `correlate_torch` call them directly. All tensors are channels last; kernels are
 (k, …, channels in / groups, channels out).
@@ -16,23 +18,56 @@ import importlib
 import keras
 from keras import ops
 
+from keras_dlnotes.ops.borders import pad
+from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.windows import Window
 
 
-def correlate(inputs, kernel, window: Window):
-    """y(i) = Σ_u x(i·s + u·d − p) K(u), summed over the input channels of a group."""
-    return _kernels().correlate(inputs, kernel, window.resolved(ops.shape(inputs)))
+def correlate(inputs, kernel, window: Window, *bias):
+    """y(i) = Σ_u x(i·s + u·d − p) K(u) + b, summed over the input channels of a group."""
+    window = window.resolved(ops.shape(inputs))
+    inputs, count = _filled(inputs)
+    return _cut(add_bias(_kernels().correlate(inputs, kernel, window), *bias), count)
 
 
-def adjoint_in_inputs(upstream, kernel, window: Window, shape):
-    """x̄(j) = Σ over all i, u with i·s + u·d − p = j of D(i) K(u)ᵀ; `shape` is that of x̄."""
-    return _kernels().adjoint_in_inputs(upstream, kernel, window.resolved(shape), tuple(shape))
+def adjoint_in_inputs(upstream, kernel, window: Window, shape, *bias):
+    """x̄(j) = Σ over all i, u with i·s + u·d − p = j of D(i) K(u)ᵀ + b; `shape` is that of x̄."""
+    window = window.resolved(shape)
+    upstream, count = _filled(upstream)
+    if count is not None:
+        shape = (ops.shape(upstream)[0], *shape[1:])
+    found = _kernels().adjoint_in_inputs(upstream, kernel, window, tuple(shape))
+    return _cut(add_bias(found, *bias), count)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     """K̄(u) = Σ_i x(i·s + u·d − p)ᵀ D(i)."""
-    resolved = window.resolved(ops.shape(inputs))
-    return _kernels().adjoint_in_kernel(inputs, upstream, resolved, tuple(kernel_shape))
+    window = window.resolved(ops.shape(inputs))
+    (inputs, _), (upstream, _) = _filled(inputs), _filled(upstream)
+    return _kernels().adjoint_in_kernel(inputs, upstream, window, tuple(kernel_shape))
+
+
+def add_bias(outputs, *bias):
+    """S + b, where there is a bias."""
+    return ops.add(outputs, bias[0]) if bias else outputs
+
+
+def _filled(tensor):
+    """The tensor, an image of zeros in the place of none; and how many images there were.
+
+    TensorFlow's kernels return wrong shapes for an empty batch, and gradients that nobody wrote.
+    Where a graph leaves the number open, one that is not 0 costs no copy. None: there are some.
+    """
+    count = tensor.shape[0]
+    if keras.backend.backend() != "tensorflow" or is_exporting() or count not in (None, 0):
+        return tensor, None
+    count = ops.shape(tensor)[0]
+    more = ops.cast(ops.equal(count, 0), "int32")
+    return pad(tensor, ((0, more),), (0,)), count
+
+
+def _cut(tensor, count):
+    return tensor if count is None else tensor[:count]
 
 
 def _kernels():

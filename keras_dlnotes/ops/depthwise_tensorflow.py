@@ -12,7 +12,7 @@ and since each of these steps is linear, so do the adjoints, step by step backwa
 import tensorflow as tf
 from keras import ops
 
-from keras_dlnotes.ops import windows
+from keras_dlnotes.ops import dtypes, windows
 from keras_dlnotes.ops.borders import crop, pad
 from keras_dlnotes.ops.taps import insert_zeros
 from keras_dlnotes.ops.windows import Window
@@ -63,6 +63,10 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
+    dtype = inputs.dtype
+    if dtypes.wide(dtype) != dtype.name:  # the kernel would sum half precision in half precision
+        wide = [tf.cast(tensor, dtypes.wide(dtype)) for tensor in (inputs, upstream)]
+        return tf.cast(adjoint_in_kernel(*wide, window, kernel_shape), dtype)
     if not _is_native(window):
         lengths = _whole_phases(ops.shape(inputs), window)
         inputs = _phases(inputs, window, lengths)

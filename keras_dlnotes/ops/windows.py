@@ -48,7 +48,8 @@ def standardize_data_format(data_format: str | None) -> str:
     """Returns the layout, Keras's default one for None."""
     if data_format is None:
         return keras.config.image_data_format()
-    return choice("data_format", data_format, ("channels_last", "channels_first"))
+    word = data_format.lower() if isinstance(data_format, str) else data_format
+    return choice("data_format", word, ("channels_last", "channels_first"))
 
 
 def spatial_axes(rank: int, data_format: str | None) -> tuple[int, ...]:

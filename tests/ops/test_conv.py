@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import ops
-from keras_dlnotes.ops.conv import conv_window
+from keras_dlnotes.ops.conv_arguments import conv_window
 from tests import reference
 from tests.backends import only_on
 from tests.exporting import as_exported
@@ -237,7 +237,7 @@ def test_second_gradient():
         ({"padding": "causal"}, "padding"),
         ({"padding": (1, 1, 1)}, "padding"),
         ({"dilation_rate": 0}, "dilation_rate"),
-        ({"dilation_rate": 3}, "kernel_size"),
+        ({"dilation_rate": 3}, "kernel"),
         ({"data_format": "NCHW"}, "data_format"),
         ({"kernel": np.zeros((3, 3, 3, 2), "float32")}, "kernel"),
         ({"inputs": np.zeros((5, 5, 2), "float32")}, "inputs"),
