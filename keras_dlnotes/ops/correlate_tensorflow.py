@@ -6,10 +6,9 @@ input that is padded already. The gradients of a dilated convolution are written
 convolutions and matrix products, and so is x̄ at stride 1, where the forward kernel is the faster
 one. A group of one channel is depthwise convolution and has kernels of its own. Other groups go one
 by one: the grouped kernel has no gradient, fails where TensorFlow fuses it with a bias, and is no
-faster. The kernels of a CPU sum float16 in float16; they are handed float32.
+faster. A CPU's kernels sum float16 in float16, and K̄ in bfloat16 unless they are oneDNN's: they are
+handed float32.
 """
-
-import functools
 
 import tensorflow as tf
 from keras import ops
@@ -17,24 +16,12 @@ from keras import ops
 from keras_dlnotes.ops import depthwise_tensorflow as depthwise
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import crop, pad, pad_or_crop
+from keras_dlnotes.ops.halves_tensorflow import in_float32
 from keras_dlnotes.ops.taps import insert_zeros, taps
-from keras_dlnotes.ops.vjp import has_gpu
 from keras_dlnotes.ops.windows import Window
 
 
-def _summed_in_float32(function):
-    @functools.wraps(function)
-    def wrapped(left, right, *settings):
-        dtype = left.dtype
-        if dtype != tf.float16 or has_gpu():
-            return function(left, right, *settings)
-        left, right = tf.cast(left, tf.float32), tf.cast(right, tf.float32)
-        return tf.cast(function(left, right, *settings), dtype)
-
-    return wrapped
-
-
-@_summed_in_float32
+@in_float32(tf.float16)
 def correlate(inputs, kernel, window: Window):
     rank = len(window.size)
     if rank == 1:
@@ -57,7 +44,7 @@ def correlate(inputs, kernel, window: Window):
     return dense[(slice(None), *(slice(None, None, s) for s in window.strides))]
 
 
-@_summed_in_float32
+@in_float32(tf.float16)
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
     rank = len(window.size)
     if rank == 1:
@@ -83,7 +70,7 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
     return crop(whole, window.padding, window.axes, shape)
 
 
-@_summed_in_float32
+@in_float32(tf.float16, tf.bfloat16)
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     rank = len(window.size)
     if rank == 1:

@@ -12,14 +12,16 @@ and since each of these steps is linear, so do the adjoints, step by step backwa
 import tensorflow as tf
 from keras import ops
 
-from keras_dlnotes.ops import dtypes, windows
+from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import crop, pad
+from keras_dlnotes.ops.halves_tensorflow import in_float32
 from keras_dlnotes.ops.taps import insert_zeros
 from keras_dlnotes.ops.windows import Window
 
 _DENSE = {"strides": (1, 1, 1, 1), "padding": "VALID"}
 
 
+@in_float32(tf.float16, tf.bfloat16)
 def correlate(inputs, kernel, window: Window):
     if _is_native(window):
         strides = (1, *window.strides, 1)
@@ -38,6 +40,7 @@ def correlate(inputs, kernel, window: Window):
     return tf.batch_to_space(dense, window.dilation, [[0, 0], [0, 0]])[tuple(index)]
 
 
+@in_float32(tf.float16, tf.bfloat16)
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
     if not _is_native(window):
         lengths = _whole_phases(shape, window)
@@ -62,11 +65,8 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
     return crop(whole, window.padding, window.axes, shape)
 
 
+@in_float32(tf.float16, tf.bfloat16, on_gpu=True)
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
-    dtype = inputs.dtype
-    if dtypes.wide(dtype) != dtype.name:  # the kernel would sum half precision in half precision
-        wide = [tf.cast(tensor, dtypes.wide(dtype)) for tensor in (inputs, upstream)]
-        return tf.cast(adjoint_in_kernel(*wide, window, kernel_shape), dtype)
     if not _is_native(window):
         lengths = _whole_phases(ops.shape(inputs), window)
         inputs = _phases(inputs, window, lengths)
