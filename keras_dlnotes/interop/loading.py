@@ -42,12 +42,11 @@ class LoadReport:
         counted = "num_batches_tracked"
         told = [key for key in self.skipped if not key.endswith(counted)]
         kinds = (
-            ("no weights and were skipped", told),
-            ("not in the state dict, and their layers kept what they had", list(self.missing)),
-            ("of no layer", list(self.unexpected)),
+            ("skipped, since no layer has such weights", told),
+            ("left as they were, since the state dict lacks them", list(self.missing)),
+            ("not loaded, since they fit no layer", list(self.unexpected)),
         )
-        sentences = [f"{_some(keys)} are {what}" for what, keys in kinds if keys]
-        return "; ".join(sentences)
+        return "; ".join(f"{what}: {_some(keys)}" for what, keys in kinds if keys)
 
 
 def _some(keys: list[str]) -> str:

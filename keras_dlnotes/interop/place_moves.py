@@ -66,11 +66,11 @@ class Reshaping(Rule):
     def _unflatten(tensor, output, found):
         order = tensor.orders[(_long(tensor) or [0])[0]]
         value = output.flattened()
-        errs_before = order.is_given or order.root.owned or order.root.sources
-        problem = None if order.is_given else order.bind(value)
+        errs_before = order.root.owned or order.root.sources
+        problem = order.bind(value)
         # the layers before it err, if any: those behind it take maps as they are
         lost = None if errs_before else problem
-        output.orders[-1] = Order(output.shape[-1], lost or SAME, sources=[order])
+        output.orders = [Order(size, lost or SAME, sources=[order]) for size in output.shape]
 
     @staticmethod
     def _regroup(tensor, output, found):

@@ -36,11 +36,10 @@ class Rule:
         taken = [order for tensor in call.inputs for order in tensor.orders]
         reason = self._reason(call)
         for order in taken:
-            known = order.known()
-            alike &= known is None or known is SAME
+            alike &= order.settled() is SAME
         if alike:
             found.trust(call.operation)
-        elif any(order.known() is not None and order.known() is not SAME for order in taken):
+        elif any(order.settled() is not SAME for order in taken):
             found.problem(call.operation, reason)  # it may have weights of its own
         for order in taken:
             if order.known() is None:
@@ -118,6 +117,9 @@ class Features(Elementwise):
         if tensor.rank > 1 and axis >= 0:
             way = first if self.channels_first else last
             tensor.arrangement.say(way(tensor.rank, axis))
+            if not self.channels_first:
+                # PyTorch's program may bring the channels of maps behind for this, and back
+                tensor.arrangement.follow({tensor.arrangement.usual})
 
     def order(self, call, found):
         super().order(call, found)
@@ -142,7 +144,8 @@ class Linear(Rule):
     def arrange(self, call):
         tensor, output = call.inputs[0], call.outputs[0]
         if tensor.rank > 1:
-            # of maps, PyTorch's program may bring the channels back to the front
+            # PyTorch's program may bring the channels of maps behind for this, and back
+            tensor.arrangement.follow({tensor.arrangement.usual})
             output.arrangement.follow(tensor.arrangement.orders)
             tensor.arrangement.say(tuple(range(tensor.rank)))
             output.arrangement.say(tuple(range(output.rank)))

@@ -30,10 +30,14 @@ class Order:
         owned: whether a layer's weights make the order, so that the layer errs where it does.
         sources: orders that this one goes back to; they are lost where it cannot be what it must.
         why: what to say then.
+        given: whether it is that of an input, which lies as it lies.
     """
 
-    def __init__(self, size, value=None, *, parts=(), owned=False, sources=(), why=None):
-        self.size, self.value, self.owned, self.why = size, value, owned, why
+    def __init__(
+        self, size, value=None, *, parts=(), owned=False, sources=(), why=None, given=False
+    ):
+        self.size, self.value, self.owned = size, value, owned
+        self.why, self.given = why, given
         self.parts, self.sources = list(parts), list(sources)
         self._link = None
 
@@ -65,11 +69,13 @@ class Order:
             ]
         )
 
-    @property
-    def is_given(self) -> bool:
-        """Whether it is that of an input, which lies as it lies."""
-        root = self.root
-        return root.value is SAME and not (root.owned or root.sources or root.parts)
+    def settled(self):
+        """An array, SAME or Lost: what is free stays as it is."""
+        value = self.known()
+        if value is None and self.root.parts:
+            parts = [Order(part.size, part.settled()) for part in self.root.parts]
+            return Order(self.size, parts=parts).known()
+        return SAME if value is None else value
 
     def bind(self, value) -> Lost | None:
         """Gives a free order its value; returns why that is impossible, if it is."""
@@ -79,7 +85,7 @@ class Order:
         if root.value is None:
             root.value = value
             return None
-        if _equal(root.value, value):
+        if root.given or _equal(root.value, value):
             return None
         problem = root.why or Lost("its features have two orders at once")
         problem = next((v for v in (root.value, value) if isinstance(v, Lost)), problem)
@@ -190,12 +196,13 @@ class Arrangement:
     def orders(self) -> set[tuple[int, ...]]:
         """All that are possible. Images have channels first where nothing says otherwise."""
         root = self.root
-        same = tuple(range(self.rank))
-        if self.is_told:
-            return root._said | root._followed
+        return root._said | root._followed if self.is_told else {self.usual}
+
+    @property
+    def usual(self) -> tuple[int, ...]:
         if self.rank >= 3 and keras.config.image_data_format() == "channels_last":
-            return {first(self.rank, self.rank - 1)}
-        return {same}
+            return first(self.rank, self.rank - 1)
+        return tuple(range(self.rank))
 
 
 def first(rank: int, axis: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.checks import argument_error, is_sequence
+from keras_dlnotes.interop.graph import children
 from keras_dlnotes.interop.tensors import Field, single, transposed, vector
 
 Rule = Callable[[Any], Mapping[str, Any]]
@@ -21,7 +22,8 @@ def rule(*layers: type, elementwise: bool = False) -> Callable[[Rule], Rule]:
     The function takes the built layer and returns a dict of PyTorch's names to Keras's weights. A
     weight stands for itself; in a tuple (weight, axes) PyTorch's axis n is Keras's axes[n]; in a
     tuple (weight, to_torch, to_keras) two functions of a NumPy array lead there and back. The
-    layers inside of the layer keep their own rules.
+    layers inside of the layer keep their own rules. A weight that the function leaves out has no
+    equal in PyTorch: it stays as it is.
 
     Args:
         layers: layer classes; the rule holds for subclasses too, as long as none has its own.
@@ -73,6 +75,14 @@ def elementwise_layers() -> frozenset[type]:
 
 def find_rule(layer: keras.Layer) -> Rule | None:
     return next((_RULES[kind] for kind in type(layer).__mro__ if kind in _RULES), None)
+
+
+def weights_left_out(layer: keras.Layer) -> list[Any]:
+    """Weights of a layer with a rule of the user's own that are its own, named there or not."""
+    if find_rule(layer) is None:
+        return []
+    inside = {id(weight) for _, child in children(layer) for weight in child.weights}
+    return [weight for weight in layer.weights if id(weight) not in inside]
 
 
 def fields_of_rule(layer: keras.Layer, path: str) -> list[Field]:

@@ -12,7 +12,7 @@ from keras_dlnotes.interop.modules import Module, modules_of
 from keras_dlnotes.interop.naming import Name, check_places, entries_at, read_names, state
 from keras_dlnotes.interop.pairing import Pairing
 from keras_dlnotes.interop.parts import Part, parts_of_layer
-from keras_dlnotes.interop.rules import elementwise_layers
+from keras_dlnotes.interop.rules import elementwise_layers, weights_left_out
 from keras_dlnotes.interop.tracing import Places
 from keras_dlnotes.interop.walk import owners_of
 
@@ -183,6 +183,7 @@ def _parts(model, names: list[Name]) -> tuple[list[Part], Places]:
         for part in parts_of_layer(owner.layer, owner.path, owner.labels, places)
     ]
     covered = {id(v) for part in parts for field in part.fields for v in field.variables}
+    covered |= {id(v) for owner in owners for v in weights_left_out(owner.layer)}
     unknown = [weight.path for weight in model.weights if id(weight) not in covered]
     if unknown:
         raise ValueError(

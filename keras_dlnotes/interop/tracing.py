@@ -22,7 +22,6 @@ from keras_dlnotes.interop.place_rules import (
     Rule,
     Sequences,
     Weighted,
-    orders_of,
 )
 from keras_dlnotes.interop.places import SAME, Lost, Order
 
@@ -113,7 +112,7 @@ class Places:
         self._around: dict[int, int] = {}
         self._constants: dict[int, Lost] = {}
         calls = calls_of(model, lambda operation: _find(operation, elementwise) is not None)
-        rules = [_find(call.operation, elementwise) or Rule() for call in calls]
+        rules = [(call.inputs and _find(call.operation, elementwise)) or Rule() for call in calls]
         self._sort(calls)
         tensors = [t for call in calls for t in (*call.inputs, *call.outputs)]
         for _ in range(4):  # what is said behind a tensor reaches those before it
@@ -123,7 +122,9 @@ class Places:
                 rule.arrange(call)
         for call, rule in zip(calls, rules, strict=True):
             for tensor in call.inputs:
-                tensor.orders = tensor.orders or orders_of(tensor.shape)
+                tensor.orders = tensor.orders or [
+                    Order(size, SAME, given=True) for size in tensor.shape
+                ]
             rule.order(call, self)
 
     # what rules say
@@ -172,8 +173,7 @@ class Places:
             if id(layer) not in self._reached and id(layer) not in self._around:
                 return Lost("the model does not call it where it is only applied")
         order = table.get(id(layer))
-        value = SAME if order is None else order.known()
-        return SAME if value is None else value
+        return SAME if order is None else order.settled()
 
     def lost(self, variables) -> Lost | None:
         """Why weights that are constants of operations cannot be loaded."""

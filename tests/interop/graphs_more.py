@@ -12,6 +12,7 @@ from tests.interop.graphs import (
     Graph,
     Opaque,
     Plus,
+    flattened,
     functional,
     stack,
 )
@@ -140,6 +141,14 @@ GRAPHS = {
             nn.Linear(24, 2),
         ),
         skipped,
+    ),
+    "flattened in a nested model": Graph(
+        flattened,
+        lambda: stack(
+            (4, 5, 3),
+            stack((4, 5, 3), layers.Conv2D(4, 3), keras.layers.Flatten()),
+            keras.layers.Dense(2),
+        ),
     ),
     "a tower for two images": Graph(
         lambda: Network(

@@ -8,10 +8,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from keras_dlnotes import interop
-from tests.interop import graphs, graphs_hidden, graphs_more, graphs_paired
+from tests.interop import graphs, graphs_hidden, graphs_joined, graphs_more, graphs_paired
 from tests.interop.networks import randomize
 
-GRAPHS = graphs.GRAPHS | graphs_more.GRAPHS | graphs_paired.GRAPHS | graphs_hidden.GRAPHS
+TABLES = (graphs, graphs_more, graphs_joined, graphs_paired, graphs_hidden)
+GRAPHS = {name: graph for table in TABLES for name, graph in table.GRAPHS.items()}
 RAISING = [name for name, graph in GRAPHS.items() if graph.raises]
 
 

@@ -176,6 +176,21 @@ def test_what_a_rule_returns_is_checked(found, message):
         interop.to_torch(sequential((3,), Own()))
 
 
+def test_weights_that_a_rule_leaves_out_stay():
+    class Standard(keras.layers.Normalization):
+        pass
+
+    @interop.rule(Standard, elementwise=True)
+    def standard(layer):
+        return {}
+
+    model = sequential((3,), Standard(), keras.layers.Dense(2))
+    before = model.layers[0].get_weights()
+    interop.load_torch(model, nn.Sequential(nn.Linear(3, 2)).state_dict())
+    for old, new in zip(before, model.layers[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
 def test_arguments_of_a_rule():
     for kinds in ((), ("Dense",), (int,)):
         with pytest.raises(ValueError, match="Argument `layers`"):
