@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+LARGEST_SEED = 2**32 - 1  # of NumPy's generators, which Keras seeds with the others
+
 
 def argument_error(name: str, expected: str, received: Any, hint: str = "") -> ValueError:
     """Returns the ValueError that all checks raise, so that its wording stands in one place.

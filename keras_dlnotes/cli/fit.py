@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_dlnotes.checks import LARGEST_SEED
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
 from keras_dlnotes.cli.options import BackendName, DataName, TaskName, check_exclusive
 from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
@@ -31,7 +32,8 @@ def fit_task(
         int | None, typer.Option(min=1, help="Examples a step.", show_default="the task's own")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Fixes all that is random.", show_default="0")
+        int | None,
+        typer.Option(min=0, max=LARGEST_SEED, help="Fixes all that is random.", show_default="0"),
     ] = None,
     data: DataName = None,
     backend: BackendName = None,

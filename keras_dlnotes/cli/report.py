@@ -54,10 +54,8 @@ def report_model(
     """
     check_exclusive(json=json, savings=savings)
     shape = None if input_shape is None else _lengths(input_shape)
-    if html is not None and not html.absolute().parent.is_dir():
-        raise CommandError(f"--html {html}: there is no such folder.", ExitCode.FOLDER)
-    if html is not None and html.is_dir():
-        raise CommandError(f"--html {html}: that is a folder.", ExitCode.FOLDER)
+    if html is not None:
+        _check_page(html)
     keras, _ = start_keras()
     from keras_dlnotes import reports
 
@@ -82,6 +80,17 @@ def report_model(
             raise CommandError(f"--html {html}: {error.strerror}.", ExitCode.FOLDER) from error
         if not json:
             console.print(f"report: {html}", soft_wrap=True, markup=False)
+
+
+def _check_page(html: Path) -> None:
+    try:
+        reason = "that is a folder" if html.is_dir() else None
+        if not html.absolute().parent.is_dir():
+            reason = "there is no such folder"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise CommandError(f"--html {html}: {reason}.", ExitCode.FOLDER)
 
 
 def _savings(reports: Any, model: Any, shape: tuple[int, ...] | None, name: str) -> Any:
@@ -114,7 +123,8 @@ def _table_of_savings(savings: Any) -> Any:
 
 def _lengths(text: str) -> tuple[int, ...]:
     parts = text.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+    # Python makes no number of thousands of digits, and no model has an input of 10¹⁸
+    if not all(p.strip().isdecimal() and len(p) <= 18 and int(p) > 0 for p in parts):
         message = f"--input-shape must be lengths ≥ 1 such as 224,224,3. Received: {text}"
         raise CommandError(message, ExitCode.USAGE)
     return tuple(map(int, parts))
@@ -128,7 +138,7 @@ def _find_model(keras: Any, name: str, shape: tuple[int, ...] | None) -> Any:
         builder = _application(keras, name.removeprefix(APPLICATIONS))
         return _build(builder, name, shape, weights=None)
     module, colon, attribute = name.partition(":")
-    if not (colon and module and attribute):
+    if not (colon and module and attribute) or module.startswith("."):
         raise CommandError(f"MODEL must be {FORMS}. Received: {name}", ExitCode.USAGE)
     found = _import(module, attribute)
     if isinstance(found, keras.Model):
@@ -181,7 +191,11 @@ def _import(module: str, attribute: str) -> Any:
 
 def _build(function: Callable, name: str, shape: tuple[int, ...] | None, **arguments: Any) -> Any:
     """Calls a function that returns a model, for the shape if it takes one."""
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError as error:  # some of Python's own functions tell no arguments
+        message = f"{name} is no function that returns a Keras model."
+        raise CommandError(message, ExitCode.USAGE) from error
     if shape is not None and "input_shape" in parameters:
         arguments["input_shape"] = shape
     missing = [
@@ -198,4 +212,5 @@ def _build(function: Callable, name: str, shape: tuple[int, ...] | None, **argum
     try:
         return function(**arguments)
     except ValueError as error:
-        raise CommandError(f"{name}: {error}", ExitCode.USAGE) from error
+        hint = "" if shape is None else " (--input-shape)"
+        raise CommandError(f"{name}: {error}{hint}", ExitCode.USAGE) from error

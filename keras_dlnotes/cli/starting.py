@@ -87,9 +87,10 @@ def _quiet_error_stream() -> Iterator[None]:
 def check_names(tasks: Any, task: str, data: str | None, strategy: str | None = None) -> None:
     """Names what is not known before anything starts."""
     from keras_dlnotes.data import card
+    from keras_dlnotes.tasks.table import find
 
     try:
-        tasks.get(task)
+        find("task", task)
         tasks.check_strategy(strategy)
         if data is not None and not data.startswith("tfds:"):
             card(data)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from keras_dlnotes.checks import LARGEST_SEED
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
 from keras_dlnotes.cli.options import BackendName, DataName, TaskName, check_exclusive
 from keras_dlnotes.cli.search_display import SearchDisplay
@@ -42,6 +43,7 @@ def tune_task(
         int | None,
         typer.Option(
             min=0,
+            max=1024,
             help="Trials at a time, each on its GPU or its share of the cores.",
             show_default="1, or 0 with --chief",
         ),
@@ -49,7 +51,9 @@ def tune_task(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the search.", show_default="searches/TASK")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes all that is random.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED - 1024, help="Fixes all that is random.")
+    ] = 0,
     objective: Annotated[
         str | None,
         typer.Option(

@@ -168,7 +168,7 @@ def card(name: str) -> DataCard:
     >>> card("digits").value_range
     (0, 16)
     """
-    if name not in names():
+    if not isinstance(name, str) or name not in names():
         known = ", ".join(map(repr, names()))
         raise ValueError(
             f"Argument `name` must be one of {known}, or 'tfds:NAME' where a data set of "

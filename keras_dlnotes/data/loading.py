@@ -35,7 +35,7 @@ def load(
         `split`, a dict from each split to such a dict.
 
     Raises:
-        ValueError: If the name or the split is not known.
+        ValueError: If the name or the split is not known, or `data_dir` is no path.
         DataUnavailableError: If the data set cannot be prepared, with what to do about it.
 
     >>> test = load("digits", split="test")
@@ -44,6 +44,9 @@ def load(
     """
     import tensorflow_datasets as tfds
 
+    if split is not None and (not isinstance(split, str) or not split):
+        expected = "a split such as 'test', a slice such as 'train[:80%]', or None"
+        raise ValueError(f"Argument `split` must be {expected}. Received: split={split!r}")
     prepared = builder(name, data_dir)
     if split is None:
         split = {part: part for part in prepared.info.splits}
@@ -64,7 +67,7 @@ def builder(
         data_dir: As for `load`.
 
     Raises:
-        ValueError: If the name is not known.
+        ValueError: If the name is not known, or `data_dir` is no path.
         DataUnavailableError: If the data set cannot be prepared, with what to do about it.
 
     >>> builder("digits").as_dataset(split="train", as_supervised=True).cardinality().numpy()
@@ -75,7 +78,7 @@ def builder(
     else:
         from keras_dlnotes.data import embedded as source
 
-    folder = None if data_dir is None else os.path.expanduser(data_dir)
+    folder = None if data_dir is None else _folder(data_dir)
     found = source.find(name, folder)
     if not _is_prepared(found):
         with _alone(name, found), _random_state_kept():
@@ -84,6 +87,13 @@ def builder(
             if not _is_prepared(found):
                 found = source.prepare(found)
     return found
+
+
+def _folder(data_dir: str | os.PathLike[str]) -> str:
+    given = os.fspath(data_dir) if isinstance(data_dir, str | os.PathLike) else None
+    if not isinstance(given, str) or not given or "\0" in given:
+        raise ValueError(f"Argument `data_dir` must be a path. Received: data_dir={data_dir!r}")
+    return os.path.expanduser(given)
 
 
 def _is_prepared(found: "tfds.core.DatasetBuilder") -> bool:
@@ -123,7 +133,7 @@ def _check_split(prepared: "tfds.core.DatasetBuilder", split: str) -> None:
         f"example. Received: split={split!r}"
     )
     try:
-        is_empty = not (isinstance(split, str) and prepared.info.splits[split].num_examples)
+        is_empty = prepared.info.splits[split].num_examples <= 0
     except (KeyError, ValueError, AssertionError) as cause:
         raise error from cause
     if is_empty:

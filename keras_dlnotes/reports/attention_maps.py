@@ -1,12 +1,12 @@
 """Where in an image a classifier looks: occlusion, and class activation."""
 
-from typing import Any
-
 import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import argument_error, as_array, as_images
+from keras_dlnotes.reports.arrays import argument_error, as_array, as_image, finite
+from keras_dlnotes.reports.input_specs import graph_inputs
+from keras_dlnotes.reports.scalars import integer, number, text
 from keras_dlnotes.reports.theme import (
     DIVERGING,
     draw_scale,
@@ -52,32 +52,50 @@ def occlusion_map(
     >>> occlusion_map(model, np.eye(4)[..., None], class_index=0, patch=1, fill=0.0)[0].tolist()
     [1.0, 0.0, 0.0, 0.0]
     """
+    if not isinstance(model, keras.Model):
+        raise argument_error("model", "a Keras model", f"model={model!r}")
     picture = as_array("image", image, ["(height, width, channels)"])
+    finite("image", picture)
+    _check_input(model, picture)
     height, width, _ = picture.shape
-    stride = max(patch // 2, 1) if stride is None else stride
-    for name, value, most in (("patch", patch, min(height, width)), ("stride", stride, patch)):
-        if not isinstance(value, int) or not 1 <= value <= most:
-            raise argument_error(name, f"an integer in [1, {most}]", f"{name}={value!r}")
+    integer("class_index", class_index, 0)
+    integer("patch", patch, 1, min(height, width))
+    stride = max(patch // 2, 1) if stride is None else integer("stride", stride, 1, patch)
+    batch_size = integer("batch_size", batch_size)
+    value = picture.mean() if fill is None else number("fill", fill)
     places = [
         (top, left)
         for top in _starts(height, patch, stride)
         for left in _starts(width, patch, stride)
     ]
-    covered = np.repeat(picture[None], len(places), axis=0)
-    value = picture.mean() if fill is None else fill
-    for number, (top, left) in enumerate(places):
-        covered[number, top : top + patch, left : left + patch] = value
-    images = np.concatenate([picture[None], covered]).astype("float32")
-    scores = np.asarray(model.predict(images, batch_size=batch_size, verbose=0), "float64")
-    if scores.ndim != 2 or not 0 <= class_index < scores.shape[1]:
+    covered = np.repeat(picture[None].astype("float32"), 1 + len(places), axis=0)
+    for image_number, (top, left) in enumerate(places, start=1):
+        covered[image_number, top : top + patch, left : left + patch] = value
+    scores = model.predict(covered, batch_size=batch_size, verbose=0)
+    if not isinstance(scores, np.ndarray) or scores.ndim != 2:
+        shapes = keras.tree.map_structure(lambda score: score.shape, scores)
+        raise argument_error("model", "one with an output (batch, classes)", f"{shapes}")
+    if class_index >= scores.shape[1]:
         expected = f"one of the classes of an output of shape {scores.shape}"
         raise argument_error("class_index", expected, f"class_index={class_index!r}")
-    whole, *rest = scores[:, class_index]
+    whole, *rest = scores[:, class_index].astype("float64")
     total, counts = np.zeros((height, width)), np.zeros((height, width))
     for (top, left), score in zip(places, rest, strict=True):
         total[top : top + patch, left : left + patch] += whole - score
         counts[top : top + patch, left : left + patch] += 1
     return total / counts
+
+
+def _check_input(model: keras.Model, picture: np.ndarray) -> None:
+    shapes = [tuple(tensor.shape) for tensor in graph_inputs(model)]
+    if not shapes:
+        return
+    if len(shapes) > 1 or len(shapes[0]) != 4:
+        expected = "one that takes images (height, width, channels)"
+        raise argument_error("model", expected, f"inputs of shape {shapes}")
+    pairs = zip(shapes[0][1:], picture.shape, strict=True)
+    if any(taken not in (None, given) for taken, given in pairs):
+        raise argument_error("image", f"of shape {shapes[0][1:]}", f"image.shape={picture.shape}")
 
 
 def _starts(length: int, patch: int, stride: int) -> list[int]:
@@ -121,9 +139,7 @@ def class_activation_map(
     if kernel.shape[0] != maps.shape[-1]:
         expected = f"a row for each of the {maps.shape[-1]} channels"
         raise argument_error("weights", expected, f"weights.shape={kernel.shape}")
-    if not 0 <= class_index < kernel.shape[1]:
-        expected = f"an integer in [0, {kernel.shape[1]})"
-        raise argument_error("class_index", expected, f"class_index={class_index!r}")
+    integer("class_index", class_index, 0, kernel.shape[1] - 1)
     return maps @ kernel[:, class_index]
 
 
@@ -145,8 +161,8 @@ def plot_attention_map(image: np.ndarray, values: np.ndarray, title: str = "") -
     >>> len(figure.axes[0].images)
     3
     """
-    as_array("image", image, ["(height, width)", "(height, width, channels)"])
-    picture: Any = as_images("image", np.asarray(image)[None])[0]
+    text("title", title)
+    picture = as_image("image", image)
     values = as_array("values", values, ["(height, width)"])
     height = picture.shape[0] / picture.shape[1]
     side = 2.5  # inches

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import argument_error, as_images, check_same_length
+from keras_dlnotes.reports.arrays import as_images, check_same_length
+from keras_dlnotes.reports.scalars import integer, texts
 from keras_dlnotes.reports.theme import WIDTH, new_figure
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
@@ -36,12 +37,12 @@ def plot_captions(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['zero', 'one']
     """
+    integer("limit", limit)
+    integer("columns", columns)
+    captions = texts("captions", captions)
     pictures = as_images("images", images)
     check_same_length(images=pictures, captions=captions)
-    for name, number in (("limit", limit), ("columns", columns)):
-        if number < 1:
-            raise argument_error(name, "an integer ≥ 1", f"{name}={number}")
-    pictures, captions = pictures[:limit], [str(caption) for caption in captions[:limit]]
+    pictures, captions = pictures[:limit], captions[:limit]
     columns = min(columns, len(pictures))
     tile = min(WIDTH / (columns * (1 + GAP)), 1.2)
     height = tile * tiles_height(len(pictures), columns, pictures.shape[1:], LABEL_HEIGHT)

@@ -12,7 +12,9 @@ from keras_dlnotes.reports.arrays import (
     as_classes,
     as_images,
     check_same_length,
+    finite,
 )
+from keras_dlnotes.reports.scalars import integer, texts
 from keras_dlnotes.reports.theme import (
     INK,
     MUTED,
@@ -112,13 +114,15 @@ def plot_mistakes(
         A figure of labelled images, or one that says that there is no mistake.
 
     Raises:
-        ValueError: If the lengths differ, a rank is wrong, or a number has no class name.
+        ValueError: If the lengths differ, a rank is wrong, a number has no class name, or a
+            probability is none.
 
     >>> image, probabilities = np.eye(3)[None], np.array([[0.1, 0.9]])
     >>> figure = plot_mistakes(image, [0], [1], probabilities, ["cat", "dog"])
     >>> figure.axes[0].texts[0].get_text().splitlines()
     ['cat → dog', '90% sure']
     """
+    integer("limit", limit)
     class_names = _class_names(class_names)
     labels = as_classes("labels", labels, class_names)
     predictions = as_classes("predictions", predictions, class_names)
@@ -130,8 +134,7 @@ def plot_mistakes(
     if probabilities.shape[1] != len(class_names):
         expected = f"one probability for each of the {len(class_names)} class names"
         raise argument_error("probabilities", expected, f"shape {probabilities.shape}")
-    if limit < 1:
-        raise argument_error("limit", "an integer ≥ 1", f"limit={limit}")
+    finite("probabilities", probabilities, 0, 1)
 
     confidence = probabilities[np.arange(len(labels)), predictions]
     wrong = np.flatnonzero(labels != predictions)
@@ -166,7 +169,7 @@ def plot_mistakes(
 
 
 def _class_names(class_names: Sequence[str]) -> list[str]:
-    names = [str(name) for name in class_names]
+    names = texts("class_names", class_names)
     if not names:
         raise argument_error("class_names", "a name for each class", "class_names=[]")
     return names

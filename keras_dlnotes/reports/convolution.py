@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import argument_error, as_array, as_images
+from keras_dlnotes.reports.arrays import argument_error, as_array, as_image
+from keras_dlnotes.reports.scalars import integer, mapping
 from keras_dlnotes.reports.theme import (
     DIVERGING,
     MUTED,
@@ -43,8 +44,7 @@ def plot_kernels(kernel: np.ndarray, limit: int = 64) -> Figure:
     8
     """
     kernel = as_array("kernel", kernel, ["(height, width, input channels, output channels)"])
-    if limit < 1:
-        raise argument_error("limit", "an integer ≥ 1", f"limit={limit}")
+    integer("limit", limit)
     height, width, inputs, outputs = kernel.shape
     largest = symmetric_limit(kernel)
     if inputs == 3:
@@ -104,9 +104,9 @@ def plot_feature_maps(
     >>> [axes.get_title(loc="left") for axes in figure.axes]
     ['image, 4 × 4', 'pool, 2 × 2 × 3']
     """
-    if channels < 1:
-        raise argument_error("channels", "an integer ≥ 1", f"channels={channels}")
-    picture, maps = _picture(image), _maps(feature_maps)
+    integer("channels", channels)
+    picture, maps = as_image("image", image), _maps(feature_maps)
+    channels = min(channels, max(8, *(array.shape[-1] for array in maps.values())))
     tile = WIDTH / (channels * (1 + GAP))
     title_height = 0.35
     heights = [
@@ -127,15 +127,8 @@ def plot_feature_maps(
     return figure
 
 
-def _picture(image: np.ndarray) -> np.ndarray:
-    as_array("image", image, ["(height, width)", "(height, width, channels)"])
-    return as_images("image", np.asarray(image)[None])[0]
-
-
 def _maps(feature_maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    if not isinstance(feature_maps, Mapping) or not feature_maps:
-        expected = "a non-empty mapping from titles to arrays"
-        raise argument_error("feature_maps", expected, f"feature_maps={feature_maps!r}")
+    mapping("feature_maps", feature_maps, "from titles to arrays")
     maps = {}
     for title, value in feature_maps.items():
         name = f"feature_maps[{title!r}]"

@@ -9,10 +9,12 @@ from matplotlib.patches import Rectangle
 from keras_dlnotes.reports.arrays import (
     argument_error,
     as_array,
-    as_images,
+    as_image,
     axes_text,
     check_same_length,
+    finite,
 )
+from keras_dlnotes.reports.scalars import integer, mapping, sequence, text, texts
 from keras_dlnotes.reports.theme import (
     BLUE,
     INK,
@@ -52,13 +54,15 @@ def plot_costs(
     >>> [float(bar.get_width()) for bar in figure.axes[0].patches]
     [0.75, 0.25]
     """
-    if limit < 1:
-        raise argument_error("limit", "an integer ≥ 1", f"limit={limit}")
-    names = [str(name) for name in names]
+    integer("limit", limit)
+    names = texts("names", names)
     costs = {
-        "multiplications": np.nan_to_num(as_array("multiplications", multiplications, ["(n,)"])),
+        "multiplications": as_array("multiplications", multiplications, ["(n,)"]),
         "parameters": as_array("parameters", parameters, ["(n,)"]),
     }
+    costs["multiplications"][np.isnan(costs["multiplications"])] = 0
+    for name, cost in costs.items():
+        finite(name, cost, 0)
     check_same_length(names=names, **costs)
     shares = {kind: cost / (cost.sum() or 1) for kind, cost in costs.items()}
     largest = np.maximum(*shares.values())
@@ -75,8 +79,8 @@ def plot_costs(
         rows = np.arange(len(labels))
         axes.barh(rows, share, height=0.7, color=colour)
         for row, value in zip(rows, share, strict=True):
-            text = f"{value:.1%}" if value else "0"
-            axes.text(value, row, f" {text}", va="center", color=MUTED, fontsize=9)
+            share_text = f"{value:.1%}" if value else "0"
+            axes.text(value, row, f" {share_text}", va="center", color=MUTED, fontsize=9)
         axes.set(xlim=(0, 1.25 * max(share.max(), 0.01)), xticks=[])
         axes.set_yticks(rows, labels)
         draw_title(axes, f"share of\n{costs[kind].sum():,.0f} {kind}", fontsize=10)
@@ -112,12 +116,14 @@ def plot_receptive_fields(
     >>> [text.get_text() for text in figure.axes[1].texts]
     ['3 × 3  conv', '4 × 4  pool']
     """
-    shape = tuple(input_shape)
+    shape = tuple(
+        integer("input_shape", length) for length in sequence("input_shape", input_shape, "lengths")
+    )
     if len(shape) not in (1, 2):
         expected = "(height, width) or (time,)"
         raise argument_error("input_shape", expected, f"input_shape={shape}")
-    if limit < 1:
-        raise argument_error("limit", "an integer ≥ 1", f"limit={limit}")
+    integer("limit", limit)
+    picture = None if image is None else as_image("image", image)
     fields = _different_sizes(shape, sizes)
     chosen = np.unique(np.linspace(0, len(fields) - 1, min(limit, len(fields))).round().astype(int))
     fields = [fields[number] for number in chosen]
@@ -131,8 +137,7 @@ def plot_receptive_fields(
     axes, legend = figure.subplots(1, 2, width_ratios=(drawing, WIDTH - drawing))
     axes.axis("off")
     legend.axis("off")
-    if image is not None:
-        picture = as_images("image", np.asarray(image)[None])[0]
+    if picture is not None:
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0), alpha=0.6)
     # above the frames, one of which may be as large
     input_frame = {"fill": False, "edgecolor": INK, "linestyle": ":", "linewidth": 1.6, "zorder": 3}
@@ -146,8 +151,8 @@ def plot_receptive_fields(
         style = {"fill": is_sequence, "color": BLUE, "alpha": opacity, "linewidth": 1.6}
         axes.add_patch(Rectangle(corner, across, down, **style))
         line = (number + 0.5) / len(fields) if is_sequence else (number + 0.5) * LINE / inches
-        text = f"{axes_text(size, 'all')}  {_short(name)}"
-        legend.text(0, 1 - line, text, va="center", color=INK, fontsize=9)
+        entry = f"{axes_text(size, 'all')}  {_short(name)}"
+        legend.text(0, 1 - line, entry, va="center", color=INK, fontsize=9)
     left, top = (width - reach) / 2, (height - tall) / 2
     axes.set(
         xlim=(left - 0.02 * reach, left + 1.02 * reach),
@@ -161,13 +166,13 @@ def plot_receptive_fields(
 def _different_sizes(shape: Sequence[int], sizes: Mapping[str, Sequence[int | None]]) -> list:
     """Returns the first layer with each size, in their order."""
     fields: dict[tuple, str] = {}
-    for name, size in sizes.items():
+    for name, value in mapping("sizes", sizes, "from names of layers to sizes").items():
+        size = sequence(f"sizes[{name!r}]", value, "lengths")
         if len(size) != len(shape):
             expected = f"sizes of {len(shape)} entries, one for each axis of the input"
             raise argument_error("sizes", expected, f"{name!r}: {tuple(size)}")
-        fields.setdefault(tuple(size), name)
-    if not fields:
-        raise argument_error("sizes", "a non-empty mapping", f"sizes={sizes!r}")
+        lengths = [None if n is None else integer(f"sizes[{name!r}]", n) for n in size]
+        fields.setdefault(tuple(lengths), text("sizes", name))
     return [(name, size) for size, name in fields.items()]
 
 

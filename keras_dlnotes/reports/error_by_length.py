@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
+from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length, finite
+from keras_dlnotes.reports.scalars import text
 from keras_dlnotes.reports.theme import BLUE, MUTED, RULE, WIDTH, new_figure, style_axes
 
 
@@ -16,8 +17,8 @@ def plot_error_by_length(
     """Plots the mean error of the examples of each length, with their number above each bar.
 
     Args:
-        lengths: Of each example, shape (examples,).
-        errors: Of each example, fractions of shape (examples,).
+        lengths: Of each example, whole numbers ≥ 0 of shape (examples,).
+        errors: Of each example, fractions ≥ 0 of shape (examples,).
         name: Of the error.
         length: What the length is called.
 
@@ -25,7 +26,7 @@ def plot_error_by_length(
         A figure with one panel.
 
     Raises:
-        ValueError: If there is no example, or the numbers of examples differ.
+        ValueError: If there is no example, the numbers of examples differ, or one of them is NaN.
 
     Reference:
         Lecture notes, "Types of RNN".
@@ -37,8 +38,13 @@ def plot_error_by_length(
     lengths = as_array("lengths", lengths, ["(examples,)"])
     errors = as_array("errors", errors, ["(examples,)"])
     check_same_length(lengths=lengths, errors=errors)
-    if np.any(lengths < 0):
-        raise argument_error("lengths", "numbers ≥ 0", f"{lengths.min():g}")
+    finite("lengths", lengths, 0)
+    if np.any(lengths % 1):
+        expected = "whole numbers ≥ 0"
+        raise argument_error("lengths", expected, f"{lengths[lengths % 1 > 0][0]:g}")
+    finite("errors", errors, 0)
+    text("name", name)
+    text("length", length)
     groups = np.unique(lengths)
     means = [errors[lengths == group].mean() for group in groups]
     figure = new_figure(WIDTH, 3.2)

@@ -9,10 +9,10 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
-from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.rules import Move, find_view
 from keras_dlnotes.reports.rules.progression import Progression
 from keras_dlnotes.reports.rules.views_operations import get_item
+from keras_dlnotes.reports.scalars import integer
 from keras_dlnotes.reports.trace import FoldTime, Step, Trace, UnfoldTime
 
 
@@ -70,9 +70,7 @@ class Fields:
     """The receptive fields of all tensors of a trace."""
 
     def __init__(self, traced: Trace, input_index: int = 0):
-        if not 0 <= input_index < len(traced.inputs):
-            expected = f"an index of one of the {len(traced.inputs)} inputs"
-            raise argument_error("input_index", expected, f"input_index={input_index}")
+        integer("input_index", input_index, 0, len(traced.inputs) - 1)
         entrance = traced.inputs[input_index]
         self.axes = _input_axes(traced, entrance)
         still = Progression.linear(1)

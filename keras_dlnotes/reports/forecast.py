@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
+from keras_dlnotes.reports.arrays import as_array, check_same_length
+from keras_dlnotes.reports.scalars import mapping, text
 from keras_dlnotes.reports.theme import (
     BLUE,
     INK,
@@ -46,16 +47,16 @@ def plot_forecasts(
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['what came', 'the same again']
     """
-    if not isinstance(forecasts, Mapping) or not forecasts:
-        expected = "a non-empty mapping of names to forecasts"
-        raise argument_error("forecasts", expected, f"forecasts={forecasts!r}")
+    text("name", name)
+    mapping("forecasts", forecasts, "of names to forecasts")
     times = as_array("times", times, ["(steps,)"])
     truth = as_array("truth", truth, ["(steps,)"])
     curves = {
         method: as_array(f"forecasts[{method!r}]", values, ["(steps,)"])
         for method, values in forecasts.items()
     }
-    check_same_length(times=times, truth=truth, **curves)
+    named = {f"forecasts[{method!r}]": curve for method, curve in curves.items()}
+    check_same_length(times=times, truth=truth, **named)
     figure = new_figure(WIDTH, 3.6)
     axes = figure.subplots()
     style_axes(axes)

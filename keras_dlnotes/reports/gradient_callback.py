@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from keras_dlnotes.reports.arrays import argument_error
-from keras_dlnotes.reports.gradient_flow import Loss, gradient_flow
+from keras_dlnotes.reports.gradient_flow import Loss, check_settings, gradient_flow
+from keras_dlnotes.reports.scalars import integer, path
 
 
 class GradientFlow(keras.callbacks.Callback):
@@ -28,7 +29,7 @@ class GradientFlow(keras.callbacks.Callback):
         frames: The data frames of `gradient_flow` by epoch, from 0.
 
     Raises:
-        ValueError: If `every` is below 1.
+        ValueError: If `every` is below 1, or an argument is none of these.
 
     >>> batch = keras.ops.ones((2, 3, 1)), keras.ops.ones((2, 1))
     >>> model = keras.Sequential([keras.Input((3, 1)), keras.layers.SimpleRNN(1)])
@@ -49,8 +50,12 @@ class GradientFlow(keras.callbacks.Callback):
         by: str | None = None,
     ):
         super().__init__()
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise argument_error("every", "an integer ≥ 1", f"every={every!r}")
+        integer("every", every)
+        check_settings(by, loss)
+        if inputs is None or isinstance(inputs, str | bytes):
+            raise argument_error("inputs", "a batch of arrays", f"inputs={inputs!r}")
+        if log_dir is not None:
+            path("log_dir", log_dir)
         self.inputs = inputs
         self.targets = targets
         self.log_dir = log_dir

@@ -9,8 +9,9 @@ from keras import tree
 
 from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.autodiff import gradients
-from keras_dlnotes.reports.input_specs import graph_inputs
+from keras_dlnotes.reports.input_specs import batch_for, graph_inputs
 from keras_dlnotes.reports.probes import Probe, ProbedBidirectional, ProbedRecurrence, Replay
+from keras_dlnotes.reports.scalars import choice, flag, number
 
 if TYPE_CHECKING:
     import pandas
@@ -78,10 +79,14 @@ def gradient_flow(
     if not graph_inputs(model):
         expected = "a Functional or Sequential model that knows its input shape"
         raise argument_error("model", expected, f"model={model!r}")
-    if by not in (None, "step", "layer"):
-        raise argument_error("by", "'step', 'layer' or None", f"by={by!r}")
+    check_settings(by, loss)
+    flag("training", training)
+    for name, value in (("vanishing", vanishing), ("exploding", exploding)):
+        number(name, value, 0)
+    inputs = batch_for(model, inputs)
+    if targets is not None:
+        targets = _targets(targets, len(tree.flatten(inputs)[0]))
     measure = _loss_function(model, inputs, targets, loss)
-    inputs = tree.map_structure(keras.ops.convert_to_tensor, inputs)
     shapes = _Shapes()
     Replay(shapes, training).run(model, inputs)
     if by is None:
@@ -99,8 +104,31 @@ def gradient_flow(
     found = dict(zip(probed, gradients(run, zeros), strict=True))
     rows = _by_step(found, shapes) if by == "step" else _by_layer(found)
     for row in rows:
-        row["flag"] = _flag(row["ratio"], vanishing, exploding)
+        row["flag"] = _flag(row, vanishing, exploding)
     return pandas.DataFrame(rows, columns=list(COLUMNS))
+
+
+def check_settings(by: Any, loss: Any) -> None:
+    """Raises where `by` or `loss` is none of those that `gradient_flow` takes."""
+    if by is not None:
+        choice("by", by, ("step", "layer"))
+    if isinstance(loss, str):
+        try:
+            keras.losses.get(loss)
+        except ValueError as error:
+            expected = "the name of a loss of Keras's, or a function"
+            raise argument_error("loss", expected, f"loss={loss!r}") from error
+    elif loss is not None and not callable(loss):
+        raise argument_error("loss", "a loss, its name or a function", f"loss={loss!r}")
+
+
+def _targets(targets: Any, examples: int) -> Any:
+    arrays = [np.asarray(keras.ops.convert_to_numpy(entry)) for entry in tree.flatten(targets)]
+    for array in arrays:
+        if array.dtype.kind not in "biuf" or array.ndim == 0 or len(array) != examples:
+            expected = f"arrays of real numbers, {examples} examples each"
+            raise argument_error("targets", expected, f"one of shape {array.shape}, {array.dtype}")
+    return targets
 
 
 def _loss_function(model: keras.Model, inputs: Any, targets: Any, loss: Loss | None) -> Callable:
@@ -224,7 +252,9 @@ def _by_step(found: dict[str, np.ndarray], shapes: _Shapes) -> list[dict[str, An
 
 
 def _by_layer(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    norms = {name: float(np.linalg.norm(gradient)) for name, gradient in found.items()}
+    norms = {
+        name: float(np.linalg.norm(gradient.astype("float64"))) for name, gradient in found.items()
+    }
     last = next(reversed(norms.values()))
     return [
         {"layer": name, "step": None, "norm": norm, "ratio": norm / last if last else np.nan}
@@ -232,7 +262,10 @@ def _by_layer(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
     ]
 
 
-def _flag(ratio: float, vanishing: float, exploding: float) -> str:
+def _flag(row: dict[str, Any], vanishing: float, exploding: float) -> str:
+    ratio = row["ratio"]
+    if not np.isfinite(row["norm"]):
+        return "exploding"
     if np.isnan(ratio):
         return ""
     if ratio < vanishing:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.reports.scalars import mapping, number, text
 from keras_dlnotes.reports.theme import (
     BLUE,
     INK,
@@ -32,7 +33,8 @@ def plot_gradient_flow(
     Args:
         norms: One number ≥ 0 for each step or layer, by the name of the line.
         xlabel: What the numbers stand for.
-        flat: A band from this part of the largest norm up to it is shaded: what leaves it vanishes.
+        flat: A band from this part of the largest norm, in [0, 1], up to it is shaded: what leaves
+            it vanishes.
 
     Returns:
         A figure with one panel.
@@ -47,24 +49,26 @@ def plot_gradient_flow(
     >>> figure.axes[0].get_yscale()
     'log'
     """
-    if not isinstance(norms, Mapping) or not norms:
-        raise argument_error("norms", "a non-empty mapping of names to norms", f"norms={norms!r}")
+    mapping("norms", norms, "of names to norms")
+    text("xlabel", xlabel)
+    if number("flat", flat, 0) > 1:
+        raise argument_error("flat", "a number in [0, 1]", f"flat={flat}")
     figure = new_figure(WIDTH, 3.4)
     axes = figure.subplots()
     style_axes(axes)
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     largest = 0.0
-    for number, (name, values) in enumerate(norms.items()):
+    for place, (name, values) in enumerate(norms.items()):
         line = as_array(f"norms[{name!r}]", values, ["(steps,)"])
         if np.nanmin(line, initial=0) < 0:
             raise argument_error(f"norms[{name!r}]", "numbers ≥ 0", f"{np.nanmin(line)}")
         largest = max(largest, np.nanmax(line, initial=0, where=np.isfinite(line)))
         axes.plot(
             np.where(line > 0, line, np.nan),
-            label=name,
-            color=(BLUE, ORANGE, MUTED)[number % 3],
-            linestyle=LINES[number // 3 % len(LINES)],
+            label=text("norms", name),
+            color=(BLUE, ORANGE, MUTED)[place % 3],
+            linestyle=LINES[place // 3 % len(LINES)],
             linewidth=1.8,
             marker="o" if len(line) == 1 else "",
         )

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import argument_error, as_images, check_same_length
+from keras_dlnotes.reports.arrays import as_images, check_same_length
+from keras_dlnotes.reports.scalars import integer, mapping, text
 from keras_dlnotes.reports.theme import WIDTH, draw_title, new_figure
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
@@ -34,13 +35,12 @@ def plot_image_rows(rows: Mapping[str, np.ndarray], limit: int = 10) -> Figure:
     >>> [axes.get_title(loc="left") for axes in figure.axes]
     ['noisy', 'restored']
     """
-    if not isinstance(rows, Mapping) or not rows:
-        expected = "a non-empty mapping from titles to images"
-        raise argument_error("rows", expected, f"rows={rows!r}")
-    if limit < 1:
-        raise argument_error("limit", "an integer ≥ 1", f"limit={limit}")
+    mapping("rows", rows, "from titles to images")
+    integer("limit", limit)
+    for title in rows:
+        text("rows", title)
     pictures = {title: as_images(f"rows[{title!r}]", images) for title, images in rows.items()}
-    check_same_length(**pictures)
+    check_same_length(**{f"rows[{title!r}]": images for title, images in pictures.items()})
     columns = min(limit, len(next(iter(pictures.values()))))
     tile = min(WIDTH / (columns * (1 + GAP)), 1.2)
     heights = [

@@ -1,11 +1,13 @@
 """Which hyperparameters of a search made the difference."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
 
 from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
+from keras_dlnotes.reports.scalars import mapping, sequence, text
 
 FEWEST_TRIALS = 8  # with fewer, hardly a tree leaves out enough trials to be judged by
 TREES = 200
@@ -43,13 +45,8 @@ def hyperparameter_importance(
     """
     from sklearn.ensemble import RandomForestRegressor
 
-    if not hyperparameters:
-        raise argument_error("hyperparameters", "a non-empty mapping", f"{hyperparameters!r}")
     objective = as_array("objective", objective, ["(trials,)"])
-    check_same_length(
-        objective=objective,
-        **{f"hyperparameters[{key!r}]": values for key, values in hyperparameters.items()},
-    )
+    hyperparameters = as_columns(hyperparameters, objective)
     known = np.isfinite(objective)
     if known.sum() < FEWEST_TRIALS:
         expected = f"numbers of at least {FEWEST_TRIALS} trials"
@@ -64,6 +61,22 @@ def hyperparameter_importance(
     parts = [part.sum() for part in np.split(forest.feature_importances_, ends)]
     shares = {name: float(explained * part) for name, part in zip(encoded, parts, strict=True)}
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def as_columns(value: Any, objective: np.ndarray) -> dict[str, list[Any]]:
+    """Returns hyperparameters as lists, each as long as the objective and without infinity."""
+    columns = {
+        text("hyperparameters", name): sequence(f"hyperparameters[{name!r}]", values, "values")
+        for name, values in mapping("hyperparameters", value, "from names to values").items()
+    }
+    for name, values in columns.items():
+        numbers = [value for value in values if isinstance(value, Number)]
+        if not all(isinstance(value, Real) and not np.isinf(value) for value in numbers):
+            expected = "finite numbers, texts, booleans or None"
+            raise argument_error(f"hyperparameters[{name!r}]", expected, repr(values))
+    named = {f"hyperparameters[{name!r}]": values for name, values in columns.items()}
+    check_same_length(objective=objective, **named)
+    return columns
 
 
 def is_numeric(values: Sequence[Any]) -> bool:

@@ -1,12 +1,14 @@
 """The symbolic inputs that a model is traced for, from the shapes that the caller gives."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
-from keras import KerasTensor
+import numpy as np
+from keras import KerasTensor, tree
 
-from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.reports.arrays import argument_error, as_numbers
 
 
 def graph_inputs(model: Any) -> list[KerasTensor]:
@@ -14,6 +16,42 @@ def graph_inputs(model: Any) -> list[KerasTensor]:
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         return []
     return list(model.inputs)
+
+
+def batch_for(model: keras.Model, inputs: Any) -> Any:
+    """Returns inputs as tensors of the types that the model's graph takes, of one length."""
+    specs = graph_inputs(model)
+    if isinstance(inputs, Mapping):
+        missing = [spec.name for spec in specs if spec.name not in inputs]
+        if missing:
+            raise argument_error("inputs", f"a mapping with {missing}", f"{list(inputs)}")
+        inputs = [inputs[spec.name] for spec in specs]
+    arrays = inputs if len(specs) > 1 and isinstance(inputs, Sequence) else tree.flatten(inputs)
+    if len(specs) == 1 and not hasattr(inputs, "shape"):
+        arrays = inputs if isinstance(inputs, list | tuple) and len(inputs) == 1 else [inputs]
+    if len(arrays) != len(specs):
+        expected = f"a batch for each of the {len(specs)} inputs"
+        raise argument_error("inputs", expected, f"{len(arrays)} of them")
+    tensors = [_batch(spec, array) for spec, array in zip(specs, arrays, strict=True)]
+    lengths = {len(tensor) for tensor in tensors}
+    if len(lengths) > 1 or lengths == {0}:
+        raise argument_error("inputs", "batches of one length ≥ 1", f"lengths {sorted(lengths)}")
+    return tensors
+
+
+def _batch(spec: KerasTensor, value: Any) -> Any:
+    if spec.dtype == "string":
+        return keras.ops.convert_to_tensor(value, dtype="string")
+    array = as_numbers("inputs", value)
+    shape = tuple(spec.shape)
+    if array.ndim != len(shape) or any(
+        known not in (None, given) for known, given in zip(shape, array.shape, strict=True)
+    ):
+        expected = f"of shape {shape} for the model's input {spec.name!r}"
+        raise argument_error("inputs", expected, f"inputs of shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise argument_error("inputs", "finite numbers", "NaN or infinite ones")
+    return keras.ops.convert_to_tensor(array, dtype=spec.dtype)
 
 
 def built_model(model: keras.Model, input_shape: Any, batch_size: int | None) -> keras.Model:
@@ -35,19 +73,22 @@ def built_model(model: keras.Model, input_shape: Any, batch_size: int | None) ->
 def _map_shapes(function: Callable, shapes: Any) -> Any:
     if isinstance(shapes, Mapping):
         return {name: function(_shape(shape)) for name, shape in shapes.items()}
-    if isinstance(shapes, Sequence) and shapes and isinstance(shapes[0], Sequence):
+    is_list = isinstance(shapes, Sequence) and not isinstance(shapes, str | bytes)
+    if is_list and shapes and isinstance(shapes[0], Sequence):
         return [function(_shape(shape)) for shape in shapes]
     return function(_shape(shapes))
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
-    lengths = tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str) else None
+    lengths = (
+        tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str | bytes) else None
+    )
     if lengths is None or not all(
-        isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in lengths
+        isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in lengths
     ):
         expected = "lengths ≥ 1 without the batch, such as (224, 224, 3)"
         raise argument_error("input_shape", expected, f"input_shape={shape!r}")
-    return lengths
+    return tuple(int(length) for length in lengths)
 
 
 def input_specs(model: keras.Model, input_shape: Any, batch_size: int | None) -> Any:

@@ -11,7 +11,9 @@ from keras_dlnotes.reports.arrays import (
     as_classes,
     as_images,
     check_same_length,
+    finite,
 )
+from keras_dlnotes.reports.scalars import integer, texts
 from keras_dlnotes.reports.theme import INK, MUTED, WIDTH, draw_title, new_figure, style_axes
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
@@ -19,6 +21,7 @@ from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 # more classes than colours, the others take other marks.
 CLASS_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#8a63d2")
 MARKS = ("o", "^", "s", "D")
+LARGEST_GRID = 1024
 
 
 def plot_latent_map(
@@ -55,13 +58,12 @@ def plot_latent_map(
     if codes.shape[1] < 2:
         expected = "codes of at least two latent dimensions"
         raise argument_error("codes", expected, f"codes.shape={codes.shape}")
-    if limit < 1:
-        raise argument_error("limit", "an integer ≥ 1", f"limit={limit}")
+    finite("codes", codes)
+    integer("limit", limit)
+    names = None if class_names is None else texts("class_names", class_names)
     numbers = None
     if labels is not None:
-        if class_names is None:
-            class_names = [str(number) for number in range(int(np.max(labels, initial=0)) + 1)]
-        numbers = as_classes("labels", labels, class_names)
+        numbers = as_classes("labels", labels, names)
         check_same_length(codes=codes, labels=numbers)
     points, axis_names = _plane(codes)
     step = -(-len(points) // limit)
@@ -78,7 +80,7 @@ def plot_latent_map(
             colour = CLASS_COLOURS[number % len(CLASS_COLOURS)]
             mark = MARKS[number // len(CLASS_COLOURS) % len(MARKS)]
             chosen = points[numbers == number]
-            name = class_names[number]
+            name = f"{number}" if names is None else names[number]
             axes.scatter(*chosen.T, color=colour, marker=mark, label=name, **style)
         figure.legend(
             loc="outside upper left",
@@ -119,13 +121,13 @@ def latent_grid(
         first: The code at the upper left, of shape (latent dimensions,).
         second: The code at the upper right.
         third: The code at the lower left.
-        size: How many rows and columns, ≥ 2.
+        size: How many rows and columns, from 2 to 1024.
 
     Returns:
         Codes of shape (size², latent dimensions), row by row.
 
     Raises:
-        ValueError: If a shape is wrong or the size is below 2.
+        ValueError: If a shape is wrong or the size is out of range.
 
     >>> latent_grid([0, 0], [1, 0], [0, 1], size=2).tolist()
     [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
@@ -134,9 +136,10 @@ def latent_grid(
         name: as_array(name, code, ["(latent dimensions,)"])
         for name, code in (("first", first), ("second", second), ("third", third))
     }
+    for name, code in corners.items():
+        finite(name, code)
     check_same_length(**corners)
-    if isinstance(size, bool) or not isinstance(size, int) or size < 2:
-        raise argument_error("size", "an integer ≥ 2", f"size={size!r}")
+    integer("size", size, 2, LARGEST_GRID)
     start, right, down = corners.values()
     way = np.linspace(0, 1, size)
     grid = start + way[:, None, None] * (down - start) + way[None, :, None] * (right - start)
@@ -167,7 +170,7 @@ def plot_latent_grid(images: np.ndarray, columns: int | None = None) -> Figure:
     pictures = as_images("images", images)
     if columns is None:
         columns = round(len(pictures) ** 0.5)
-    if columns < 1 or len(pictures) % columns:
+    if len(pictures) % integer("columns", columns):
         expected = f"a number of columns that {len(pictures)} images fill"
         raise argument_error("columns", expected, f"columns={columns}")
     tile = min(WIDTH / (columns * (1 + GAP)), 1.2)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.reports.scalars import integer, mapping, text
 from keras_dlnotes.reports.theme import (
     BLUE,
     INK,
@@ -50,10 +51,8 @@ def plot_learning_curves(
     reason = ""
     if best_epoch is None:
         best_epoch, reason = _lowest_loss(curves)
-    elif not 1 <= best_epoch <= epochs:
-        raise argument_error(
-            "best_epoch", f"an epoch of the history, in [1, {epochs}]", f"best_epoch={best_epoch}"
-        )
+    else:
+        integer("best_epoch", best_epoch, 1, epochs)
     names = dict.fromkeys(name.removeprefix(VALIDATION) for name in curves)
     metrics = sorted(names, key=lambda name: name != "loss")
     columns = min(len(metrics), 2)
@@ -66,9 +65,11 @@ def plot_learning_curves(
 
 
 def _curves(history: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
-    if not isinstance(history, Mapping) or not history:
-        raise argument_error("history", "a non-empty mapping of metrics", f"history={history!r}")
-    curves = {name: as_array(name, values, ["(epochs,)"]) for name, values in history.items()}
+    mapping("history", history, "of metrics")
+    curves = {
+        text("history", name): as_array(f"history[{name!r}]", values, ["(epochs,)"])
+        for name, values in history.items()
+    }
     lengths = {name: len(curve) for name, curve in curves.items()}
     if len(set(lengths.values())) > 1:
         expected = "lists of the same length, one number an epoch"

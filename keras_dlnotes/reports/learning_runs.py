@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.reports.scalars import choice, mapping, text
+from keras_dlnotes.reports.search_trials import guess_direction
 from keras_dlnotes.reports.theme import (
     BLUE,
     INK,
@@ -34,23 +36,27 @@ def plot_runs(
             metric; runs may differ in length. A NaN leaves a hole.
         metric: The metric to show.
         direction: "min" where the lowest value is the best, "max" where the highest is. By default
-            it is the lowest of a loss or an error, the highest of anything else.
+            the name tells: lower is better for a loss or an error, as `mae`, higher for an
+            accuracy.
 
     Returns:
         A figure with one panel.
 
     Raises:
-        ValueError: If there is no run, one lacks the metric, or the direction is another.
+        ValueError: If there is no run, one lacks the metric, the direction is another, or none is
+            given and the name of the metric does not tell.
 
     >>> runs = {"small": {"val_loss": [0.9, 0.7, 0.8]}, "large": {"val_loss": [0.8, 0.5]}}
     >>> [line.get_label() for line in plot_runs(runs).axes[0].get_lines()[::2]]
     ['small: 0.7 at epoch 2', 'large: 0.5 at epoch 2']
     """
-    if not isinstance(histories, Mapping) or not histories:
-        expected = "a non-empty mapping of names to histories"
-        raise argument_error("histories", expected, f"histories={histories!r}")
-    if direction not in (None, "min", "max"):
-        raise argument_error("direction", '"min", "max" or None', f"direction={direction!r}")
+    mapping("histories", histories, "of names to histories")
+    for name, history in histories.items():
+        mapping(f"histories[{name!r}]", history, "of metrics")
+    text("metric", metric, empty=False)
+    if direction is None:
+        direction = guess_direction(metric)
+    choice("direction", direction, ("min", "max"))
     figure = new_figure(WIDTH, 3.6)
     axes = figure.subplots()
     style_axes(axes)
@@ -66,7 +72,7 @@ def plot_runs(
         dashes = DASHES[number // 3 % len(DASHES)]
         [line] = axes.plot(epochs, curve, color=colour, linestyle=dashes, linewidth=1.8, label=name)
         if not np.isnan(curve).all():
-            best = _best(metric, curve, direction)
+            best = _best(curve, direction)
             axes.plot(best + 1, curve[best], "o", color=colour, markersize=5, label="_best")
             line.set_label(f"{name}: {curve[best]:.4g} at epoch {best + 1}")
     axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
@@ -81,7 +87,5 @@ def plot_runs(
     return figure
 
 
-def _best(metric: str, curve: np.ndarray, direction: str | None) -> int:
-    is_error = any(word in metric for word in ("loss", "error", "perplexity"))
-    is_lowest = is_error if direction is None else direction == "min"
-    return int(np.nanargmin(curve) if is_lowest else np.nanargmax(curve))
+def _best(curve: np.ndarray, direction: str) -> int:
+    return int(np.nanargmin(curve) if direction == "min" else np.nanargmax(curve))

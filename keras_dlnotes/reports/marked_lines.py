@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from keras_dlnotes.reports.arrays import argument_error, check_same_length
+from keras_dlnotes.reports.scalars import integer, texts
 from keras_dlnotes.reports.theme import BLUE, INK, MUTED, ORANGE, WIDTH, new_figure
 
 LINE_HEIGHT = 0.21  # inches
@@ -38,14 +39,20 @@ def plot_marked_lines(
     >>> [text.get_text() for text in figure.texts if text.get_fontweight() == "bold"]
     ['E', 't']
     """
-    check_same_length(truth=truth, seen=seen, found=found)
-    if not len(truth) or limit < 1:
-        raise argument_error("truth", "at least one line, and limit ≥ 1", f"{len(truth)} lines")
-    triples = list(zip(truth, seen, found, strict=True))[:limit]
-    for line, *others in triples:
-        if {len(line)} != {len(other) for other in others}:
-            raise argument_error("seen", "lines as long as the true ones", repr(others))
-    longest = max(len(line) for line, *_ in triples)
+    integer("limit", limit)
+    lines = {
+        name: texts(name, value)
+        for name, value in (("truth", truth), ("seen", seen), ("found", found))
+    }
+    check_same_length(**lines)
+    if not lines["truth"]:
+        raise argument_error("truth", "at least one line", "0 lines")
+    for name, others in lines.items():
+        for line, other in zip(lines["truth"], others, strict=True):
+            if len(line) != len(other):
+                raise argument_error(name, f"lines as long as the true {line!r}", repr(other))
+    triples = list(zip(*lines.values(), strict=True))[:limit]
+    longest = max(1, *(len(line) for line, *_ in triples))
     height = LINE_HEIGHT * (3 * len(triples) + 0.5)
     figure = Figure(figsize=(WIDTH, height), facecolor=new_figure(1, 1).get_facecolor())
     size = min(10.0, 0.96 * WIDTH * 72 / (longest * LETTER_WIDTH))

@@ -18,6 +18,7 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from keras_dlnotes.reports import scalars
 from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.theme import DARK
 
@@ -55,17 +56,18 @@ class Page:
     """
 
     def __init__(self, title: str, subtitle: str = "") -> None:
-        self.title = title
-        self.subtitle = subtitle
+        self.title = scalars.text("title", title)
+        self.subtitle = scalars.text("subtitle", subtitle)
         self._parts: list[tuple[str, Any]] = []
 
     def add_heading(self, text: str) -> Self:
         """Adds the heading of a section."""
-        return self._add("heading", text)
+        return self._add("heading", scalars.text("text", text))
 
     def add_text(self, text: str) -> Self:
         """Adds plain text; an empty line starts a new paragraph."""
-        return self._add("text", [paragraph for paragraph in text.split("\n\n") if paragraph])
+        paragraphs = scalars.text("text", text).split("\n\n")
+        return self._add("text", [paragraph for paragraph in paragraphs if paragraph])
 
     def add_facts(self, facts: Mapping[str, Any]) -> Self:
         """Adds headline numbers, each under its name.
@@ -76,8 +78,7 @@ class Page:
         Raises:
             ValueError: If there are none.
         """
-        if not facts:
-            raise argument_error("facts", "a non-empty mapping", f"facts={facts!r}")
+        scalars.mapping("facts", facts, "of names to values")
         return self._add("facts", {name: _cell(value).text for name, value in facts.items()})
 
     def add_table(
@@ -93,6 +94,7 @@ class Page:
         Raises:
             ValueError: If there is no row or no column, or the columns differ in length.
         """
+        scalars.text("caption", caption)
         columns, rows = _columns_and_rows(table)
         cells = [[_cell(value) for value in row] for row in rows]
         numeric = [
@@ -112,7 +114,10 @@ class Page:
         Raises:
             ValueError: If the alternative text is empty.
         """
-        if not alt.strip():
+        if not isinstance(figure, Figure):
+            raise argument_error("figure", "a figure of matplotlib's", f"figure={figure!r}")
+        scalars.text("caption", caption)
+        if not scalars.text("alt", alt).strip():
             raise argument_error("alt", "a text that says what the figure shows", f"alt={alt!r}")
         width, height = (round(inches * 96) for inches in figure.get_size_inches())
         picture = {"source": _source(figure), "width": width, "height": height}
@@ -128,8 +133,10 @@ class Page:
         Raises:
             ValueError: If there are none.
         """
-        if not passages:
-            raise argument_error("passages", "a non-empty mapping", f"passages={passages!r}")
+        scalars.mapping("passages", passages, "of names to texts")
+        for name, passage in passages.items():
+            scalars.text(f"passages[{name!r}]", passage)
+        scalars.text("caption", caption)
         return self._add("passages", {"texts": dict(passages), "caption": caption})
 
     def render(self) -> str:
@@ -145,7 +152,7 @@ class Page:
         Raises:
             OSError: If the file can't be written.
         """
-        path = Path(path)
+        path = scalars.path("path", path)
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
         try:
             draft.write_text(self.render(), encoding="utf-8")
@@ -160,12 +167,16 @@ class Page:
 
 def _columns_and_rows(table: Any) -> tuple[list[str], list[list[Any]]]:
     if isinstance(table, Mapping):
+        for name, values in table.items():
+            scalars.sequence(f"table[{name!r}]", values, "values")
         lengths = {name: len(values) for name, values in table.items()}
         if len(set(lengths.values())) > 1:
             raise argument_error("table", "columns of the same length", f"lengths {lengths}")
         columns = list(table)
         rows = [list(row) for row in zip(*table.values(), strict=True)]
     else:
+        for row in scalars.sequence("table", table, "rows"):
+            scalars.mapping("table", row, "from the names of columns to values, for each row")
         columns = list(dict.fromkeys(name for row in table for name in row))
         rows = [[row.get(name) for name in columns] for row in table]
     if not columns or not rows:

@@ -58,6 +58,8 @@ def receptive_field(
     >>> receptive_field(model).size
     (4, 4)
     """
+    if layer is not None and not isinstance(layer, str | keras.Layer):
+        raise argument_error("layer", "a layer of the model or its name", f"layer={layer!r}")
     traced = trace(model, input_shape, lambda operation: find_cost(operation) is not None, None)
     fields = Fields(traced, input_index)
     tensors, name = _tensors(traced, layer)

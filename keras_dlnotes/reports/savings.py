@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.rules import find_cost
+from keras_dlnotes.reports.scalars import flag, integer, text
 from keras_dlnotes.reports.summary import summarize
 from keras_dlnotes.reports.trace import Step, trace
 
@@ -25,6 +26,7 @@ MEASURED = (
     *("normal_ms", "depthwise_ms", "spatial_ms"),
     *("measured_depthwise_ratio", "measured_spatial_ratio"),
 )
+MOST = 10_000  # of the numbers that multiply how long it takes
 KINDS = ("normal", "depthwise", "spatial")
 
 
@@ -90,8 +92,8 @@ def savings(
         input_shape: As in `summarize`.
         measure: Whether to time the forward pass of each, in the same shapes, and of what would
             stand in its place; it takes about a second for each kind of layer.
-        batch_size: How many examples to time it with.
-        repeats: How often; the three take turns, and the median counts.
+        batch_size: How many examples to time it with, up to 10,000.
+        repeats: How often, up to 10,000; the three take turns, and the median counts.
 
     Returns:
         A data frame, a row for each convolution: its multiplications for one example in the three
@@ -111,9 +113,11 @@ def savings(
     """
     import pandas
 
-    for name, value in (("batch_size", batch_size), ("repeats", repeats)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise argument_error(name, "an integer ≥ 1", f"{name}={value!r}")
+    integer("batch_size", batch_size, 1, MOST)
+    integer("repeats", repeats, 1, MOST)
+    flag("measure", measure)
+    if layer is not None:
+        text("layer", layer)
     found = _convolutions(model, input_shape)
     if layer is not None:
         found = {name: convolution for name, convolution in found.items() if name == layer}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.importance import FEWEST_TRIALS, hyperparameter_importance
 from keras_dlnotes.reports.learning_runs import plot_runs
 from keras_dlnotes.reports.page import Page
+from keras_dlnotes.reports.scalars import choice, text
 from keras_dlnotes.reports.search_plots import (
     plot_importance,
     plot_parallel_coordinates,
@@ -70,10 +70,10 @@ def search_page(
     >>> search_page(frame, "val_loss").subtitle
     '2 trials for the lowest val_loss'
     """
-    if direction is None:
-        direction = guess_direction(objective)
-    elif direction not in ("min", "max"):
-        raise argument_error("direction", '"min", "max" or None', f"direction={direction!r}")
+    text("title", title)
+    text("objective", objective, empty=False)
+    direction = guess_direction(objective) if direction is None else direction
+    choice("direction", direction, ("min", "max"))
     trials = read_trials(frame, objective, direction, hyperparameters)
     ranking = sorted(
         (trial for trial in trials if trial.is_complete),

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
-from keras_dlnotes.reports.importance import is_missing, is_numeric
+from keras_dlnotes.reports.arrays import as_array, check_same_length, finite
+from keras_dlnotes.reports.importance import as_columns, is_missing, is_numeric
+from keras_dlnotes.reports.scalars import choice, flag, integer, mapping, sequence, text, texts
 from keras_dlnotes.reports.theme import (
     BLUE,
     INK,
@@ -52,9 +53,10 @@ def plot_search_progress(
     >>> figure.axes[0].get_lines()[0].get_ydata().tolist()
     [0.9, 0.5, 0.5]
     """
+    text("name", name)
     objective = as_array("objective", objective, ["(trials,)"])
-    _check_direction(direction)
-    complete = np.ones(len(objective), bool) if complete is None else np.asarray(complete, bool)
+    choice("direction", direction, ("min", "max"))
+    complete = np.ones(len(objective), bool) if complete is None else _booleans(complete)
     check_same_length(objective=objective, complete=complete)
     known = np.isfinite(objective)
     trials = np.arange(1, len(objective) + 1)
@@ -118,17 +120,11 @@ def plot_parallel_coordinates(
     >>> [line.get_ydata().tolist() for line in figure.axes[0].get_lines()]
     [[1.0, 1.0], [0.0, 0.0]]
     """
-    if not hyperparameters:
-        raise argument_error("hyperparameters", "a non-empty mapping", f"{hyperparameters!r}")
-    if limit < 1:
-        raise argument_error("limit", "an integer ≥ 1", f"limit={limit}")
-    _check_direction(direction)
+    integer("limit", limit)
+    text("name", name)
+    choice("direction", direction, ("min", "max"))
     objective = as_array("objective", objective, ["(trials,)"])
-    check_same_length(
-        objective=objective,
-        **{f"hyperparameters[{key!r}]": values for key, values in hyperparameters.items()},
-    )
-    columns = dict(list(hyperparameters.items())[:limit])
+    columns = dict(list(as_columns(hyperparameters, objective).items())[:limit])
     figure = new_figure(WIDTH, 3.8)
     axes = figure.subplots()
     axes.axis("off")
@@ -169,11 +165,13 @@ def plot_importance(importance: Mapping[str, float], limit: int = 16) -> Figure:
     >>> [float(bar.get_width()) for bar in figure.axes[0].patches]
     [0.6, 0.1]
     """
-    if limit < 1:
-        raise argument_error("limit", "an integer ≥ 1", f"limit={limit}")
+    integer("limit", limit)
+    mapping("importance", importance, "from names to shares")
+    names = texts("importance", list(importance))
     shares = as_array("importance", list(importance.values()), ["(hyperparameters,)"])
+    finite("importance", shares, 0, 1)
     order = np.argsort(-shares, kind="stable")[:limit]
-    names = [_short(list(importance)[number], 22) for number in order]
+    names = [_short(names[number], 22) for number in order]
     figure = new_figure(WIDTH, 0.6 + 0.26 * len(order))
     axes = figure.subplots()
     style_axes(axes)
@@ -206,11 +204,11 @@ def _draw_axis(axes: Axes, number: int, name: str, values: Sequence[Any]) -> np.
     axes.vlines(number, 0, 1, color=RULE, linewidth=1.2)
     labels = [*ticks, ("none", ABSENT)] if absent.any() else ticks
     box = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
-    for text, place in labels:
+    for tick, place in labels:
         axes.text(
             number + 0.04,
             place,
-            _short(text, 11),
+            _short(tick, 11),
             va="center",
             color=MUTED,
             fontsize=8,
@@ -245,9 +243,9 @@ def _scale(values: Sequence[Any]) -> tuple[list[tuple[str, float]], np.ndarray, 
     return ticks, (scaled - low) / (high - low), " (log)" if is_log else ""
 
 
-def _check_direction(direction: str) -> None:
-    if direction not in ("min", "max"):
-        raise argument_error("direction", '"min" or "max"', f"direction={direction!r}")
+def _booleans(complete: Any) -> np.ndarray:
+    entries = sequence("complete", complete, "booleans")
+    return np.array([flag("complete", entry) for entry in entries], bool)
 
 
 def _short(name: str, length: int) -> str:

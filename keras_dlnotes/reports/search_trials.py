@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.reports.scalars import path, sequence
 
 if TYPE_CHECKING:
     import pandas
@@ -63,6 +64,9 @@ def read_trials(
 ) -> list[Trial]:
     """Returns the trials of a table, in the order of their first rows."""
     frame = _read(frame)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()].map(str)
+        raise argument_error("frame", "a table of columns with one name each", ", ".join(twice))
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         expected = f"a table with the columns {', '.join(COLUMNS)}; it lacks {', '.join(missing)}"
@@ -81,8 +85,10 @@ def read_trials(
     if hyperparameters is None:
         names = [name for name in others if _is_hyperparameter(name, objective, others, groups)]
     else:
-        names = list(hyperparameters)
+        names = sequence("hyperparameters", hyperparameters, "names of columns")
         _check_hyperparameters(names, others, groups)
+    if np.any(frame["epoch"] < 0) or np.any(frame["epoch"] % 1 > 0):
+        raise argument_error("frame", "a table with whole numbers ≥ 0 in 'epoch'", "others")
     if frame["epoch"].min() == 0:
         frame["epoch"] += 1
         groups = list(frame.groupby("trial", sort=False, dropna=False))
@@ -95,9 +101,12 @@ def _read(frame: Any) -> "pandas.DataFrame":
     if isinstance(frame, str | PathLike):
         # "None" and "NA" are values of hyperparameters, and "0003" is the name of a trial.
         missing = ["", "nan", "NaN"]
-        return pandas.read_csv(
-            frame, dtype={"trial": str}, keep_default_na=False, na_values=missing
-        )
+        try:
+            return pandas.read_csv(
+                path("frame", frame), dtype={"trial": str}, keep_default_na=False, na_values=missing
+            )
+        except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeError) as error:
+            raise argument_error("frame", "a table, as CSV", f"{frame}: {error}") from error
     if not isinstance(frame, pandas.DataFrame):
         raise argument_error("frame", "a DataFrame or the path of a CSV file", repr(frame))
     return frame

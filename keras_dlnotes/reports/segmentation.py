@@ -5,7 +5,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from keras_dlnotes.reports.arrays import argument_error, as_images, check_same_length
+from keras_dlnotes.reports.arrays import argument_error, as_images, to_array
+from keras_dlnotes.reports.scalars import integer
 from keras_dlnotes.reports.theme import INK, WIDTH, new_figure
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
@@ -43,16 +44,14 @@ def plot_overlays(
     >>> figure.axes[0].texts[0].get_text()
     'IoU 0.00'
     """
+    integer("limit", limit)
+    integer("columns", columns)
     pictures = as_images("images", images)
-    masks = {"truth": np.asarray(truth), "found": np.asarray(found)}
-    check_same_length(images=pictures, **masks)
+    masks = {name: to_array(name, mask) for name, mask in (("truth", truth), ("found", found))}
     for name, mask in masks.items():
         if mask.shape != pictures.shape[:3] or mask.dtype != bool:
             expected = f"booleans of shape {pictures.shape[:3]}"
             raise argument_error(name, expected, f"{name}.shape={mask.shape}, dtype {mask.dtype}")
-    for name, number in (("limit", limit), ("columns", columns)):
-        if number < 1:
-            raise argument_error(name, "an integer ≥ 1", f"{name}={number}")
     truth, found = (mask[:limit] for mask in masks.values())
     overlays = _overlays(pictures[:limit], truth, found)
     columns = min(columns, len(overlays))

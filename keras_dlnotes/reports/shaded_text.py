@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from keras_dlnotes.reports import scalars
 from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
 from keras_dlnotes.reports.theme import (
     INK,
@@ -60,25 +61,31 @@ def plot_shaded_text(
     >>> [character.get_text() for character in figure.axes[0].texts]
     ['o', 'f', 'a']
     """
-    if not isinstance(values, Mapping) or not values:
-        expected = "a non-empty mapping of names to numbers"
-        raise argument_error("values", expected, f"values={values!r}")
+    scalars.text("text", text)
+    scalars.mapping("values", values, "of names to numbers")
+    scalars.text("label", label)
+    columns = min(scalars.integer("columns", columns), max(len(text), 1))
+    if limit is not None and scalars.number("limit", limit, 0) == 0:
+        raise argument_error("limit", "a finite number > 0", f"limit={limit}")
     shades = {
         method: as_array(f"values[{method!r}]", numbers, ["(characters,)"])
         for method, numbers in values.items()
     }
-    check_same_length(text=text, **shades)
-    if columns < 1:
-        raise argument_error("columns", "an integer ≥ 1", f"columns={columns}")
+    check_same_length(text=text, **{f"values[{name!r}]": each for name, each in shades.items()})
+    for method, numbers in shades.items():
+        if not np.all(numbers >= 0):
+            expected = "numbers ≥ 0"
+            raise argument_error(f"values[{method!r}]", expected, f"{numbers[~(numbers >= 0)][0]}")
     if limit is None:
-        limit = max(float(numbers.max()) for numbers in shades.values()) or 1.0
+        every = np.concatenate(list(shades.values()))
+        limit = float(every[np.isfinite(every)].max(initial=0)) or 1.0
     places = _places(text, columns)
     lines = int(places[:, 0].max()) + 1
     figure = new_figure(WIDTH, len(shades) * (lines * LINE_HEIGHT + 0.45))
     panels = figure.subplots(len(shades), squeeze=False)[:, 0]
     for axes, (method, numbers) in zip(panels, shades.items(), strict=True):
         grid = np.zeros((lines, columns))
-        grid[*places.T] = numbers
+        grid[*places.T] = np.minimum(numbers, limit)  # what is infinite has the strongest shade
         axes.imshow(grid, cmap=SHADES, vmin=0, vmax=limit, aspect="auto")
         for character, (line, column) in zip(text, places, strict=True):
             if not character.isspace():

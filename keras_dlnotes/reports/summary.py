@@ -12,6 +12,7 @@ from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.cost_report import Report, Row
 from keras_dlnotes.reports.fields import Fields
 from keras_dlnotes.reports.rules import find_cost
+from keras_dlnotes.reports.scalars import integer
 from keras_dlnotes.reports.trace import Step, Trace, trace
 
 
@@ -47,8 +48,7 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
     >>> summarize(model).total.multiplications == 5**2 * 3 * 8**2 * 1
     True
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise argument_error("batch_size", "an integer ≥ 1", f"batch_size={batch_size!r}")
+    integer("batch_size", batch_size)
     traced = trace(model, input_shape, lambda layer: find_cost(layer) is not None, batch_size)
     accounts = _accounts(traced)
     fields = Fields(traced)

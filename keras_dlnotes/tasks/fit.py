@@ -10,8 +10,10 @@ from typing import Any
 
 import keras
 
+from keras_dlnotes import checks
 from keras_dlnotes._version import __version__
-from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.checks import LARGEST_SEED, argument_error, flag, integer
+from keras_dlnotes.tasks.loading import check_data
 from keras_dlnotes.tasks.report import report_page
 from keras_dlnotes.tasks.strategies import (
     EvenBatches,
@@ -21,7 +23,7 @@ from keras_dlnotes.tasks.strategies import (
     scope,
     synchronized,
 )
-from keras_dlnotes.tasks.table import get
+from keras_dlnotes.tasks.table import find
 from keras_dlnotes.tasks.task import Baseline, Outcome, Splits, Task
 from keras_dlnotes.training import (
     RunFolder,
@@ -82,7 +84,7 @@ def fit(
         epochs: most epochs, ≥ 1. Where None, this and the next four are the task's own or, for a
             resumed run, those it was started with.
         batch_size: examples a step, ≥ 1.
-        seed: int ≥ 0 that fixes all that is random; 0 by default.
+        seed: int ≥ 0 and < 2³² that fixes all that is random; 0 by default.
         data: another data set, as `data.load` takes it.
         strategy: "none", or "mirrored" for a part of each batch on each device: TensorFlow's
             `MirroredStrategy`, or JAX through `keras.distribution.DataParallel`, for which the
@@ -95,7 +97,7 @@ def fit(
         A `FitResult`.
 
     Raises:
-        ValueError: for an unknown task or a setting out of range.
+        ValueError: for an unknown task or data set, or a setting out of range.
         data.DataUnavailableError: where the data set isn't to be had.
         UnsuitableDataError: where it is of the wrong kind for the task.
         RunFolderError: where the folder is occupied, in use, not writable or corrupt, or where
@@ -107,14 +109,17 @@ def fit(
     >>> result.metrics["test_accuracy"]                    # doctest: +SKIP
     0.9721448421478271
     """
-    task = get(task) if isinstance(task, str) else task
-    for name, value, minimum in (
-        ("epochs", epochs, 1),
-        ("batch_size", batch_size, 1),
-        ("seed", seed, 0),
+    task = task if isinstance(task, Task) else find("task", task)
+    for name, value, minimum, maximum in (
+        ("epochs", epochs, 1, None),
+        ("batch_size", batch_size, 1, None),
+        ("seed", seed, 0, LARGEST_SEED),
     ):
         if value is not None:
-            integer(name, value, minimum)
+            integer(name, value, minimum, maximum)
+    for name, value in (("resume", resume), ("overwrite", overwrite), ("quiet", quiet)):
+        flag(name, value)
+    check_data(task, data)
     check_strategy(strategy)
     if task.carry_states and strategy == "mirrored":
         raise argument_error("strategy", "'none' for a task that carries states", strategy)
@@ -134,7 +139,7 @@ def fit(
         "seed": 0,
         "strategy": "none",
     }
-    path = Path("runs") / task.name if out is None else Path(out)
+    path = Path("runs") / task.name if out is None else checks.path("out", out)
     with RunFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
         before = run_state(folder)
         if _is_finished(folder, before):

@@ -1,6 +1,7 @@
 """The table of all example fits."""
 
 import difflib
+from typing import Any
 
 from keras_dlnotes.checks import argument_error
 from keras_dlnotes.tasks.autoencoding import AUTOENCODER
@@ -75,8 +76,13 @@ def get(name: str) -> Task:
     >>> get("digits").data
     'digits'
     """
-    if name not in TASKS:
+    return find("name", name)
+
+
+def find(argument: str, name: Any) -> Task:
+    """Returns the task of the name that came as this argument."""
+    if not isinstance(name, str) or name not in TASKS:
         near = difflib.get_close_matches(str(name), TASKS, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else ""
-        raise argument_error("task", f"one of {', '.join(map(repr, TASKS))}", name, hint)
+        raise argument_error(argument, f"one of {', '.join(map(repr, TASKS))}", name, hint)
     return TASKS[name]

@@ -1,13 +1,27 @@
 """From the arguments of `search` and `work` to what is trained, and what is improved."""
 
+import inspect
+import json
+from pathlib import Path
 from typing import Any
 
 import keras_tuner
 
-from keras_dlnotes.checks import argument_error, choice, integer
+from keras_dlnotes.checks import (
+    argument_error,
+    function,
+    integer,
+    is_sequence,
+    mapping,
+    text,
+)
 from keras_dlnotes.reports.search_trials import guess_direction
-from keras_dlnotes.tasks import Splits, Task, get
+from keras_dlnotes.tasks import Splits, Task
+from keras_dlnotes.tasks.loading import check_data
+from keras_dlnotes.tasks.table import find
+from keras_dlnotes.training.arguments import rows
 from keras_dlnotes.tuning.neighbours import space_of
+from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
 from keras_dlnotes.tuning.recipes import (
     HyperModelRecipe,
     Recipe,
@@ -15,10 +29,14 @@ from keras_dlnotes.tuning.recipes import (
     TaskRecipe,
     check_hypermodel,
 )
+from keras_dlnotes.tuning.service import split_address
 from keras_dlnotes.tuning.spaces import TASK_EPOCHS
 
 EPOCHS = 10  # of a hypermodel's trial
 BATCH_SIZE = 32
+# What `search` itself tells KerasTuner's oracles.
+OURS = {"self", "objective", "hyperparameters", "seed", "max_trials", "max_epochs"}
+OURS |= {"max_consecutive_failed_trials", "args", "kwargs"}
 
 
 def make_recipe(
@@ -36,12 +54,10 @@ def make_recipe(
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
         if value is not None:
             integer(name, value, minimum=1)
-    if isinstance(task_or_hypermodel, str | Task):
-        task = task_or_hypermodel
-        task = get(task) if isinstance(task, str) else task
-        for name, value in (("training", training), ("validation", validation)):
-            if value is not None:
-                raise argument_error(name, "None for a task, which has its own data", "arrays")
+    checked = check_trained(task_or_hypermodel, training, validation, space)
+    if isinstance(checked, Task):
+        task = checked
+        check_data(task, data)
         return TaskRecipe(
             name=task.name,
             epochs=epochs or TASK_EPOCHS.get(task.name, task.epochs),
@@ -52,22 +68,78 @@ def make_recipe(
             space=space or space_of(task),
             data=data or task.data,
         )
-    name = check_hypermodel(task_or_hypermodel)
-    for argument, value in (("space", space), ("data", data)):
-        if value is not None:
-            raise argument_error(argument, "None for a hypermodel, which has its own", value)
-    for argument, value in (("training", training), ("validation", validation)):
-        if not isinstance(value, tuple | list) or not 2 <= len(value) <= 3:
-            received = type(value).__name__
-            raise argument_error(argument, "a tuple (inputs, targets) for a hypermodel", received)
+    if data is not None:
+        raise argument_error("data", "None for a hypermodel, which has its own", data)
+    training, validation = rows("training", training), rows("validation", validation)
     return HyperModelRecipe(
-        name=name,
+        name=check_hypermodel(task_or_hypermodel),
         epochs=epochs or EPOCHS,
         batch_size=batch_size or BATCH_SIZE,
         patience=patience,
         hypermodel=task_or_hypermodel,
-        splits=Splits(tuple(training), tuple(validation), tuple(validation)),
+        splits=Splits(training, validation, validation),
     )
+
+
+def check_trained(task_or_hypermodel: Any, training: Any, validation: Any, space: Any) -> Any:
+    """Returns the task or hypermodel, whose arrays and space are given where it needs them."""
+    if isinstance(task_or_hypermodel, str | Task):
+        for name, value in (("training", training), ("validation", validation)):
+            if value is not None:
+                raise argument_error(name, "None for a task, which has its own data", "arrays")
+        if space is not None:
+            function("space", space)
+        if isinstance(task_or_hypermodel, Task):
+            return task_or_hypermodel
+        return find("task_or_hypermodel", task_or_hypermodel)
+    check_hypermodel(task_or_hypermodel)
+    if space is not None:
+        raise argument_error("space", "None for a hypermodel, which has its own", space)
+    for argument, value in (("training", training), ("validation", validation)):
+        if not isinstance(value, tuple | list) or not 2 <= len(value) <= 3:
+            received = type(value).__name__
+            raise argument_error(argument, "a tuple (inputs, targets) for a hypermodel", received)
+        rows(argument, value)
+    return task_or_hypermodel
+
+
+def check_address(name: str, value: Any) -> None:
+    """Raises where an argument is not HOST:PORT."""
+    try:
+        split_address(text(name, value))
+    except ValueError as error:
+        raise argument_error(name, "HOST:PORT, such as node7:8000", value) from error
+
+
+def check_listeners(loggers: Any, on_progress: Any) -> None:
+    """Raises where what is told of trials and of progress cannot take it."""
+    if not is_sequence(loggers) or not all(
+        callable(getattr(logger, "log", None)) and not isinstance(logger, type)
+        for logger in loggers
+    ):
+        raise argument_error("loggers", "a list of objects with a method `log`", loggers)
+    if on_progress is not None:
+        function("on_progress", on_progress)
+
+
+def check_oracle(tuner: str, arguments: Any, objective: keras_tuner.Objective, epochs: int) -> None:
+    """Raises where KerasTuner's oracle does not take the further arguments."""
+    if arguments is None:
+        return
+    mapping("tuner_arguments", arguments)
+    allowed = sorted({*inspect.signature(ORACLES[tuner].__init__).parameters} - OURS)
+    unknown = [name for name in arguments if name not in allowed]
+    if unknown:
+        expected = f"some of {', '.join(map(repr, allowed))}, which {tuner!r} takes"
+        raise argument_error("tuner_arguments", expected, arguments)
+    try:
+        json.dumps(dict(arguments))  # for the settings' file
+        space = keras_tuner.HyperParameters()
+        shared = {"max_trials": 1, "epochs": epochs, "seed": 0, "folder": Path()}
+        make_oracle(tuner, objective, space, **shared, arguments=dict(arguments))
+    except Exception as error:  # whatever an oracle's constructor stumbles over
+        expected = f"what {tuner!r} of KerasTuner takes"
+        raise argument_error("tuner_arguments", expected, arguments, str(error)) from error
 
 
 def check_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objective:
@@ -88,5 +160,7 @@ def check_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objec
         return keras_tuner.Objective(objective, direction)
     if not isinstance(objective, keras_tuner.Objective) or not isinstance(objective.name, str):
         raise argument_error("objective", "a metric's name or a keras_tuner.Objective", objective)
-    choice("direction", objective.direction, ("min", "max"))
+    if objective.direction not in ("min", "max"):
+        expected = "a keras_tuner.Objective whose direction is 'min' or 'max'"
+        raise argument_error("objective", expected, objective.direction)
     return objective

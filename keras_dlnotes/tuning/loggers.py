@@ -3,7 +3,7 @@
 import importlib
 from typing import Any, Protocol
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.checks import argument_error, text
 from keras_dlnotes.tuning.folder import COMPLETED
 from keras_dlnotes.tuning.records import TrialRecord
 
@@ -43,6 +43,9 @@ class MLflowLogger:
     """
 
     def __init__(self, experiment: str, tracking_uri: str | None = None):
+        text("experiment", experiment)
+        if tracking_uri is not None:
+            text("tracking_uri", tracking_uri)
         try:
             mlflow = importlib.import_module("mlflow")
         except ImportError as error:

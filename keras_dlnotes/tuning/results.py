@@ -4,17 +4,17 @@ import functools
 import json
 from collections.abc import Iterator
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_tuner
 import numpy as np
 
-from keras_dlnotes import reports
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes import checks, reports
+from keras_dlnotes.checks import argument_error, integer
 from keras_dlnotes.tasks import Splits
 from keras_dlnotes.training import atomic_path
+from keras_dlnotes.training.arguments import rows, verbosity
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.best_page import add_best_model
@@ -70,6 +70,7 @@ class Results:
         direction: "min" or "max".
 
     Raises:
+        ValueError: where `directory` is no path or `recipe` no recipe.
         FileNotFoundError: where the folder holds no search.
 
     Example:
@@ -80,7 +81,9 @@ class Results:
     """
 
     def __init__(self, directory: str | PathLike, recipe: Recipe | None = None):
-        self.directory = Path(directory)
+        self.directory = checks.path("directory", directory)
+        if recipe is not None and not isinstance(recipe, Recipe):
+            raise argument_error("recipe", "what a search trains, or None", recipe)
         content = read_intact(self.directory / SETTINGS)
         if content is None:
             raise FileNotFoundError(f"Folder {self.directory} holds no search.")
@@ -106,7 +109,7 @@ class Results:
 
     def to_csv(self, path: str | PathLike) -> None:
         """Writes the frame as CSV."""
-        write_table(Path(path), self._trials)
+        write_table(checks.path("path", path), self._trials)
 
     def to_json(self, path: str | PathLike | None = None) -> str:
         """Returns, and writes where a path is given, the trials as JSON: an object a trial."""
@@ -123,7 +126,7 @@ class Results:
         ]
         text = json.dumps({"objective": self.objective, "trials": trials}, indent=2)
         if path is not None:
-            with atomic_path(Path(path)) as partial:
+            with atomic_path(path) as partial:
                 partial.write_text(text + "\n", encoding="utf-8")
         return text
 
@@ -178,6 +181,11 @@ class Results:
         Returns:
             The compiled and trained model.
         """
+        if training is not None:
+            training = rows("training", training)
+        if epochs is not None:
+            integer("epochs", epochs, 1)
+        verbosity(verbose)
         recipe, splits, hp = self._needed_recipe(), self._splits, self.best_hyperparameters
         arrays = joined(splits.training, splits.validation) if training is None else training
         epochs = self._best.ending.step + 1 if epochs is None else epochs
@@ -196,6 +204,7 @@ class Results:
 
     def to_html(self, path: str | PathLike) -> None:
         """Writes a page: how the search got on, what made the difference, and the best model."""
+        path = checks.path("path", path)
         title = f"Search: {self._task}"
         page = reports.search_page(self.to_frame(), self.objective, self.direction, title=title)
         if self._recipe is not None and self._completed:
@@ -208,7 +217,7 @@ class Results:
                 state.early_stopping["best_epoch"] + 1,
                 self._recipe.task_for(self.best_hyperparameters),
             )
-        with atomic_path(Path(path)) as partial:
+        with atomic_path(path) as partial:
             partial.write_text(page.render(), encoding="utf-8")
 
     @functools.cached_property

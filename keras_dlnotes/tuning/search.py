@@ -9,8 +9,16 @@ from typing import Any
 import keras
 import keras_tuner
 
-from keras_dlnotes.checks import argument_error, choice, integer
-from keras_dlnotes.tuning.arguments import check_objective, make_recipe
+from keras_dlnotes import checks
+from keras_dlnotes.checks import LARGEST_SEED, argument_error, choice, flag, integer
+from keras_dlnotes.tuning.arguments import (
+    check_address,
+    check_listeners,
+    check_objective,
+    check_oracle,
+    check_trained,
+    make_recipe,
+)
 from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, read_intact
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.loggers import TrialLogger
@@ -19,7 +27,6 @@ from keras_dlnotes.tuning.recipes import Space
 from keras_dlnotes.tuning.records import Records
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.roles import Job
-from keras_dlnotes.tuning.service import split_address
 from keras_dlnotes.tuning.space_check import settle_space
 from keras_dlnotes.tuning.supervisor import SearchError, Supervisor, is_exhausted
 from keras_dlnotes.tuning.trials import Conditions
@@ -27,6 +34,7 @@ from keras_dlnotes.tuning.watch import Progress, Watch
 
 SETTINGS_SECONDS = 300.0  # that a worker waits for the search's folder
 TRIALS = 20  # of the tuners that would never end by themselves
+MOST_WORKERS, MOST_EXECUTIONS = 1024, 1024
 ENDLESS_TUNERS = ("random", "bayesian")
 
 
@@ -80,14 +88,15 @@ def search(
         batch_size: examples a step; by default the task's own, or 32.
         patience: epochs without a better objective after which a trial stops; by default the
             task's own, or never.
-        executions_per_trial: trainings of each configuration, with different seeds; their
-            objectives are averaged.
+        executions_per_trial: trainings of each configuration, from 1 to 1024, with different
+            seeds; their objectives are averaged.
         tuner_arguments: further ones of KerasTuner's oracle, such as {"factor": 4}.
         max_consecutive_failures: failed trials in a row after which the search stops; those that
             ran out of memory don't count.
-        seed: int ≥ 0 that fixes the configurations, initial weights and order of the examples.
-        workers: trials at a time, ≥ 1, or ≥ 0 with a `chief`; each gets its GPU or its share of the
-            cores.
+        seed: int from 0 to 2³² − 1025 that fixes the configurations, initial weights and order of
+            the examples.
+        workers: trials at a time, from 1, or 0 with a `chief`, to 1024; each gets its GPU or its
+            share of the cores.
         chief: HOST:PORT at which workers of other machines (see `work`) find this search; its
             folder must be on a file system that they share, and the network one that is trusted.
         directory: the search's folder; `searches/NAME` where None.
@@ -122,18 +131,22 @@ def search(
         patience=patience,
     )
     choice("tuner", tuner, ORACLES)
-    integer("workers", workers, minimum=1 if chief is None else 0)
-    for name, value in (
-        ("executions_per_trial", executions_per_trial),
-        ("max_consecutive_failures", max_consecutive_failures),
-        *([] if max_trials is None else [("max_trials", max_trials)]),
-    ):
-        integer(name, value, minimum=1)
-    integer("seed", seed)
-    objective = check_objective(objective or recipe.objective)
+    integer("workers", workers, 1 if chief is None else 0, MOST_WORKERS)
+    integer("executions_per_trial", executions_per_trial, 1, MOST_EXECUTIONS)
+    integer("max_consecutive_failures", max_consecutive_failures, 1)
+    if max_trials is not None:
+        integer("max_trials", max_trials, 1)
+    integer("seed", seed, 0, LARGEST_SEED - MOST_EXECUTIONS)
+    objective = check_objective(recipe.objective if objective is None else objective)
     if chief is not None:
-        split_address(chief)
-    path = Path("searches") / recipe.name if directory is None else Path(directory)
+        check_address("chief", chief)
+    flag("resume", resume)
+    flag("overwrite", overwrite)
+    check_listeners(loggers, on_progress)
+    check_oracle(tuner, tuner_arguments, objective, recipe.epochs)
+    path = (
+        Path("searches") / recipe.name if directory is None else checks.path("directory", directory)
+    )
     settings = {
         "task": recipe.name,
         "data": getattr(recipe, "data", None),
@@ -193,16 +206,18 @@ def work(
         training: see `search`.
         validation: see `search`.
         space: see `search`.
-        workers: trials at a time on this machine, ≥ 1.
+        workers: trials at a time on this machine, from 1 to 1024.
         on_progress: is called several times a second.
 
     Raises:
         ValueError: where the search is one of something else.
         SearchError: where there is no such chief or folder, for minutes, or the processes crash.
     """
-    integer("workers", workers, minimum=1)
-    split_address(chief)
-    path = Path(directory)
+    integer("workers", workers, 1, MOST_WORKERS)
+    check_address("chief", chief)
+    check_listeners((), on_progress)
+    path = checks.path("directory", directory)
+    check_trained(task_or_hypermodel, training, validation, space)
     settings = wait_for_settings(path)
     recipe = make_recipe(
         task_or_hypermodel,

@@ -74,7 +74,7 @@ def test_the_mean_of_the_activation_map_is_the_score():
     [
         (np.ones((2, 2, 2, 3)), np.ones((3, 4)), 0, "`feature_maps` must be the maps of one image"),
         (np.ones((2, 2, 3)), np.ones((4, 4)), 0, "`weights` must be a row for each of the 3"),
-        (np.ones((2, 2, 3)), np.ones((3, 4)), 4, r"`class_index` must be an integer in \[0, 4\)"),
+        (np.ones((2, 2, 3)), np.ones((3, 4)), 4, r"`class_index` must be an integer in \[0, 3\]"),
     ],
 )
 def test_bad_activation_maps_are_refused(maps, weights, number, message):

@@ -22,7 +22,7 @@ def test_what_came_and_every_forecast_are_drawn():
     [
         (([1], [1.0], {}), "`forecasts` must be a non-empty mapping"),
         (([1, 2], [1.0], {"a": [1.0]}), "same length"),
-        (([1, 2], [1.0, 2], {"a": [1.0]}), "`a` must have the same length"),
+        (([1, 2], [1.0, 2], {"a": [1.0]}), r"`forecasts\['a'\]` must have the same length"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, match):

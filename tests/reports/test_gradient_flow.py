@@ -151,7 +151,7 @@ def test_what_it_can_not_look_at_is_refused():
         ValueError, match="`model` must be one with a recurrent layer for by='step'"
     ):
         gradient_flow(dense, batch(2, D), by="step")
-    with pytest.raises(ValueError, match="`by` must be 'step', 'layer' or None"):
+    with pytest.raises(ValueError, match="`by` must be one of 'step', 'layer'"):
         gradient_flow(dense, batch(2, D), by="epoch")
     with pytest.raises(ValueError, match="`model` must be a Functional or Sequential model"):
         gradient_flow(keras.Sequential([L.Dense(2)]), batch(2, D))

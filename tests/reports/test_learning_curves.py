@@ -76,9 +76,9 @@ def test_epochs_that_failed_leave_holes():
     [
         ({}, "`history` must be a non-empty mapping"),
         ([0.5, 0.4], "`history` must be a non-empty mapping"),
-        ({"loss": []}, r"`loss` must be a non-empty array of shape \(epochs,\)"),
-        ({"loss": [[0.5]]}, r"loss.shape=\(1, 1\)"),
-        ({"loss": ["low"]}, "`loss` must be an array of numbers"),
+        ({"loss": []}, r"`history\['loss'\]` must be a non-empty array of shape \(epochs,\)"),
+        ({"loss": [[0.5]]}, r"history\['loss'\].shape=\(1, 1\)"),
+        ({"loss": ["low"]}, r"`history\['loss'\]` must be an array of real numbers"),
         ({"loss": [1.0, 0.5], "val_loss": [1.0]}, "lengths {'loss': 2, 'val_loss': 1}"),
     ],
 )

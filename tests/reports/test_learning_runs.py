@@ -66,5 +66,5 @@ def test_bad_runs_are_refused():
         ValueError, match="`metric` must be one of the metrics of run 'small': val_l"
     ):
         plot_runs(RUNS, "loss")
-    with pytest.raises(ValueError, match='`direction` must be "min", "max" or None'):
+    with pytest.raises(ValueError, match="`direction` must be one of 'min', 'max'"):
         plot_runs(RUNS, direction="up")

@@ -36,7 +36,7 @@ def test_each_tile_has_its_own_overlap():
     [
         ((IMAGE, TRUTH.astype(int), FOUND), "`truth` must be booleans"),
         ((IMAGE, TRUTH, FOUND[:, :1]), "`found` must be booleans"),
-        ((IMAGE, TRUTH[:0], FOUND), "same length"),
+        ((IMAGE, TRUTH[:0], FOUND), "`truth` must be booleans of shape"),
         ((IMAGE, TRUTH, FOUND, 0), "`limit` must be"),
     ],
 )

@@ -11,6 +11,7 @@ everything, and an axis that is not named stays as it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import keras
@@ -48,7 +49,15 @@ class Window(NamedTuple):
 
     def moves(self, axes: Sequence[int]) -> "Moves":
         """Returns how it moves these axes."""
-        settings = zip(*(entries(value, len(axes)) for value in self), strict=True)
+        settings = zip(
+            *(
+                _lengths(name, value, len(axes), least)
+                for (name, value), least in zip(
+                    self._asdict().items(), (1, 1, None, 1), strict=True
+                )
+            ),
+            strict=True,
+        )
         moves = {}
         for axis, (size, stride, before, spacing) in zip(axes, settings, strict=True):
             last = spacing * (size - 1) - before
@@ -87,11 +96,14 @@ def rule(*layers: type | str, sees: Any = None) -> Callable[[Cost], Cost]:
     >>> find_cost(Scale()) is scale
     True
     """
+    if not layers:
+        raise argument_error("layers", "at least one layer class or name", "none")
     for layer in layers:
         if not isinstance(layer, str | type):
             expected = "a layer class or the name that it is registered under"
             raise argument_error("layers", expected, repr(layer))
-    if not (sees is None or callable(sees) or sees in ("position", "everything")):
+    names = isinstance(sees, str) and sees in ("position", "everything")
+    if not (sees is None or callable(sees) or names):
         expected = "'position', 'everything' or a function that returns a Window"
         raise argument_error("sees", expected, f"sees={sees!r}")
     if sees == "position":
@@ -102,6 +114,8 @@ def rule(*layers: type | str, sees: Any = None) -> Callable[[Cost], Cost]:
         view(*layers)(_sliding(sees))
 
     def add(function: Cost) -> Cost:
+        if not callable(function):
+            raise argument_error("function", "one that counts multiplications", repr(function))
         _COSTS.update(dict.fromkeys(layers, function))
         return function
 
@@ -171,6 +185,20 @@ def first_shape(shape: Any) -> Any:
 def entries(value: Any, count: int) -> tuple:
     """Returns one entry for each axis; a single number stands for all of them."""
     return (value,) * count if isinstance(value, int) else tuple(value)
+
+
+def _lengths(name: str, value: Any, count: int, least: int | None) -> tuple[int, ...]:
+    found = (value,) * count if isinstance(value, Integral) else value
+    if (
+        not isinstance(found, list | tuple)
+        or len(found) != count
+        or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in found)
+        or (least is not None and any(n < least for n in found))
+    ):
+        end = "" if least is None else f" ≥ {least}"
+        expected = f"an integer{end} or {count} of them, one for each axis"
+        raise argument_error(name, expected, f"{name}={value!r}")
+    return tuple(int(length) for length in found)
 
 
 def keras_layers(*names: str) -> list[type]:
