@@ -6,9 +6,11 @@ from math import prod
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, integer
-from keras_dlnotes.models.sizes import counts, image_shape
-from keras_dlnotes.ops.windows import output_length
+from keras_dlnotes.checks import number
+from keras_dlnotes.models import arguments
+from keras_dlnotes.models.channels import over_channels
+from keras_dlnotes.models.images import image_shape
+from keras_dlnotes.ops.windows import output_length, standardize_data_format
 
 
 def autoencoder(
@@ -47,7 +49,6 @@ def autoencoder(
     >>> model.get_layer("encoder").output_shape, model.get_layer("decoder").output_shape
     ((None, 32), (None, 28, 28, 1))
     """
-    integer("latent_dim", latent_dim, minimum=1)
     encoder, decoder = _dense(input_shape, latent_dim, hidden, activation, output_activation)
     return _joined(encoder, decoder, "autoencoder")
 
@@ -58,6 +59,7 @@ def convolutional_autoencoder(
     filters: Sequence[int] = (16, 32),
     activation: str | Callable | None = "relu",
     output_activation: str | Callable | None = None,
+    data_format: str | None = None,
 ) -> keras.Model:
     """Builds a convolutional autoencoder: z = f(x), x' = g(z).
 
@@ -65,11 +67,13 @@ def convolutional_autoencoder(
     a dense layer. The decoder undoes each by a transposed convolution, to the same sizes.
 
     Args:
-        input_shape: (height, width, channels), each ≥ 1.
+        input_shape: (height, width, channels), or (channels, height, width) where channels come
+            first; each ≥ 1.
         latent_dim: dimension of z, ≥ 1.
         filters: number of feature maps of the encoder's convolutions, first to last.
         activation: of all layers but those that make z and x'.
         output_activation: of x'; None for any values, "sigmoid" where all are in [0, 1].
+        data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
         An uncompiled functional model, (batch, *input_shape) → (batch, *input_shape), with the
@@ -87,9 +91,8 @@ def convolutional_autoencoder(
     >>> model.get_layer("encoder").output_shape, model.output_shape
     ((None, 16), (None, 27, 30, 3))
     """
-    integer("latent_dim", latent_dim, minimum=1)
     encoder, decoder = _convolutional(
-        input_shape, latent_dim, filters, activation, output_activation
+        input_shape, latent_dim, filters, activation, output_activation, data_format
     )
     return _joined(encoder, decoder, "convolutional_autoencoder")
 
@@ -102,6 +105,7 @@ def denoising_autoencoder(
     activation: str | Callable | None = "relu",
     output_activation: str | Callable | None = None,
     noise_stddev: float = 0.3,
+    data_format: str | None = None,
 ) -> keras.Model:
     """Builds an autoencoder that learns to take noise away: x' = g(f(x + η)).
 
@@ -109,13 +113,16 @@ def denoising_autoencoder(
     MSE(x, x') to the clean data. After it, give the model noisy data.
 
     Args:
-        input_shape: of one example; (height, width, channels) where there are `filters`.
+        input_shape: of one example; where there are `filters`, (height, width, channels), or
+            (channels, height, width) where channels come first.
         latent_dim: dimension of z, ≥ 1.
         hidden: units of the hidden layers of a dense autoencoder, as in `autoencoder`.
         filters: for a convolutional one instead, as in `convolutional_autoencoder`.
         activation: of the hidden layers.
         output_activation: of x'; None for any values, "sigmoid" where all are in [0, 1].
         noise_stddev: standard deviation of η, ≥ 0, in the unit of the input.
+        data_format: of a convolutional one, "channels_last", "channels_first" or None, Keras's
+            default; a dense one takes its values in the order in which they come.
 
     Returns:
         An uncompiled functional model, (batch, *input_shape) → (batch, *input_shape), with the
@@ -133,15 +140,13 @@ def denoising_autoencoder(
     >>> [layer.name for layer in model.layers][1:]
     ['noise', 'encoder', 'decoder']
     """
-    integer("latent_dim", latent_dim, minimum=1)
-    is_number = isinstance(noise_stddev, int | float) and not isinstance(noise_stddev, bool)
-    if not (is_number and noise_stddev >= 0):
-        raise argument_error("noise_stddev", "a number ≥ 0", noise_stddev)
+    number("noise_stddev", noise_stddev, minimum=0)
+    standardize_data_format(data_format)
     if filters is None:
         encoder, decoder = _dense(input_shape, latent_dim, hidden, activation, output_activation)
     else:
         encoder, decoder = _convolutional(
-            input_shape, latent_dim, filters, activation, output_activation
+            input_shape, latent_dim, filters, activation, output_activation, data_format
         )
     noise = keras.layers.GaussianNoise(noise_stddev, name="noise")
     return _joined(encoder, decoder, "denoising_autoencoder", noise)
@@ -155,11 +160,17 @@ def _joined(encoder, decoder, name: str, *before) -> keras.Model:
 
 
 def _dense(input_shape, latent_dim, hidden, activation, output_activation):
-    input_shape, hidden = counts("input_shape", input_shape), counts("hidden", hidden)
-    if not input_shape:
-        raise argument_error("input_shape", "one length an axis, and at least one", input_shape)
+    input_shape = arguments.example_shape(input_shape)
+    _check_codes(latent_dim, activation, output_activation)
+    hidden = arguments.counts("hidden", hidden)
+    arguments.check_weights(
+        ("input_shape", input_shape, prod(input_shape)),
+        ("hidden", hidden, *hidden),
+        ("latent_dim", latent_dim, latent_dim),
+    )
     inputs = keras.Input(input_shape)
-    outputs = keras.layers.Flatten()(inputs)
+    # whatever the axes mean, the decoder puts the values back in this order
+    outputs = keras.layers.Flatten("channels_last")(inputs)
     for units in hidden:
         outputs = keras.layers.Dense(units, activation)(outputs)
     encoder = _encoder(inputs, outputs, latent_dim)
@@ -172,22 +183,35 @@ def _dense(input_shape, latent_dim, hidden, activation, output_activation):
     return encoder, keras.Model(codes, outputs, name="decoder")
 
 
-def _convolutional(input_shape, latent_dim, filters, activation, output_activation):
-    input_shape, filters = image_shape(input_shape), counts("filters", filters)
-    if not filters:
-        raise argument_error("filters", "one number a convolution, and at least one", filters)
-    inputs = outputs = keras.Input(input_shape)
-    sizes = [input_shape[:2]]
-    for count in filters:
-        outputs = layers.Conv2D(count, 3, strides=2, padding=1, activation=activation)(outputs)
+def _convolutional(input_shape, latent_dim, filters, activation, output_activation, data_format):
+    images = image_shape(input_shape, data_format)
+    _check_codes(latent_dim, activation, output_activation)
+    filters = arguments.counts("filters", filters, fewest=1)
+    sizes = [images.lengths]
+    for _ in filters:
         sizes.append(tuple(output_length(length, 3, 1, stride=2) for length in sizes[-1]))
     smallest = (*sizes[-1], filters[-1])
-    encoder = _encoder(inputs, keras.layers.Flatten()(outputs), latent_dim)
+    arguments.check_weights(  # of the decoder's convolutions, which are the larger ones
+        ("input_shape", input_shape, images.channels), ("filters", filters, *filters), taps=16
+    )
+    arguments.check_weights(
+        ("filters", filters, prod(smallest)), ("latent_dim", latent_dim, latent_dim)
+    )
+
+    layout = {"data_format": images.data_format}
+    of_maps = over_channels(activation, images)
+    inputs = outputs = keras.Input(images.shape)
+    for count in filters:
+        convolution = layers.Conv2D(count, 3, strides=2, padding=1, activation=of_maps, **layout)
+        outputs = convolution(outputs)
+    encoder = _encoder(inputs, keras.layers.Flatten(**layout)(outputs), latent_dim)
 
     codes = keras.Input((latent_dim,))
     outputs = keras.layers.Dense(prod(smallest), activation)(codes)
     outputs = keras.layers.Reshape(smallest)(outputs)
-    stages = zip((input_shape[-1], *filters[:-1]), sizes[:-1], strict=True)
+    if images.data_format == "channels_first":
+        outputs = keras.layers.Permute((3, 1, 2))(outputs)
+    stages = zip((images.channels, *filters[:-1]), sizes[:-1], strict=True)
     for stage, (channels, (height, width)) in reversed(list(enumerate(stages))):
         # 4×4 of stride 2, without its outermost pixels, doubles the length; an odd one is cropped
         outputs = layers.Conv2DTranspose(
@@ -195,10 +219,18 @@ def _convolutional(input_shape, latent_dim, filters, activation, output_activati
             4,
             strides=2,
             padding="same",
-            activation=activation if stage else output_activation,
+            activation=of_maps if stage else over_channels(output_activation, images),
+            **layout,
         )(outputs)
-        outputs = keras.layers.Cropping2D(((0, height % 2), (0, width % 2)))(outputs)
+        cropping = keras.layers.Cropping2D(((0, height % 2), (0, width % 2)), **layout)
+        outputs = cropping(outputs)
     return encoder, keras.Model(codes, outputs, name="decoder")
+
+
+def _check_codes(latent_dim, activation, output_activation) -> None:
+    arguments.count("latent_dim", latent_dim)
+    arguments.activation("activation", activation)
+    arguments.activation("output_activation", output_activation)
 
 
 def _encoder(inputs, outputs, latent_dim: int) -> keras.Model:

@@ -1,14 +1,18 @@
 """Convolutional networks for images."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import choice, fraction, integer, integers
-from keras_dlnotes.models.sizes import check_stages, preprocessed
-from keras_dlnotes.ops.windows import output_length, standardize_padding
+from keras_dlnotes.checks import argument_error, choice, fraction, integers
+from keras_dlnotes.layers.layout import in_layout
+from keras_dlnotes.models import arguments
+from keras_dlnotes.models.channels import over_channels
+from keras_dlnotes.models.images import Images, Lengths, check_stages, image_shape, preprocessed
+from keras_dlnotes.ops.windows import output_length, standardize_data_format, standardize_padding
 
 CONVOLUTIONS = {
     "full": layers.Conv2D,
@@ -26,6 +30,7 @@ def conv_block(
     pool_size: int | Sequence[int] = 2,
     convolution: str = "full",
     moving_statistic: str | None = None,
+    data_format: str | None = None,
 ):
     """Applies the three stages of a "complex layer": convolution, detector and max pooling.
 
@@ -33,7 +38,8 @@ def conv_block(
     layer of its own: `Conv2D`, `Activation` and `MaxPooling2D`, which is what the function calls.
 
     Args:
-        inputs: tensor of shape (batch, height, width, channels).
+        inputs: tensor of shape (batch, height, width, channels), or (batch, channels, height,
+            width) where channels come first.
         filters: number of feature maps, ≥ 1.
         kernel_size: k, or (k_h, k_w), ≥ 1.
         padding: of the convolution; as in `layers.Conv2D`.
@@ -43,9 +49,13 @@ def conv_block(
             1×k).
         moving_statistic: "std" or "variance" puts a batch normalization that averages it before the
             detector; None for none.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
-        A tensor of shape (batch, height', width', filters).
+        A tensor of shape (batch, height', width', filters), in the layout of the inputs.
+
+    Raises:
+        ValueError: for an argument out of range.
 
     Reference:
         Lecture notes, "Complex layer terminology".
@@ -56,14 +66,20 @@ def conv_block(
     >>> conv_block(inputs, filters=16).shape
     (None, 14, 14, 16)
     """
-    layer = CONVOLUTIONS[choice("convolution", convolution, CONVOLUTIONS)]
-    outputs = layer(filters, kernel_size, padding=padding)(inputs)
+    images = _images_of(inputs, data_format)
+    arguments.count("filters", filters)
+    _check_block(kernel_size, padding, activation, pool_size, convolution, moving_statistic)
+    _check_kernels(("inputs", inputs, images.channels), filters, kernel_size, convolution)
+
+    layer = CONVOLUTIONS[convolution]
+    outputs = layer(filters, kernel_size, padding=padding, data_format=images.data_format)(inputs)
     if moving_statistic is not None:
-        outputs = layers.BatchNormalization(moving_statistic=moving_statistic)(outputs)
-    outputs = keras.layers.Activation(activation)(outputs)
+        normalization = layers.BatchNormalization(images.axis, moving_statistic=moving_statistic)
+        outputs = normalization(outputs)
+    outputs = keras.layers.Activation(over_channels(activation, images))(outputs)
     if integers("pool_size", pool_size, 2, minimum=1) == (1, 1):
         return outputs
-    return layers.MaxPooling2D(pool_size)(outputs)
+    return layers.MaxPooling2D(pool_size, data_format=images.data_format)(outputs)
 
 
 def convnet(
@@ -80,11 +96,13 @@ def convnet(
     preprocessing: Sequence[keras.layers.Layer] = (),
     convolution: str = "full",
     moving_statistic: str | None = None,
+    data_format: str | None = None,
 ) -> keras.Model:
     """Builds an image classifier: complex layers, then dense layers.
 
     Args:
-        input_shape: (height, width, channels), each ≥ 1.
+        input_shape: (height, width, channels), or (channels, height, width) where channels come
+            first; each ≥ 1.
         classes: number of classes, ≥ 1.
         filters: number of feature maps of each `conv_block`, first to last.
         kernel_size: of every convolution.
@@ -98,9 +116,10 @@ def convnet(
             `keras.layers.Normalization` or random augmentation.
         convolution: the kind of every convolution; as in `conv_block`.
         moving_statistic: of the batch normalization in every block; as in `conv_block`.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
-        An uncompiled functional model, (batch, height, width, channels) → (batch, classes).
+        An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
         ValueError: for an argument out of range, or where a block would shrink the image below
@@ -115,13 +134,23 @@ def convnet(
     >>> model.output_shape, model.count_params()
     ((None, 10), 20490)
     """
-    input_shape = integers("input_shape", input_shape, 3, minimum=1)
-    integer("classes", classes, minimum=1)
+    images = image_shape(input_shape, data_format)
+    arguments.count("classes", classes)
+    filters = arguments.counts("filters", filters)
+    _check_block(kernel_size, padding, activation, pool_size, convolution, moving_statistic)
+    hidden = arguments.counts("hidden", hidden)
     fraction("dropout", dropout)
-    _check_sizes(input_shape, filters, kernel_size, padding, pool_size)
+    arguments.activation("classifier_activation", classifier_activation)
+    inputs, outputs, images = preprocessed(images, preprocessing)
+    lengths = _lengths_after(images, filters, kernel_size, padding, pool_size)
+    _check_kernels(("input_shape", input_shape, images.channels), filters, kernel_size, convolution)
+    features = prod(lengths) * (images.channels, *filters)[-1]
+    arguments.check_weights(
+        ("input_shape", input_shape, features),
+        ("hidden", hidden, *hidden),
+        ("classes", classes, classes),
+    )
 
-    inputs = keras.Input(input_shape)
-    outputs = preprocessed(inputs, preprocessing)
     for count in filters:
         outputs = conv_block(
             outputs,
@@ -132,8 +161,9 @@ def convnet(
             pool_size,
             convolution,
             moving_statistic,
+            images.data_format,
         )
-    outputs = keras.layers.Flatten()(outputs)
+    outputs = keras.layers.Flatten(images.data_format)(outputs)
     for units in hidden:
         outputs = _dropped(outputs, dropout)
         outputs = keras.layers.Dense(units, activation=activation)(outputs)
@@ -146,8 +176,45 @@ def _dropped(tensor, rate: float):
     return keras.layers.Dropout(rate)(tensor) if rate else tensor
 
 
-def _check_sizes(input_shape, filters, kernel_size, padding, pool_size) -> None:
-    """Raises where a block's kernel or pool no longer fits into what the blocks before it leave."""
+def _images_of(tensor, data_format: str | None) -> Images:
+    """The shape of a batch of images, or raises where it is none."""
+    shape = tuple(getattr(tensor, "shape", ()))
+    images = Images(shape[1:], standardize_data_format(data_format))
+    if len(shape) != 4 or images.channels is None:
+        names = in_layout(("batch", "height", "width", "channels"), images.data_format)
+        expected = f"a tensor of shape ({', '.join(names)}), its channels known"
+        raise argument_error("inputs", expected, tensor)
+    return images
+
+
+def _check_block(
+    kernel_size, padding, activation, pool_size, convolution, moving_statistic
+) -> None:
+    integers("kernel_size", kernel_size, 2, minimum=1)
+    padding = standardize_padding(padding, rank=2)
+    sides = () if isinstance(padding, str) else (side for pair in padding for side in pair)
+    if any(side > arguments.MOST_PADDING for side in sides):
+        raise argument_error("padding", f"at most {arguments.MOST_PADDING} on each side", padding)
+    arguments.activation("activation", activation)
+    integers("pool_size", pool_size, 2, minimum=1)
+    choice("convolution", convolution, CONVOLUTIONS)
+    if moving_statistic is not None:
+        choice("moving_statistic", moving_statistic, ("std", "variance"))
+
+
+def _check_kernels(inputs: tuple, filters, kernel_size, convolution: str) -> None:
+    """Raises where a kernel would be too large; the separable ones are smaller than said here."""
+    sides = integers("kernel_size", kernel_size, 2, minimum=1)
+    arguments.check_weights(
+        inputs,
+        ("filters", filters, *(filters if isinstance(filters, Sequence) else (filters,))),
+        taps=prod(sides) if convolution == "full" else max(sides),
+        kernel=("kernel_size", kernel_size),
+    )
+
+
+def _lengths_after(images: Images, filters, kernel_size, padding, pool_size) -> Lengths:
+    """Returns (height, width) behind all blocks, or raises where one no longer fits into them."""
     kernel_size = integers("kernel_size", kernel_size, 2, minimum=1)
     pool_size = integers("pool_size", pool_size, 2, minimum=1)
     padding = standardize_padding(padding, rank=2)
@@ -160,4 +227,4 @@ def _check_sizes(input_shape, filters, kernel_size, padding, pool_size) -> None:
         )
 
     what = f"convolution {kernel_size} and pooling {pool_size}"
-    check_stages(input_shape, [(what, lengths_after)] * len(filters))
+    return check_stages(images, [(what, lengths_after)] * len(filters))

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_dlnotes.checks import choice, integer
-from keras_dlnotes.models.recurrent import CELLS, embedded, recurrent_layer, recurrent_stack
+from keras_dlnotes.models import arguments
+from keras_dlnotes.models.recurrent import (
+    check_embedding,
+    check_stack,
+    embedded,
+    recurrent_layer,
+    recurrent_stack,
+)
 
 
 def language_model(
@@ -46,14 +52,23 @@ def language_model(
     >>> language_model(vocabulary_size=100, cell="gru").output_shape
     (None, None, 100)
     """
-    integer("vocabulary_size", vocabulary_size, minimum=2)
+    check_embedding("vocabulary_size", vocabulary_size, embedding_dim)
+    sizes = check_stack(
+        ("embedding_dim", embedding_dim, embedding_dim),
+        units,
+        cell,
+        dropout,
+        ("vocabulary_size", vocabulary_size, vocabulary_size),
+    )
+    arguments.flag("stateful", stateful)
     if batch_size is not None:
-        integer("batch_size", batch_size, minimum=1)
+        arguments.count("batch_size", batch_size)
+        arguments.check_weights(("batch_size", batch_size, batch_size), ("units", units, *sizes))
     elif stateful:
         batch_size = 1
     inputs = keras.Input(batch_shape=(batch_size, None), dtype="int32")
     vectors = embedded(inputs, vocabulary_size, embedding_dim, "embedding")
-    hidden = recurrent_stack(vectors, units, cell, dropout=dropout, stateful=bool(stateful))
+    hidden = recurrent_stack(vectors, sizes, cell, dropout=dropout, stateful=stateful)
     if dropout:
         hidden = keras.layers.Dropout(dropout, name="dropout")(hidden)
     outputs = keras.layers.Dense(vocabulary_size, "softmax", name="probabilities")(hidden)
@@ -94,11 +109,19 @@ def tagger(
     >>> tagger(vocabulary_size=100, tags=17).output_shape
     (None, None, 17)
     """
-    integer("vocabulary_size", vocabulary_size, minimum=2)
-    integer("tags", tags, minimum=1)
+    check_embedding("vocabulary_size", vocabulary_size, embedding_dim)
+    arguments.count("tags", tags)
+    sizes = check_stack(
+        ("embedding_dim", embedding_dim, embedding_dim),
+        units,
+        cell,
+        dropout,
+        ("tags", tags, tags),
+        bidirectional,
+    )
     inputs = keras.Input((None,), dtype="int32")
     vectors = embedded(inputs, vocabulary_size, embedding_dim, "embedding")
-    hidden = recurrent_stack(vectors, units, cell, bidirectional, dropout=dropout)
+    hidden = recurrent_stack(vectors, sizes, cell, bidirectional, dropout=dropout)
     outputs = keras.layers.Dense(tags, "softmax", name="probabilities")(hidden)
     return keras.Model(inputs, outputs, name="tagger")
 
@@ -143,10 +166,16 @@ def sequence_to_sequence(
     >>> model([keras.ops.array(source), keras.ops.array(target)]).shape == (1, 3, 50)
     True
     """
-    integer("source_vocabulary", source_vocabulary, minimum=2)
-    integer("target_vocabulary", target_vocabulary, minimum=2)
-    integer("units", units, minimum=1)
-    choice("cell", cell, CELLS)
+    check_embedding("source_vocabulary", source_vocabulary, embedding_dim)
+    check_embedding("target_vocabulary", target_vocabulary, embedding_dim)
+    arguments.count("units", units)
+    check_stack(
+        ("embedding_dim", embedding_dim, embedding_dim),
+        units,
+        cell,
+        dropout,
+        ("target_vocabulary", target_vocabulary, target_vocabulary),
+    )
     source = keras.Input((None,), dtype="int32", name="source")
     target = keras.Input((None,), dtype="int32", name="target")
     vectors = embedded(source, source_vocabulary, embedding_dim, "source_embedding")

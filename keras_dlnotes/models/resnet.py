@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, integer
-from keras_dlnotes.models.sizes import counts, image_shape, preprocessed
+from keras_dlnotes.checks import argument_error
+from keras_dlnotes.models import arguments
+from keras_dlnotes.models.images import Images, image_shape, preprocessed
 
 
 def resnet(
@@ -20,6 +21,7 @@ def resnet(
     kernel_initializer: str | Callable = "he_normal",
     preprocessing: Sequence[keras.layers.Layer] = (),
     name: str = "resnet",
+    data_format: str | None = None,
 ) -> keras.Model:
     """Builds a residual network of 2·Σ blocks + 2 layers, the kind for small images.
 
@@ -28,7 +30,8 @@ def resnet(
     Every stage after the first halves height and width, rounded up, in its first convolution.
 
     Args:
-        input_shape: (height, width, channels); height and width may be None.
+        input_shape: (height, width, channels), or (channels, height, width) where channels come
+            first; height and width may be None.
         classes: number of classes, ≥ 1.
         filters: number of feature maps of each stage, first to last.
         blocks: number of blocks of each stage.
@@ -38,9 +41,10 @@ def resnet(
         kernel_initializer: of every 3×3 convolution.
         preprocessing: layers that the images go through first.
         name: of the model.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
-        An uncompiled functional model, (batch, height, width, channels) → (batch, classes).
+        An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
         ValueError: for an argument out of range.
@@ -55,61 +59,76 @@ def resnet(
     >>> model.output_shape, round(model.count_params() / 1e6, 2)
     ((None, 10), 0.27)
     """
-    input_shape = image_shape(input_shape, unknown=True)
-    integer("classes", classes, minimum=1)
-    filters, blocks = counts("filters", filters), counts("blocks", blocks)
-    if not filters:
-        raise argument_error("filters", "one number a stage, and at least one", filters)
+    images = image_shape(input_shape, data_format, unknown=True)
+    arguments.count("classes", classes)
+    filters = arguments.counts("filters", filters, fewest=1)
+    blocks = arguments.counts("blocks", blocks, together="sum")
     if len(blocks) != len(filters):
         raise argument_error("blocks", f"as many as filters, {len(filters)}", blocks)
+    arguments.flag("residual", residual)
+    arguments.activation("classifier_activation", classifier_activation)
+    arguments.flag("batch_norm", batch_norm)
+    arguments.initializer("kernel_initializer", kernel_initializer)
+    arguments.model_name(name)
+    inputs, outputs, images = preprocessed(images, preprocessing)
+    maps = [each for each in filters for _ in range(2)]
+    arguments.check_weights(
+        ("input_shape", input_shape, images.channels), ("filters", filters, *maps), taps=9
+    )
+    arguments.check_weights(("filters", filters, filters[-1]), ("classes", classes, classes))
 
-    inputs = keras.Input(input_shape)
-    outputs = preprocessed(inputs, preprocessing)
-    outputs = _convolution(outputs, filters[0], 1, batch_norm, kernel_initializer, "stem")
+    options = images, batch_norm, kernel_initializer
+    outputs = _convolution(outputs, filters[0], 1, *options, "stem")
     outputs = keras.layers.Activation("relu", name="stem_relu")(outputs)
     for stage, (count, depth) in enumerate(zip(filters, blocks, strict=True), start=1):
         for block in range(1, depth + 1):
             strides = 2 if stage > 1 and block == 1 else 1
             outputs = _block(
-                outputs,
-                count,
-                strides,
-                residual,
-                batch_norm,
-                kernel_initializer,
-                f"stage{stage}_block{block}",
+                outputs, count, strides, residual, *options, f"stage{stage}_block{block}"
             )
-    outputs = keras.layers.GlobalAveragePooling2D(name="average")(outputs)
-    outputs = keras.layers.Dense(classes, classifier_activation, name="predictions")(outputs)
+    average = keras.layers.GlobalAveragePooling2D(images.data_format, name="average")
+    outputs = keras.layers.Dense(classes, classifier_activation, name="predictions")(
+        average(outputs)
+    )
     return keras.Model(inputs, outputs, name=name)
 
 
-def _block(inputs, filters, strides, residual, batch_norm, kernel_initializer, name):
-    options = batch_norm, kernel_initializer
+def _block(inputs, filters, strides, residual, images, batch_norm, kernel_initializer, name):
+    options = images, batch_norm, kernel_initializer
     outputs = _convolution(inputs, filters, strides, *options, f"{name}_1")
     outputs = keras.layers.Activation("relu", name=f"{name}_1_relu")(outputs)
     outputs = _convolution(outputs, filters, 1, *options, f"{name}_2")
     if residual:
         shortcut = inputs
-        if strides > 1 or inputs.shape[-1] != filters:
+        if strides > 1 or inputs.shape[images.axis] != filters:
             shortcut = layers.Conv2D(
-                filters, 1, strides=strides, use_bias=not batch_norm, name=f"{name}_shortcut"
+                filters,
+                1,
+                strides=strides,
+                data_format=images.data_format,
+                use_bias=not batch_norm,
+                name=f"{name}_shortcut",
             )(inputs)
             if batch_norm:
-                shortcut = layers.BatchNormalization(name=f"{name}_shortcut_bn")(shortcut)
+                shortcut = _normalization(images, f"{name}_shortcut_bn")(shortcut)
         outputs = keras.layers.Add(name=f"{name}_add")([outputs, shortcut])
     return keras.layers.Activation("relu", name=f"{name}_relu")(outputs)
 
 
-def _convolution(inputs, filters, strides, batch_norm, kernel_initializer, name):
+def _convolution(inputs, filters, strides, images, batch_norm, kernel_initializer, name):
     """3×3 with a padding of 1, so that at stride 2 the windows are centred on every other pixel."""
     outputs = layers.Conv2D(
         filters,
         3,
         strides=strides,
         padding=1,
+        data_format=images.data_format,
         use_bias=not batch_norm,
         kernel_initializer=kernel_initializer,
         name=f"{name}_conv",
     )(inputs)
-    return layers.BatchNormalization(name=f"{name}_bn")(outputs) if batch_norm else outputs
+    return _normalization(images, f"{name}_bn")(outputs) if batch_norm else outputs
+
+
+def _normalization(images: Images, name: str) -> layers.BatchNormalization:
+    return layers.BatchNormalization(images.axis, name=name)

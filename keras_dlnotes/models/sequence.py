@@ -1,13 +1,15 @@
 """Recurrent networks for each kind of task with sequences: one or many in, one or many out."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import keras
 
-from keras_dlnotes.checks import argument_error, choice, integer, is_integer
-from keras_dlnotes.models.recurrent import CELLS, recurrent_layer, recurrent_stack
-from keras_dlnotes.models.sizes import counts, preprocessed
+from keras_dlnotes.checks import argument_error, integer, is_integer, is_sequence, number
+from keras_dlnotes.models import arguments
+from keras_dlnotes.models.recurrent import check_stack, recurrent_layer, recurrent_stack
+from keras_dlnotes.ops.windows import standardize_data_format
 
 
 def many_to_one(
@@ -124,6 +126,7 @@ def one_to_many(
     cell: str = "lstm",
     activation: str | Callable | None = "softmax",
     preprocessing: Sequence[keras.layers.Layer] = (),
+    data_format: str | None = None,
 ) -> keras.Model:
     """Builds a network that unfolds one thing into a sequence, such as an image into its caption.
 
@@ -131,12 +134,15 @@ def one_to_many(
 
     Args:
         input_shape: of one example, such as (16,) or (28, 28, 1); more than one axis is flattened.
-        steps: length of the sequence, ≥ 1; shorter ones end in a class of their own, such as 0.
+        steps: length of the sequence, 1 to 2²⁰; shorter ones end in a class of their own, such as
+            0.
         outputs: number of classes, or of values where `activation` is None; ≥ 1.
         units: size of the hidden state h, ≥ 1.
         cell: "simple", "lstm" or "gru".
         activation: of the last layer; None for values.
         preprocessing: layers that the input goes through first, such as convolutions.
+        data_format: of an image, "channels_last", "channels_first" or None, Keras's default; its
+            values are flattened in the same order in both.
 
     Returns:
         An uncompiled functional model, (batch, *input_shape) → (batch, steps, outputs).
@@ -152,17 +158,22 @@ def one_to_many(
     >>> one_to_many((8, 8, 1), steps=5, outputs=27).output_shape
     (None, 5, 27)
     """
-    input_shape = counts("input_shape", input_shape)
-    if not input_shape:
-        raise argument_error("input_shape", "one length an axis, and at least one", input_shape)
-    for name, value in (("steps", steps), ("outputs", outputs), ("units", units)):
-        integer(name, value, minimum=1)
-    choice("cell", cell, CELLS)
+    input_shape = arguments.example_shape(input_shape)
+    integer("steps", steps, minimum=1, maximum=arguments.MOST_STEPS)
+    arguments.count("outputs", outputs)
+    arguments.count("units", units)
+    arguments.activation("activation", activation)
+    standardize_data_format(data_format)
+    inputs = vector = keras.Input(input_shape)
+    for layer in arguments.layer_list("preprocessing", preprocessing):
+        vector = layer(vector)
+    features = prod(length or 1 for length in vector.shape[1:])
+    check_stack(
+        ("input_shape", input_shape, features), units, cell, 0.0, ("outputs", outputs, outputs)
+    )
 
-    inputs = keras.Input(input_shape)
-    vector = preprocessed(inputs, preprocessing)
     if len(vector.shape) > 2:
-        vector = keras.layers.Flatten()(vector)
+        vector = keras.layers.Flatten(data_format)(vector)
     state_count = 2 if cell == "lstm" else 1
     states = [
         keras.layers.Dense(units, "tanh", name=f"state{number}")(vector)
@@ -189,13 +200,26 @@ def _from_sequence(
 ) -> keras.Model:
     """`many_to_many` where it tells something of `every_step`, else `many_to_one`."""
     shape = _sequence_shape(input_shape)
-    integer("outputs", outputs, minimum=1)
+    arguments.count("outputs", outputs)
+    arguments.activation("activation", activation)
+    if mask_value is not None:
+        number("mask_value", mask_value)
+    sizes = check_stack(
+        ("input_shape", input_shape, shape[1]),
+        units,
+        cell,
+        dropout,
+        ("outputs", outputs, outputs),
+        bidirectional,
+        truncate,
+    )
+
     inputs = sequence = keras.Input(shape)
     if mask_value is not None:
         sequence = keras.layers.Masking(mask_value, name="mask")(sequence)
     hidden = recurrent_stack(
         sequence,
-        units,
+        sizes,
         cell,
         bidirectional,
         dropout=dropout,
@@ -208,10 +232,13 @@ def _from_sequence(
 
 def _sequence_shape(value: Any) -> tuple[int | None, int]:
     """Returns (time, features), or raises."""
-    is_pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    is_pair = is_sequence(value) and len(value) == 2
     known = [length for length in value if length is not None] if is_pair else []
     is_right = all(is_integer(length) and length >= 1 for length in known)
     if not is_pair or value[1] is None or not is_right:
         expected = "(time, features), integers ≥ 1; time may be None"
+        raise argument_error("input_shape", expected, value)
+    if prod(known) > arguments.MOST:
+        expected = f"integers with a product ≤ {arguments.MOST}"
         raise argument_error("input_shape", expected, value)
     return tuple(value)

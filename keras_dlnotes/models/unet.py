@@ -1,18 +1,23 @@
 """U-Net: a contracting path, an expanding path, and connections across."""
 
-import itertools
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import keras
 from keras import ops
 
 from keras_dlnotes import layers
 from keras_dlnotes.checks import argument_error, choice, fraction, integer
-from keras_dlnotes.models.sizes import image_shape, preprocessed
+from keras_dlnotes.models import arguments
+from keras_dlnotes.models.channels import over_channels
+from keras_dlnotes.models.images import Images, image_shape, preprocessed
+from keras_dlnotes.ops.windows import spatial_axes
+
+MOST_LEVELS = 30
 
 
 def unet(
-    input_shape: Sequence[int | None] = (None, None, 1),
+    input_shape: Sequence[int | None] | None = None,
     classes: int = 2,
     filters: int = 64,
     depth: int = 4,
@@ -21,6 +26,7 @@ def unet(
     dropout: float = 0.0,
     classifier_activation: str | Callable | None = "softmax",
     preprocessing: Sequence[keras.layers.Layer] = (),
+    data_format: str | None = None,
 ) -> keras.Model:
     """Builds a network that tells of every pixel which class it belongs to.
 
@@ -29,7 +35,8 @@ def unet(
     convolutions of stride 2, and joins the feature maps of the contracting path's same level.
 
     Args:
-        input_shape: (height, width, channels); height and width may be None.
+        input_shape: (height, width, channels), or (channels, height, width) where channels come
+            first; height and width may be None. None alone is grey images of any size.
         classes: number of classes, ≥ 1, the background included.
         filters: number of feature maps of the first level, ≥ 1.
         depth: number of poolings, ≥ 1.
@@ -41,10 +48,11 @@ def unet(
         dropout: fraction of the values dropped at the end of the contracting path, in [0, 1).
         classifier_activation: of the last layer, over the classes; None for logits.
         preprocessing: layers that the images go through first.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
-        An uncompiled functional model, (batch, height, width, channels) → (batch, height', width',
-        classes).
+        An uncompiled functional model, (batch, *input_shape) → (batch, height', width', classes),
+        or (batch, classes, height', width').
 
     Raises:
         ValueError: for an argument out of range; with padding 0, for a size that a stage shrinks
@@ -62,13 +70,19 @@ def unet(
     >>> unet((572, 572, 1), filters=4, padding=0).output_shape
     (None, 388, 388, 2)
     """
-    input_shape = image_shape(input_shape, unknown=True)
-    for name, value in (("classes", classes), ("filters", filters), ("depth", depth)):
-        integer(name, value, minimum=1)
+    images = image_shape(input_shape, data_format, unknown=True, default=(None, None, 1))
+    arguments.count("classes", classes)
+    arguments.count("filters", filters)
+    integer("depth", depth, minimum=1, maximum=MOST_LEVELS)
     choice("padding", padding, ("same", 0))
+    arguments.flag("batch_norm", batch_norm)
     fraction("dropout", dropout)
+    arguments.activation("classifier_activation", classifier_activation)
+    inputs, tensor, images = preprocessed(images, preprocessing)
     if padding == 0:
-        _check_unpadded(input_shape, depth)
+        _check_unpadded(images, depth)
+    _check_weights(images, classes, filters, depth)
+    layout = {"data_format": images.data_format}
 
     def convolutions(tensor, level: int, name: str):
         for number in (1, 2):
@@ -78,47 +92,52 @@ def unet(
                 padding=padding,
                 kernel_initializer="he_normal",
                 name=f"{name}_conv{number}",
+                **layout,
             )(tensor)
             if batch_norm:
-                tensor = layers.BatchNormalization(name=f"{name}_bn{number}")(tensor)
+                tensor = layers.BatchNormalization(images.axis, name=f"{name}_bn{number}")(tensor)
             tensor = keras.layers.Activation("relu", name=f"{name}_relu{number}")(tensor)
         return tensor
 
-    inputs = keras.Input(input_shape)
-    tensor = preprocessed(inputs, preprocessing)
     skips = []
     for level in range(depth):
         tensor = convolutions(tensor, level, f"down{level + 1}")
         skips.append(_dropped(tensor, dropout if level == depth - 1 else 0))
         # an odd row or column is pooled alone, never lost
-        pool = layers.MaxPooling2D(2, padding="same", name=f"down{level + 1}_pool")
+        pool = layers.MaxPooling2D(2, padding="same", name=f"down{level + 1}_pool", **layout)
         tensor = pool(skips[-1])
     tensor = _dropped(convolutions(tensor, depth, "bottom"), dropout)
     for level in reversed(range(depth)):
         name = f"up{level + 1}"
-        upsampling = layers.Conv2DTranspose(filters * 2**level, 2, strides=2, name=f"{name}_conv0")
+        upsampling = layers.Conv2DTranspose(
+            filters * 2**level, 2, strides=2, name=f"{name}_conv0", **layout
+        )
         tensor, skip = upsampling(tensor), skips[level]
         if padding == "same":
-            tensor = CropToSize(name=f"{name}_crop")([tensor, skip])
+            tensor = CropToSize(name=f"{name}_crop", **layout)([tensor, skip])
         else:
-            crop = keras.layers.Cropping2D(_lost(depth, level) // 2, name=f"{name}_crop")
-            skip = crop(skip)
-        tensor = keras.layers.Concatenate(name=f"{name}_concat")([skip, tensor])
+            lost = _lost(depth, level) // 2
+            skip = keras.layers.Cropping2D(lost, name=f"{name}_crop", **layout)(skip)
+        tensor = keras.layers.Concatenate(images.axis, name=f"{name}_concat")([skip, tensor])
         tensor = convolutions(tensor, level, name)
-    outputs = layers.Conv2D(classes, 1, activation=classifier_activation, name="classes")(tensor)
-    return keras.Model(inputs, outputs, name="unet")
+    activation = over_channels(classifier_activation, images)
+    classifier = layers.Conv2D(classes, 1, activation=activation, name="classes", **layout)
+    return keras.Model(inputs, classifier(tensor), name="unet")
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class CropToSize(keras.layers.Layer):
     """Cuts images to the height and width of others: rows off their end, then columns.
 
+    Args:
+        data_format: "channels_last", which files without it mean, or "channels_first".
+
     Input shape:
         Images (batch, height, width, channels), and a reference (batch, height', width', any) with
-        height' ≤ height and width' ≤ width.
+        height' ≤ height and width' ≤ width; or both with their channels first.
 
     Output shape:
-        (batch, height', width', channels).
+        (batch, height', width', channels), or (batch, channels, height', width').
 
     Example:
 
@@ -127,14 +146,27 @@ class CropToSize(keras.layers.Layer):
     True
     """
 
+    def __init__(self, data_format="channels_last", **kwargs):
+        super().__init__(**kwargs)
+        self.data_format = data_format
+        self._axes = spatial_axes(2, data_format)
+
     def call(self, inputs):
         images, reference = inputs
-        height, width = ops.shape(reference)[1:3]
-        return images[:, :height, :width]
+        sizes = ops.shape(reference)
+        slices = [slice(None)] * 4
+        for axis in self._axes:
+            slices[axis] = slice(sizes[axis])
+        return images[tuple(slices)]
 
     def compute_output_shape(self, input_shape):
-        (batch, _, _, channels), (_, height, width, _) = input_shape
-        return (batch, height, width, channels)
+        shape, reference = input_shape
+        return tuple(
+            reference[axis] if axis in self._axes else length for axis, length in enumerate(shape)
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
 
 
 def _dropped(tensor, rate: float):
@@ -153,16 +185,29 @@ def _lost(depth: int, level: int) -> int:
     return lost
 
 
-def _check_unpadded(input_shape, depth: int) -> None:
+def _check_weights(images: Images, classes: int, filters: int, depth: int) -> None:
+    arguments.check_weights(
+        ("input_shape", images.shape, images.channels),
+        ("filters", filters, filters, filters),
+        taps=9,
+    )
+    arguments.check_weights(("filters", filters, filters), ("classes", classes, classes))
+    deepest = filters * 2**depth
+    arguments.check_weights(("depth", depth, deepest, deepest), taps=9)
+
+
+def _check_unpadded(images: Images, depth: int) -> None:
     """Raises where an unpadded stage leaves nothing, or would pool an odd number of rows."""
-    for length in input_shape[:2]:
+    step = 2**depth  # between sizes whose poolings are all even: those that lack 4 of a multiple
+    for length in images.lengths:
         problem = None if length is None else _misfit(length, depth)
         if problem:
-            larger = next(size for size in itertools.count(length) if not _misfit(size, depth))
-            smaller = larger - 2**depth
+            even = count(length + (-4 - length) % step, step)
+            larger = next(size for size in even if not _misfit(size, depth))
+            smaller = larger - step
             fitting = f"{larger} or more" if _misfit(smaller, depth) else f"{smaller} or {larger}"
             expected = f"of heights and widths that fit {depth} unpadded levels, such as {fitting}"
-            raise argument_error("input_shape", expected, input_shape, problem)
+            raise argument_error("input_shape", expected, images.shape, problem)
 
 
 def _misfit(length: int, depth: int) -> str | None:

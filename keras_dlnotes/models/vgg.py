@@ -1,35 +1,45 @@
 """VGG: blocks of 3×3 convolutions with a pooling after each."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, fraction, integer
-from keras_dlnotes.models.sizes import check_stages, counts, image_shape, preprocessed
-from keras_dlnotes.ops.windows import output_length
+from keras_dlnotes.checks import argument_error, fraction, number
+from keras_dlnotes.models import arguments
+from keras_dlnotes.models.images import (
+    Images,
+    check_stages,
+    halved,
+    image_shape,
+    preprocessed,
+)
 
 
 def vgg16(
-    input_shape: Sequence[int] = (224, 224, 3),
+    input_shape: Sequence[int] | None = None,
     classes: int = 1000,
     classifier_activation: str | Callable | None = "softmax",
     width: float = 1.0,
     batch_norm: bool = False,
+    data_format: str | None = None,
 ) -> keras.Model:
     """Builds VGG-16: 13 convolutional and 3 dense layers, 138,357,544 weights.
 
     Layers, names and weights are those of `keras.applications.VGG16`, whose `get_weights` fit.
 
     Args:
-        input_shape: (height, width, channels); height and width ≥ 32 for the five poolings.
+        input_shape: (height, width, channels), or (channels, height, width) where channels come
+            first; height and width ≥ 32 for the five poolings. None is 224×224 pixels of RGB.
         classes: number of classes, ≥ 1.
         classifier_activation: of the last layer; None for logits.
-        width: factor > 0 for the number of filters and of hidden units.
+        width: factor in (0, 4] for the number of filters and of hidden units.
         batch_norm: whether each convolution is followed by a batch normalization, and has no bias.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
-        An uncompiled functional model, (batch, height, width, channels) → (batch, classes).
+        An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
         ValueError: for an argument out of range, or where a block would shrink the image below
@@ -45,14 +55,15 @@ def vgg16(
     >>> model.output_shape, model.count_params()
     ((None, 10), 134638)
     """
-    if isinstance(width, bool) or not isinstance(width, int | float) or not width > 0:
-        raise argument_error("width", "a number > 0", width)
+    images = image_shape(input_shape, data_format, default=(224, 224, 3))
+    if number("width", width, 0, 4) == 0:
+        raise argument_error("width", "a number in (0, 4]", width)
     filters, hidden = (
         tuple(max(1, round(count * width)) for count in full)
         for full in ((64, 128, 256, 512, 512), (4096, 4096))
     )
     return vgg(
-        input_shape,
+        images.shape,
         classes,
         filters=filters,
         blocks=(2, 2, 3, 3, 3),
@@ -60,6 +71,7 @@ def vgg16(
         classifier_activation=classifier_activation,
         batch_norm=batch_norm,
         name="vgg16",
+        data_format=images.data_format,
     )
 
 
@@ -74,11 +86,13 @@ def vgg(
     batch_norm: bool = False,
     preprocessing: Sequence[keras.layers.Layer] = (),
     name: str = "vgg",
+    data_format: str | None = None,
 ) -> keras.Model:
     """Builds a network of VGG's kind, of any depth: blocks of 3×3 convolutions, then dense layers.
 
     Args:
-        input_shape: (height, width, channels), each ≥ 1.
+        input_shape: (height, width, channels), or (channels, height, width) where channels come
+            first; each ≥ 1.
         classes: number of classes, ≥ 1.
         filters: number of feature maps of each block, first to last.
         blocks: number of convolutions of each block; a 2×2 pooling follows.
@@ -88,9 +102,10 @@ def vgg(
         batch_norm: whether each convolution is followed by a batch normalization, and has no bias.
         preprocessing: layers that the images go through first.
         name: of the model.
+        data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
-        An uncompiled functional model, (batch, height, width, channels) → (batch, classes).
+        An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
         ValueError: for an argument out of range, or where a block would shrink the image below
@@ -104,39 +119,55 @@ def vgg(
     >>> vgg((28, 28, 1), classes=10, filters=(8, 16), blocks=(1, 2), hidden=(32,)).output_shape
     (None, 10)
     """
-    input_shape = image_shape(input_shape)
-    integer("classes", classes, minimum=1)
-    filters, blocks, hidden = (
-        counts(argument, value)
-        for argument, value in (("filters", filters), ("blocks", blocks), ("hidden", hidden))
-    )
+    images = image_shape(input_shape, data_format)
+    arguments.count("classes", classes)
+    filters = arguments.counts("filters", filters)
+    blocks = arguments.counts("blocks", blocks, together="sum")
     if len(blocks) != len(filters):
         raise argument_error("blocks", f"as many as filters, {len(filters)}", blocks)
+    hidden = arguments.counts("hidden", hidden)
     fraction("dropout", dropout)
-    check_stages(input_shape, [("2×2 poolings", _halved)] * len(filters))
+    arguments.activation("classifier_activation", classifier_activation)
+    arguments.flag("batch_norm", batch_norm)
+    arguments.model_name(name)
+    inputs, outputs, images = preprocessed(images, preprocessing)
+    lengths = check_stages(images, [("2×2 poolings", halved)] * len(filters))
+    maps = (images.channels, *(each for each in filters for _ in range(2)))
+    arguments.check_weights(
+        ("input_shape", input_shape, maps[0]), ("filters", filters, *maps[1:]), taps=9
+    )
+    arguments.check_weights(
+        ("input_shape", input_shape, prod(lengths) * maps[-1]),
+        ("hidden", hidden, *hidden),
+        ("classes", classes, classes),
+    )
 
-    inputs = keras.Input(input_shape)
-    outputs = preprocessed(inputs, preprocessing)
     for block, (count, depth) in enumerate(zip(filters, blocks, strict=True), start=1):
-        for number in range(1, depth + 1):
-            outputs = _convolution(outputs, count, batch_norm, f"block{block}_conv{number}")
-        outputs = layers.MaxPooling2D(2, name=f"block{block}_pool")(outputs)
-    outputs = keras.layers.Flatten(name="flatten")(outputs)
-    for number, units in enumerate(hidden, start=1):
-        outputs = keras.layers.Dense(units, activation="relu", name=f"fc{number}")(outputs)
+        for layer in range(1, depth + 1):
+            outputs = _convolution(outputs, images, count, batch_norm, f"block{block}_conv{layer}")
+        pool = layers.MaxPooling2D(2, data_format=images.data_format, name=f"block{block}_pool")
+        outputs = pool(outputs)
+    outputs = keras.layers.Flatten(images.data_format, name="flatten")(outputs)
+    for layer, units in enumerate(hidden, start=1):
+        outputs = keras.layers.Dense(units, activation="relu", name=f"fc{layer}")(outputs)
         if dropout:
             outputs = keras.layers.Dropout(dropout)(outputs)
     outputs = keras.layers.Dense(classes, classifier_activation, name="predictions")(outputs)
     return keras.Model(inputs, outputs, name=name)
 
 
-def _convolution(inputs, filters: int, batch_norm: bool, name: str):
+def _convolution(inputs, images: Images, filters: int, batch_norm: bool, name: str):
+    layer = layers.Conv2D(
+        filters,
+        3,
+        padding=1,
+        data_format=images.data_format,
+        activation=None if batch_norm else "relu",
+        use_bias=not batch_norm,
+        name=name,
+    )
+    outputs = layer(inputs)
     if not batch_norm:
-        return layers.Conv2D(filters, 3, padding=1, activation="relu", name=name)(inputs)
-    outputs = layers.Conv2D(filters, 3, padding=1, use_bias=False, name=name)(inputs)
-    outputs = layers.BatchNormalization(name=f"{name}_bn")(outputs)
+        return outputs
+    outputs = layers.BatchNormalization(images.axis, name=f"{name}_bn")(outputs)
     return keras.layers.Activation("relu", name=f"{name}_relu")(outputs)
-
-
-def _halved(lengths):
-    return tuple(output_length(length, 2, stride=2) for length in lengths)
