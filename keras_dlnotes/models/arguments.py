@@ -15,7 +15,7 @@ from keras_dlnotes.checks import argument_error, choice, integer, is_integer, is
 
 MOST = 2**31 - 1
 MOST_LAYERS = 1024
-MOST_STEPS = 2**20
+MOST_STEPS = 2**20  # of a sequence that is written
 MOST_PADDING = 2**16
 MOST_AXES = 63  # NumPy's arrays have 64, the batch included
 

@@ -7,7 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.checks import argument_error, integer, number
+from keras_dlnotes.models.arguments import MOST_STEPS
+from keras_dlnotes.models.steps import decoder_parts, one_step
+
+MOST_TOKENS = 2**16  # of a target: a beam search copies what it has at each
+MOST_CANDIDATES = 2**28  # 2 GB of scores
 
 
 def sample(
@@ -26,18 +31,20 @@ def sample(
     Args:
         model: a chain of an embedding, recurrent layers and others that treat every step alike,
             such as `language_model` builds, stateful or not; it stays as it is.
-        prompt: ids (batch, time) or (time,), at least one a row and none of them 0.
-        length: number of tokens to draw, ≥ 1.
+        prompt: ids (batch, time) or (time,), at least one a row, each in the model's vocabulary and
+            none of them 0.
+        length: number of tokens to draw, 1 to 2²⁰.
         temperature: τ ≥ 0.
         end_id: the id that ends a sequence; 0 follows it to the end. None for no end.
-        seed: fixes what is drawn; None draws something else each time.
+        seed: int ≥ 0 that fixes what is drawn; None draws something else each time.
 
     Returns:
         The ids of prompt and continuation, (batch, time + length) or (time + length,). Id 0 is
         never drawn.
 
     Raises:
-        ValueError: for an argument out of range, or a model that looks ahead.
+        ValueError: for an argument out of range, a model that looks ahead, or one whose outputs are
+            no probabilities.
 
     Reference:
         Lecture notes, "The Basic Task in Sequence Modeling".
@@ -48,27 +55,30 @@ def sample(
     >>> sample(models.language_model(20, units=4), prompt=[1, 7], length=3, seed=0).shape
     (5,)
     """
-    ids = _ids("prompt", prompt)
+    integer("length", length, minimum=1, maximum=MOST_STEPS)
+    number("temperature", temperature, minimum=0)
+    if seed is not None:
+        integer("seed", seed)
+    step, states_of, read, written = one_step(model)
+    ids = _ids("prompt", prompt, read)
     if np.any(ids == 0):
         raise argument_error("prompt", "free of id 0, which pads", prompt)
-    integer("length", length, minimum=1)
-    is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-    if not (is_number and temperature >= 0):
-        raise argument_error("temperature", "a number ≥ 0", temperature)
+    if end_id is not None:
+        integer("end_id", end_id, minimum=1, maximum=written - 1)
 
     generator = np.random.default_rng(seed)
-    step, states = _one_step(model, len(ids))
+    states = states_of(len(ids))
     for token in ids.T:
         probabilities, states = step(token, states)
     drawn = np.zeros((len(ids), length), ids.dtype)
     ended = np.zeros(len(ids), bool)
-    for number in range(length):
+    for place in range(length):
         tokens = _draw(probabilities, temperature, generator)
-        drawn[:, number] = np.where(ended, 0, tokens)
+        drawn[:, place] = np.where(ended, 0, tokens)
         ended |= tokens == end_id
         if ended.all():
             break
-        if number < length - 1:
+        if place < length - 1:
             probabilities, states = step(tokens, states)
     result = np.concatenate([ids, drawn], axis=1)
     return result if np.ndim(prompt) == 2 else result[0]
@@ -92,13 +102,16 @@ def decode(
 
     Args:
         model: of the kind that `sequence_to_sequence` builds.
-        source: ids (batch, time) or (time,) for one source; id 0 pads.
-        max_length: most tokens of a target, its end included, ≥ 1.
-        beam_width: number of beginnings, ≥ 1; 1 is greedy.
+        source: ids (batch, time) or (time,) for one source, each in the source's vocabulary; id 0
+            pads.
+        max_length: most tokens of a target, its end included, 1 to 2¹⁶. The search ends where all
+            targets have ended.
+        beam_width: number of beginnings, ≥ 1; 1 is greedy. A batch has at most 2²⁸ beginnings,
+            each with one of the tokens behind it.
         length_penalty: α ≥ 0: of the beginnings that are left, the one with the largest
             log P(y | x) / T^α is taken. 0 prefers short targets, 1 the best mean over the tokens.
-        start_id: the id that the decoder reads first.
-        end_id: the id that ends a target.
+        start_id: the id that the decoder reads first; in the target's vocabulary, and not 0.
+        end_id: the id that ends a target, likewise.
         batch_size: number of sources at once, ≥ 1.
 
     Returns:
@@ -106,7 +119,8 @@ def decode(
         a list of one.
 
     Raises:
-        ValueError: for an argument out of range, or another model.
+        ValueError: for an argument out of range, another model, or one whose outputs are no
+            probabilities.
 
     Reference:
         Lecture notes, "Types of RNN" (machine translation).
@@ -118,25 +132,24 @@ def decode(
     >>> [len(target) <= 5 for target in decode(model, [[7, 8, 9], [4, 0, 0]], max_length=5)]
     [True, True]
     """
-    ids = _ids("source", source)
-    for name, value in (
-        ("max_length", max_length),
-        ("beam_width", beam_width),
-        ("start_id", start_id),
-        ("end_id", end_id),
-        ("batch_size", batch_size),
-    ):
-        integer(name, value, minimum=1)
-    is_number = isinstance(length_penalty, int | float) and not isinstance(length_penalty, bool)
-    if not (is_number and length_penalty >= 0):
-        raise argument_error("length_penalty", "a number ≥ 0", length_penalty)
-    encode, step = _parts(model)
+    integer("max_length", max_length, minimum=1, maximum=MOST_TOKENS)
+    integer("beam_width", beam_width, minimum=1)
+    integer("batch_size", batch_size, minimum=1)
+    number("length_penalty", length_penalty, minimum=0)
+    encode, step, source_vocabulary, target_vocabulary = decoder_parts(model)
+    ids = _ids("source", source, source_vocabulary)
+    integer("start_id", start_id, minimum=1, maximum=target_vocabulary - 1)
+    integer("end_id", end_id, minimum=1, maximum=target_vocabulary - 1)
+    rows = min(batch_size, len(ids))
+    most = MOST_CANDIDATES // (rows * target_vocabulary)
+    if beam_width > max(most, 1):
+        expected = f"at most {most} for {rows} sources at once and {target_vocabulary} tokens"
+        raise argument_error("beam_width", expected, beam_width)
     targets = []
     for first in range(0, len(ids), batch_size):
         states = encode(ids[first : first + batch_size])
         tokens, scores = _beam_search(step, states, beam_width, max_length, start_id, end_id)
-        lengths = np.maximum((tokens != 0).sum(axis=-1), 1)
-        best = np.argmax(scores / lengths**length_penalty, axis=1)
+        best = _likeliest(tokens, scores, length_penalty)
         for row, beam in zip(tokens, best, strict=True):
             targets.append([int(token) for token in row[beam] if token not in (0, end_id)])
     return targets
@@ -179,36 +192,24 @@ def _beam_search(
     return tokens, scores
 
 
-def _parts(model: keras.Model) -> tuple[Callable, Callable]:
-    """The encoder and one step of the decoder, as functions of arrays."""
-    names = ("source_embedding", "encoder", "target_embedding", "decoder", "probabilities")
+def _likeliest(tokens, scores, length_penalty: float) -> np.ndarray:
+    """Returns which beam (batch,) has the largest log P / T^α, compared by logarithms."""
+    lengths = np.maximum((tokens != 0).sum(axis=-1), 1)
+    with np.errstate(divide="ignore", over="ignore"):
+        costs = np.log(-scores) - length_penalty * np.log(lengths)
+    return np.where(np.isneginf(scores), np.inf, costs).argmin(axis=1)
+
+
+def _ids(name: str, value: Any, vocabulary: int) -> np.ndarray:
+    """Returns ids (batch, time), or raises where one is none of the vocabulary's."""
     try:
-        found = [model.get_layer(name) for name in names]
-    except (ValueError, AttributeError) as cause:
-        raise argument_error("model", "one of `sequence_to_sequence`", model) from cause
-    source_embedding, encoder, target_embedding, decoder, probabilities = found
-
-    def encode(source):
-        source = ops.convert_to_tensor(source, "int32")
-        _, *states = encoder(source_embedding(source), mask=source != 0)
-        return states
-
-    def step(tokens, states):
-        vectors = target_embedding(ops.convert_to_tensor(tokens, "int32"))
-        # the cell is the layer's one step, without the loop around it
-        hidden, states = decoder.cell(vectors, states)
-        following = ops.convert_to_numpy(probabilities(hidden)).astype("float64")
-        with np.errstate(divide="ignore"):
-            return np.log(following), states
-
-    return encode, step
-
-
-def _ids(name: str, value: Any) -> np.ndarray:
-    ids = np.asarray(value)
+        ids = np.asarray(value)
+    except (TypeError, ValueError):  # such as rows of several lengths
+        ids = np.asarray(None)
     is_right = ids.ndim in (1, 2) and ids.size and np.issubdtype(ids.dtype, np.integer)
-    if not is_right or ids.min() < 0:
-        raise argument_error(name, "integers ≥ 0 of shape (batch, time) or (time,)", value)
+    if not is_right or ids.min() < 0 or ids.max() >= vocabulary:
+        expected = f"integers from 0 to {vocabulary - 1} of shape (batch, time) or (time,)"
+        raise argument_error(name, expected, value)
     return np.atleast_2d(ids)
 
 
@@ -219,39 +220,8 @@ def _draw(probabilities, temperature: float, generator) -> np.ndarray:
     logarithms[:, 0] = -np.inf
     if temperature == 0:
         return logarithms.argmax(axis=1)
+    # differences from the largest, which stay what they are however small the temperature
+    with np.errstate(over="ignore"):
+        scores = (logarithms - logarithms.max(axis=1, keepdims=True)) / temperature
     # the largest value of log p/τ + Gumbel noise is at each token with the softmax's probability
-    return (logarithms / temperature + generator.gumbel(size=logarithms.shape)).argmax(axis=1)
-
-
-def _one_step(model: keras.Model, batch_size: int) -> tuple[Callable, list]:
-    """A language model as (tokens (batch,), states) → (P of the next token, states); and h_0.
-
-    A recurrent layer's cell is its one step, without the loop around it.
-    """
-    chain = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    tensor = model.inputs[0]
-    for layer in chain:
-        # a recurrent layer gets the mask as well
-        first = keras.tree.flatten(layer.input)[0]
-        if first is not tensor or isinstance(layer, keras.layers.Bidirectional):
-            expected = "a chain of layers, the recurrent ones in one direction"
-            raise argument_error("model", expected, model.name)
-        tensor = layer.output
-    states = [
-        layer.cell.get_initial_state(batch_size)
-        for layer in chain
-        if isinstance(layer, keras.layers.RNN)
-    ]
-
-    def step(tokens, states):
-        values, before, after = ops.convert_to_tensor(tokens, "int32"), iter(states), []
-        for layer in chain:
-            if isinstance(layer, keras.layers.RNN):
-                # a copy has no mask: cells know none, and say so
-                values, state = layer.cell(ops.copy(values), next(before))
-                after.append(state)
-            else:
-                values = layer(values)
-        return ops.convert_to_numpy(values).astype("float64"), after
-
-    return step, states
+    return (scores + generator.gumbel(size=scores.shape)).argmax(axis=1)
