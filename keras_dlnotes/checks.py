@@ -83,7 +83,12 @@ def number(name: str, value: Any, minimum: float = -math.inf, maximum: float = m
 
 def _is_number(value: Any) -> bool:
     """Tells whether the value is finite and real, of Python or of NumPy; a bool is not."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float can hold
+        return False
 
 
 def choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:

@@ -1,18 +1,21 @@
 """Convolutional networks for images."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, choice, fraction, integers
+from keras_dlnotes.checks import argument_error, choice, fraction, is_sequence
 from keras_dlnotes.layers.layout import in_layout
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.channels import over_channels
 from keras_dlnotes.models.images import Images, Lengths, check_stages, image_shape, preprocessed
-from keras_dlnotes.ops.windows import output_length, standardize_data_format, standardize_padding
+from keras_dlnotes.ops.conv import conv_window
+from keras_dlnotes.ops.pool import pool_window
+from keras_dlnotes.ops.windows import Window, output_shape, standardize_data_format
 
 CONVOLUTIONS = {
     "full": layers.Conv2D,
@@ -70,6 +73,7 @@ def conv_block(
     arguments.count("filters", filters)
     _check_block(kernel_size, padding, activation, pool_size, convolution, moving_statistic)
     _check_kernels(("inputs", inputs, images.channels), filters, kernel_size, convolution)
+    _after_block(images.lengths, kernel_size, padding, pool_size)
 
     layer = CONVOLUTIONS[convolution]
     outputs = layer(filters, kernel_size, padding=padding, data_format=images.data_format)(inputs)
@@ -77,7 +81,7 @@ def conv_block(
         normalization = layers.BatchNormalization(images.axis, moving_statistic=moving_statistic)
         outputs = normalization(outputs)
     outputs = keras.layers.Activation(over_channels(activation, images))(outputs)
-    if integers("pool_size", pool_size, 2, minimum=1) == (1, 1):
+    if _pooling(pool_size).size == (1, 1):
         return outputs
     return layers.MaxPooling2D(pool_size, data_format=images.data_format)(outputs)
 
@@ -142,7 +146,10 @@ def convnet(
     fraction("dropout", dropout)
     arguments.activation("classifier_activation", classifier_activation)
     inputs, outputs, images = preprocessed(images, preprocessing)
-    lengths = _lengths_after(images, filters, kernel_size, padding, pool_size)
+    what = f"convolution {_convolution(kernel_size, padding).size} and pooling "
+    what += str(_pooling(pool_size).size)
+    block = partial(_after_block, kernel_size=kernel_size, padding=padding, pool_size=pool_size)
+    lengths = check_stages(images, [(what, block)] * len(filters))
     _check_kernels(("input_shape", input_shape, images.channels), filters, kernel_size, convolution)
     features = prod(lengths) * (images.channels, *filters)[-1]
     arguments.check_weights(
@@ -190,13 +197,11 @@ def _images_of(tensor, data_format: str | None) -> Images:
 def _check_block(
     kernel_size, padding, activation, pool_size, convolution, moving_statistic
 ) -> None:
-    integers("kernel_size", kernel_size, 2, minimum=1)
-    padding = standardize_padding(padding, rank=2)
-    sides = () if isinstance(padding, str) else (side for pair in padding for side in pair)
-    if any(side > arguments.MOST_PADDING for side in sides):
+    sides = _convolution(kernel_size, padding).padding
+    if not isinstance(sides, str) and max(max(pair) for pair in sides) > arguments.MOST_PADDING:
         raise argument_error("padding", f"at most {arguments.MOST_PADDING} on each side", padding)
     arguments.activation("activation", activation)
-    integers("pool_size", pool_size, 2, minimum=1)
+    _pooling(pool_size)
     choice("convolution", convolution, CONVOLUTIONS)
     if moving_statistic is not None:
         choice("moving_statistic", moving_statistic, ("std", "variance"))
@@ -204,27 +209,24 @@ def _check_block(
 
 def _check_kernels(inputs: tuple, filters, kernel_size, convolution: str) -> None:
     """Raises where a kernel would be too large; the separable ones are smaller than said here."""
-    sides = integers("kernel_size", kernel_size, 2, minimum=1)
+    sides = _convolution(kernel_size, "valid").size
     arguments.check_weights(
         inputs,
-        ("filters", filters, *(filters if isinstance(filters, Sequence) else (filters,))),
+        ("filters", filters, *(filters if is_sequence(filters) else (filters,))),
         taps=prod(sides) if convolution == "full" else max(sides),
         kernel=("kernel_size", kernel_size),
     )
 
 
-def _lengths_after(images: Images, filters, kernel_size, padding, pool_size) -> Lengths:
-    """Returns (height, width) behind all blocks, or raises where one no longer fits into them."""
-    kernel_size = integers("kernel_size", kernel_size, 2, minimum=1)
-    pool_size = integers("pool_size", pool_size, 2, minimum=1)
-    padding = standardize_padding(padding, rank=2)
-    paddings = (padding, padding) if isinstance(padding, str) else padding
+def _after_block(lengths: Lengths, kernel_size, padding, pool_size) -> Lengths:
+    """Returns (height, width) behind a block, or raises where a window is longer than they are."""
+    shape = output_shape((None, *lengths, None), _convolution(kernel_size, padding))
+    return output_shape(shape, _pooling(pool_size), "pool_size")[1:3]
 
-    def lengths_after(lengths):
-        return tuple(
-            output_length(output_length(length, k, p), pool, stride=pool)
-            for length, k, p, pool in zip(lengths, kernel_size, paddings, pool_size, strict=True)
-        )
 
-    what = f"convolution {kernel_size} and pooling {pool_size}"
-    return check_stages(images, [(what, lengths_after)] * len(filters))
+def _convolution(kernel_size, padding) -> Window:
+    return conv_window(kernel_size, 1, padding, 1, rank=2)
+
+
+def _pooling(pool_size) -> Window:
+    return pool_window(pool_size, None, "valid", "channels_last", rank=2)
