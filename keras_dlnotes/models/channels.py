@@ -40,7 +40,8 @@ class OverChannels(keras.layers.Layer):
 
     Example:
 
-    >>> OverChannels("softmax")(keras.ops.zeros((1, 4, 3, 5)))[0, :, 2, 2].tolist()
+    >>> probabilities = OverChannels("softmax")(keras.ops.zeros((1, 4, 3, 5)))
+    >>> keras.ops.convert_to_numpy(probabilities)[0, :, 2, 2].tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
 
