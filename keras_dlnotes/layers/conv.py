@@ -71,15 +71,6 @@ class _Convolution(Convolution):
     def convolution_op(self, inputs, kernel):
         return ops.conv(inputs, kernel, **self._geometry())
 
-    def call(self, inputs):
-        if self.data_format == "channels_last" or not self.use_bias:
-            # Keras's own Conv1D pads in `call`; the other ranks leave all to `convolution_op`
-            return keras.layers.Conv2D.call(self, inputs)
-        # On TensorFlow `keras.ops.add` adds such a bias along the width, where that is as long
-        bias = keras.ops.reshape(self.bias, (-1, *(1,) * self.rank))
-        outputs = self.convolution_op(inputs, self.kernel) + bias
-        return outputs if self.activation is None else self.activation(outputs)
-
 
 _DOCUMENTATION = (
     """{rank}-D convolution (a cross-correlation) with explicit padding.

@@ -13,7 +13,7 @@ from keras_dlnotes.layers.layout import in_layout
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.channels import over_channels
 from keras_dlnotes.models.images import Images, Lengths, check_stages, image_shape, preprocessed
-from keras_dlnotes.ops.conv import conv_window
+from keras_dlnotes.ops.conv_arguments import conv_window
 from keras_dlnotes.ops.pool import pool_window
 from keras_dlnotes.ops.windows import Window, output_shape, standardize_data_format
 
