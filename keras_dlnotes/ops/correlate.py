@@ -18,7 +18,6 @@ import importlib
 import keras
 from keras import ops
 
-from keras_dlnotes.ops.borders import pad
 from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.windows import Window
 
@@ -26,24 +25,23 @@ from keras_dlnotes.ops.windows import Window
 def correlate(inputs, kernel, window: Window, *bias):
     """y(i) = Σ_u x(i·s + u·d − p) K(u) + b, summed over the input channels of a group."""
     window = window.resolved(ops.shape(inputs))
-    inputs, count = _filled(inputs)
+    (inputs,), count, _ = _filled(inputs)
     return _cut(add_bias(_kernels().correlate(inputs, kernel, window), *bias), count)
 
 
 def adjoint_in_inputs(upstream, kernel, window: Window, shape, *bias):
     """x̄(j) = Σ over all i, u with i·s + u·d − p = j of D(i) K(u)ᵀ + b; `shape` is that of x̄."""
     window = window.resolved(shape)
-    upstream, count = _filled(upstream)
-    if count is not None:
-        shape = (ops.shape(upstream)[0], *shape[1:])
-    found = _kernels().adjoint_in_inputs(upstream, kernel, window, tuple(shape))
+    (upstream,), count, filled = _filled(upstream)
+    shape = tuple(shape) if filled is None else (filled, *shape[1:])
+    found = _kernels().adjoint_in_inputs(upstream, kernel, window, shape)
     return _cut(add_bias(found, *bias), count)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     """K̄(u) = Σ_i x(i·s + u·d − p)ᵀ D(i)."""
     window = window.resolved(ops.shape(inputs))
-    (inputs, _), (upstream, _) = _filled(inputs), _filled(upstream)
+    (inputs, upstream), *_ = _filled(inputs, upstream)
     return _kernels().adjoint_in_kernel(inputs, upstream, window, tuple(kernel_shape))
 
 
@@ -52,18 +50,15 @@ def add_bias(outputs, *bias):
     return ops.add(outputs, bias[0]) if bias else outputs
 
 
-def _filled(tensor):
-    """The tensor, an image of zeros in the place of none; and how many images there were.
+def _filled(*tensors):
+    """The tensors, an image of zeros in the place of none, where the framework needs one.
 
-    TensorFlow's kernels return wrong shapes for an empty batch, and gradients that nobody wrote.
-    Where a graph leaves the number open, one that is not 0 costs no copy. None: there are some.
+    And how many images there were and are; None where that is right anyhow.
     """
-    count = tensor.shape[0]
-    if keras.backend.backend() != "tensorflow" or is_exporting() or count not in (None, 0):
-        return tensor, None
-    count = ops.shape(tensor)[0]
-    more = ops.cast(ops.equal(count, 0), "int32")
-    return pad(tensor, ((0, more),), (0,)), count
+    some = tensors[0].shape[0] not in (None, 0)
+    if some or keras.backend.backend() != "tensorflow" or is_exporting():
+        return tensors, None, None
+    return importlib.import_module("keras_dlnotes.ops.empty_tensorflow").filled(*tensors)
 
 
 def _cut(tensor, count):

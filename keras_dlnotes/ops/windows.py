@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, choice, integer, integers, is_integer
+from keras_dlnotes.checks import argument_error, choice, integer, integers, is_integer, is_sequence
 
 Pads = tuple[tuple[int, int], ...]
 
@@ -120,7 +120,7 @@ def standardize_padding(
     if isinstance(padding, str) and padding.lower() in words:
         return padding.lower()
     entries = (padding,) * rank if is_integer(padding) else padding
-    if isinstance(entries, Sequence) and not isinstance(entries, str) and len(entries) == rank:
+    if is_sequence(entries) and len(entries) == rank:
         pairs = [(entry, entry) if is_integer(entry) else entry for entry in entries]
         if all(_is_pair(pair) for pair in pairs):
             return tuple((int(before), int(after)) for before, after in pairs)
@@ -134,8 +134,7 @@ def standardize_padding(
 
 def _is_pair(value: Any) -> bool:
     return (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
+        is_sequence(value)
         and len(value) == 2
         and all(is_integer(side) and side >= 0 for side in value)
     )
