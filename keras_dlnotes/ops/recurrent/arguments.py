@@ -1,9 +1,11 @@
 """What the recurrent ops are given, checked and made into the tensors of a recurrence."""
 
-import keras
-from keras import ops
+from typing import Any
 
-from keras_dlnotes.checks import argument_error, integer
+from keras import ops, tree
+
+from keras_dlnotes.checks import argument_error, integer, shape
+from keras_dlnotes.ops.dtypes import float_type, real, wide
 from keras_dlnotes.ops.recurrent.inputs import Inputs
 
 
@@ -22,61 +24,70 @@ def prepared(
     mask=None,
     input_masks=None,
     recurrent_masks=None,
-) -> Inputs:
-    """Returns all tensors, half precision as float32; raises where a shape does not fit."""
-    inputs = ops.convert_to_tensor(inputs)
-    if len(inputs.shape) != 3:
-        raise argument_error("inputs", "(batch, time, features)", tuple(inputs.shape))
-    dtype = keras.backend.result_type(inputs.dtype, "float32")
-    batch, _, features = inputs.shape
+) -> tuple[Inputs, str]:
+    """Returns all tensors, half precision as float32, and the type of the outputs.
 
-    def tensor(name, value, shape):
-        value = ops.cast(ops.convert_to_tensor(value), dtype)
-        _check_shape(name, value, shape)
-        return value
+    Raises where a shape does not fit, or a tensor is not real.
+    """
+    found: dict[str, Any] = {
+        "inputs": inputs,
+        "kernel": kernel,
+        "recurrent_kernel": recurrent_kernel,
+        "bias": bias,
+        "input_masks": input_masks,
+        "recurrent_masks": recurrent_masks,
+    }
+    found = {name: real(name, value) for name, value in found.items() if value is not None}
+    states = None
+    if initial_state is not None:
+        states = [real("initial_state", state) for state in tree.flatten(initial_state)]
+    dtype = float_type(*(tensor.dtype for tensor in (*found.values(), *(states or ()))))
+    found = {name: ops.cast(tensor, wide(dtype)) for name, tensor in found.items()}
 
-    recurrent_kernel = ops.convert_to_tensor(recurrent_kernel)
-    if len(recurrent_kernel.shape) != 2:
-        raise argument_error("recurrent_kernel", "a matrix", tuple(recurrent_kernel.shape))
-    units = recurrent_kernel.shape[0]
+    shape("inputs", found["inputs"], (None, None, None))
+    batch, time, features = found["inputs"].shape
+    shape("recurrent_kernel", found["recurrent_kernel"], (None, None))
+    units = found["recurrent_kernel"].shape[0]
+    if not units:
+        raise argument_error("recurrent_kernel", "of at least one unit", (units, 0))
     width = step.blocks * units
-    bias_shape = (*step.biases, width)
-    bias = ops.zeros(bias_shape, dtype) if bias is None else tensor("bias", bias, bias_shape)
-    if initial_state is None:
-        zeros = ops.zeros((ops.shape(inputs)[0], units), dtype)
-        states = step.initial_states(zeros, bias)
-    else:
-        states = keras.tree.flatten(initial_state)
-    if len(states) != step.states:
-        raise argument_error("initial_state", f"{step.states} tensors", f"{len(states)} of them")
+    shapes = {
+        "kernel": (features, width),
+        "recurrent_kernel": (units, width),
+        "bias": (*step.biases, width),
+        "input_masks": (batch, step.blocks, features),
+        "recurrent_masks": (batch, step.blocks, units),
+    }
+    for name, expected in shapes.items():
+        if name in found:
+            shape(name, found[name], expected)
+    if bias is None:
+        found["bias"] = ops.zeros(shapes["bias"], wide(dtype))
+    if states is None:
+        zeros = ops.zeros((ops.shape(found["inputs"])[0], units), wide(dtype))
+        states = step.initial_states(zeros, found["bias"])
+    check_states("initial_state", states, step.states, (batch, units))
     return Inputs(
-        sequence=ops.cast(inputs, dtype),
-        states=tuple(tensor("initial_state", state, (batch, units)) for state in states),
-        mask=None if mask is None else _mask(mask, inputs),
-        input_masks=None
-        if input_masks is None
-        else tensor("input_masks", input_masks, (batch, step.blocks, features)),
-        recurrent_masks=None
-        if recurrent_masks is None
-        else tensor("recurrent_masks", recurrent_masks, (batch, step.blocks, units)),
-        kernel=tensor("kernel", kernel, (features, width)),
-        recurrent_kernel=tensor("recurrent_kernel", recurrent_kernel, (units, width)),
-        bias=bias,
-    )
+        sequence=found.pop("inputs"),
+        states=tuple(ops.cast(state, wide(dtype)) for state in states),
+        mask=None if mask is None else checked_mask(mask, (batch, time)),
+        **{"input_masks": None, "recurrent_masks": None, **found},
+    ), dtype
 
 
-def _mask(mask, inputs):
-    mask = ops.cast(ops.convert_to_tensor(mask), "bool")
+def check_states(name, states, count, of_each) -> None:
+    """Raises unless there are so many states, each of that shape as far as it is known."""
+    if len(states) != count:
+        expected = f"{count} tensor{'s' if count > 1 else ''} (batch, units)"
+        raise argument_error(name, expected, f"{len(states)} of them")
+    for state in states:
+        shape(name, state, of_each)
+
+
+def checked_mask(mask, steps):
+    """Returns a mask as booleans (batch, time); one that is (batch, time, 1) serves as well."""
+    mask = ops.cast(real("mask", mask), "bool")
     if len(mask.shape) == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
-    _check_shape("mask", mask, inputs.shape[:2])
+    shape("mask", mask, steps)
     return mask
-
-
-def _check_shape(name, tensor, shape):
-    """Raises unless the tensor has the shape, as far as both are known."""
-    found = tuple(tensor.shape)
-    if len(found) != len(shape) or any(
-        None not in pair and pair[0] != pair[1] for pair in zip(found, shape, strict=True)
-    ):
-        raise argument_error(name, f"of shape {tuple(shape)}", found)

@@ -18,7 +18,12 @@ _SHARED_ARGUMENTS = """
         zero_output_for_mask: whether the output of a skipped step is 0.
         input_masks, recurrent_masks: the noise of dropout, which x and h₋₁ are multiplied by for
             each gate: (batch, blocks, features) and (batch, blocks, units); None for 1.
-        training: whether a gradient will be asked for; False saves nothing for it."""
+        training: whether a gradient will be asked for; False saves nothing for it.
+
+    Tensors may be of any real type, of integers and booleans, too: the outputs have the widest of
+    the floating-point types, Keras's `floatx` where there is none. Half precision is computed in
+    float32, all sums over time included. A sequence of no steps gives the initial state back, and
+    0 for the last output."""
 _COST = """
     Time is linear in the number of steps. A new shape is compiled once on TensorFlow and JAX, which
     takes a second or two. Where TensorFlow's graph leaves the length open, it is rounded up by
@@ -49,7 +54,7 @@ simple_rnn.__doc__ = f"""Returns the hidden states of a simple recurrent network
     row of the batch (see `ops.recurrent.simple_step`).{_COST}
 
     Args:
-        inputs: x, floating-point (batch, time, features).
+        inputs: x, (batch, time, features).
         kernel: W, (features, units).
         recurrent_kernel: U, (units, units).
         bias: b, (units,), or None for 0.{_SHARED_ARGUMENTS}
@@ -59,7 +64,7 @@ simple_rnn.__doc__ = f"""Returns the hidden states of a simple recurrent network
         (outputs, hidden): (batch, time, units) or (batch, units), and the last state.
 
     Raises:
-        ValueError: for a tensor whose shape does not fit, or a setting out of range.
+        ValueError: for a tensor whose shape does not fit, a complex one, or a setting out of range.
 
     Reference:
         Lecture notes, "Recurrent Neural Networks", "Back Propagation through Time".
@@ -103,7 +108,7 @@ lstm.__doc__ = f"""Returns the hidden states of a long short-term memory.
     saves 7 numbers a unit, step and row of the batch (6 when coupled, 1 more when delayed).{_COST}
 
     Args:
-        inputs: x, floating-point (batch, time, features).
+        inputs: x, (batch, time, features).
         kernel: W, (features, 4·units), the blocks in the order i f c o; coupled: 3·units, i c o.
         recurrent_kernel: U, (units, 4·units) or (units, 3·units).
         bias: b, (4·units,) or (3·units,), or None for 0.{_SHARED_ARGUMENTS}
@@ -117,7 +122,7 @@ lstm.__doc__ = f"""Returns the hidden states of a long short-term memory.
         delayed: (outputs, hidden, carry, gate).
 
     Raises:
-        ValueError: for a tensor whose shape does not fit, or a setting out of range.
+        ValueError: for a tensor whose shape does not fit, a complex one, or a setting out of range.
 
     Reference:
         Lecture notes, "The LSTM Unit", "Modifying the LSTM"; Hochreiter & Schmidhuber 1997.
@@ -162,7 +167,7 @@ gru.__doc__ = f"""Returns the hidden states of a gated recurrent unit.
     saves 6 numbers a unit, step and row of the batch.{_COST}
 
     Args:
-        inputs: x, floating-point (batch, time, features).
+        inputs: x, (batch, time, features).
         kernel: W, (features, 3·units), the blocks in the order z r h.
         recurrent_kernel: U, (units, 3·units).
         bias: b, (3·units,), or with `reset_after` b and b′, (2, 3·units); None for
@@ -175,7 +180,7 @@ gru.__doc__ = f"""Returns the hidden states of a gated recurrent unit.
         (outputs, hidden): (batch, time, units) or (batch, units), and the last state.
 
     Raises:
-        ValueError: for a tensor whose shape does not fit, or a setting out of range.
+        ValueError: for a tensor whose shape does not fit, a complex one, or a setting out of range.
 
     Reference:
         Lecture notes, "The Gated Recurrent Unit (GRU)"; Cho et al. 2014.
@@ -206,13 +211,14 @@ def run(
     `calls` is how many such calls run side by side.
     """
     truncate = checked_truncate(truncate)
-    given = prepared(step, inputs, *tensors, input_masks, recurrent_masks)
+    given, dtype = prepared(step, inputs, *tensors, input_masks, recurrent_masks)
     exporting = is_exporting()
     plain = not exporting and not all(map(is_known, step.activations))
     length = None
     # steps that are skipped at the end would make a last output 0 that is shown as it is
     shown = return_sequences or not zero_output_for_mask
-    if given.sequence.shape[1] is None and not plain and not exporting and shown:
+    steps = given.sequence.shape[1]
+    if steps == 0 or (steps is None and not plain and not exporting and shown):
         given, length = lengthened(given)
     outputs, *states = recurrence(
         given,
@@ -226,5 +232,4 @@ def run(
     )
     if length is not None and return_sequences:
         outputs = outputs[:, :length]
-    dtype = ops.convert_to_tensor(inputs).dtype
     return tuple(ops.cast(tensor, dtype) for tensor in (outputs, *states))

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_dlnotes.checks import argument_error, choice
+from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
 from keras_dlnotes.ops.recurrent.inputs import flat
@@ -60,8 +61,8 @@ def gradient_flow(
     unknown = [activation for activation in step.activations if not is_known(activation)]
     if unknown:
         raise argument_error("activation", "one whose derivative is written out", unknown[0])
-    tensors = prepared(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask)
-    upstream = ops.cast(ops.convert_to_tensor(upstream), tensors.sequence.dtype)
+    tensors, _ = prepared(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask)
+    upstream = ops.cast(real("upstream", upstream), tensors.sequence.dtype)
     batch, time, units = *tensors.sequence.shape[:2], tensors.recurrent_kernel.shape[0]
     if tuple(upstream.shape) not in ((batch, time, units), (batch, units)):
         expected = f"of shape {(batch, time, units)} or {(batch, units)}"

@@ -44,6 +44,9 @@ class _GRUStep:
     def initial_states(self, zeros, bias):
         return (zeros,)
 
+    def begun(self, states, bias):
+        return states
+
     def way_back(self, saved, before):
         (gates, candidate, of_reset), (hidden_before,) = saved, before
         z, r = ops.split(gates, 2, axis=-1)
@@ -63,12 +66,12 @@ class ResetBeforeGRUStep(_GRUStep):
     biases = ()
     is_standard = False
 
-    def recurrent(self, weights, bias, masks=None):
+    def recurrent(self, weights, bias, masks=None, kernel=Kernel):
         units = weights.shape[0]
         gates, candidate = weights[:, : 2 * units], weights[:, 2 * units :]
         if masks is None:
-            return Kernel(gates), Kernel(candidate)
-        return Kernel(gates, masks[:2]), Kernel(candidate, masks[2:])
+            return kernel(gates), kernel(candidate)
+        return kernel(gates, masks[:2]), kernel(candidate, masks[2:])
 
     def input_bias(self, bias):
         return bias
@@ -109,8 +112,8 @@ class ResetAfterGRUStep(_GRUStep):
 
     biases = (2,)
 
-    def recurrent(self, weights, bias, masks=None):
-        return Kernel(weights, masks), bias[1]
+    def recurrent(self, weights, bias, masks=None, kernel=Kernel):
+        return kernel(weights, masks), bias[1]
 
     @property
     def is_standard(self) -> bool:

@@ -8,6 +8,7 @@ from keras_dlnotes.ops.recurrent.kernel import Kernel
 
 _OPTIONAL = ("mask", "input_masks", "recurrent_masks")
 SHARED = 3  # the last tensors of `flat` belong to all rows of the batch
+_HEADROOM = 2.0**8  # a power of 2, so that no digit changes
 
 
 class Inputs(NamedTuple):
@@ -46,6 +47,21 @@ def named(tensors, step, given) -> Inputs:
 def input_kernel(inputs):
     """W, seen through the masks of the inputs."""
     return Kernel(inputs.kernel, _by_block(inputs.input_masks))
+
+
+def input_products(inputs):
+    """x_t W of all steps, scaled down: `with_bias` scales it up.
+
+    XLA adds a product up in several partial sums. Near the largest number one of them may be ∞ and
+    another −∞, which add up to NaN where x_t W is finite, or saturates a gate.
+    """
+    scaled = inputs._replace(kernel=inputs.kernel / _HEADROOM)
+    return input_kernel(scaled).product(inputs.sequence)
+
+
+def with_bias(products, bias):
+    """x_t W + b, from some of `input_products`."""
+    return products * _HEADROOM + bias
 
 
 def recurrent_kernel(inputs, step):

@@ -48,10 +48,30 @@ class Kernel:
     def _masked(self, x):
         """x ⊙ m for each gate, (blocks, rows, features)."""
         masked = x * self._masks_like(x)
-        return ops.reshape(masked, (masked.shape[0], -1, x.shape[-1]))
+        if len(x.shape) == 2:
+            return masked
+        batch, time, width = ops.shape(x)
+        return ops.reshape(masked, (masked.shape[0], batch * time, width))
 
     def _masks_like(self, x):
         return self._masks[:, :, None] if len(x.shape) == 3 else self._masks
+
+
+class GateByGate:
+    """W for one step of a loop that is not ours, in which `Kernel` would stack it at each step."""
+
+    def __init__(self, weights, masks=None):
+        """Takes what `Kernel` takes."""
+        self._blocks = [weights] if masks is None else ops.split(weights, masks.shape[0], axis=-1)
+        self._masks = masks
+
+    def product(self, x):
+        """a = x W."""
+        if self._masks is None:
+            return ops.matmul(x, self._blocks[0])
+        pairs = enumerate(self._blocks)
+        by_gate = [ops.matmul(x * self._masks[gate], block) for gate, block in pairs]
+        return ops.concatenate(by_gate, axis=-1) if len(by_gate) > 1 else by_gate[0]
 
 
 def sum_of_steps(sequence):
@@ -66,7 +86,10 @@ def sum_of_steps(sequence):
 
 def _rows(x):
     """x as one matrix, (batch, features) or (batch · time, features)."""
-    return x if len(x.shape) == 2 else ops.reshape(x, (-1, x.shape[-1]))
+    if len(x.shape) == 2:
+        return x
+    batch, time, width = ops.shape(x)  # not −1, which stands for any number where width is 0
+    return ops.reshape(x, (batch * time, width))
 
 
 def _like(x, rows):

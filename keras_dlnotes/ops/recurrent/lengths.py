@@ -2,7 +2,8 @@
 
 A compiler makes a program for each length, which takes a second or two. So a batch of such a length
 gets steps at its end that a mask skips, up to the next multiple of 1 (to 8 steps), 2 (to 16), 4 (to
-32), 8 (to 64) and so on: four lengths for each doubling, and at most a quarter more steps.
+32), 8 (to 64) and so on: four lengths for each doubling, and at most a quarter more steps. A
+sequence of no steps gets one, so that there is a last one.
 """
 
 from keras import ops
@@ -14,7 +15,7 @@ _DOUBLINGS = 20
 def lengthened(inputs):
     """Returns the inputs of a recurrence at the next length in use, and their own length."""
     batch, length = ops.shape(inputs.sequence)[:2]
-    more = _rounded_up(length) - length
+    more = 1 if inputs.sequence.shape[1] == 0 else _rounded_up(length) - length
     steps = ops.broadcast_to(ops.arange(length + more)[None] < length, (batch, length + more))
     if inputs.mask is not None:
         steps = ops.concatenate([inputs.mask, steps[:, length:]], axis=1)
@@ -27,4 +28,4 @@ def lengthened(inputs):
 def _rounded_up(length):
     borders = ops.convert_to_tensor([_EXACT << n for n in range(_DOUBLINGS)], "int32")
     unit = ops.left_shift(1, ops.sum(ops.cast(length > borders, "int32")))
-    return (length + unit - 1) // unit * unit
+    return ops.maximum((length + unit - 1) // unit * unit, 1)

@@ -28,9 +28,11 @@ from keras import ops
 
 from keras_dlnotes.ops.recurrent.activations import (
     activate,
-    activate_blocks,
+    activated,
     derivative,
     derivative_blocks,
+    levels,
+    tanh_blocks,
 )
 from keras_dlnotes.ops.recurrent.kernel import Kernel, sum_of_steps
 
@@ -78,9 +80,21 @@ class LSTMStep:
             return zeros, zeros
         return zeros, zeros, activate(self.recurrent_activation, zeros + bias[-zeros.shape[-1] :])
 
-    def recurrent(self, weights, bias, masks=None):
+    def begun(self, states, bias):
+        """The states, those of `initial_states` in the rows where all of them are 0.
+
+        So 0 stands for a beginning, as in all other recurrences, whatever b_o is by then.
+        """
+        if self.output_gate == "current":
+            return states
+        hidden, carry, reader = states
+        rows = ops.concatenate(states, axis=-1)
+        first = self.initial_states(ops.zeros_like(hidden), bias)[-1]
+        return hidden, carry, ops.where(ops.any(rows != 0, axis=-1, keepdims=True), reader, first)
+
+    def recurrent(self, weights, bias, masks=None, kernel=Kernel):
         """What the hidden state is multiplied by; made once, before the loop."""
-        return Kernel(weights, masks)
+        return kernel(weights, masks)
 
     def input_bias(self, bias):
         """What is added to x W for all steps at once."""
@@ -93,21 +107,22 @@ class LSTMStep:
         """
         hidden, carry, *reader = states
         a = a + recurrent.product(hidden)
-        gates = activate_blocks(self._block_activations, a)
-        i, *f, g, o = ops.split(gates, self.blocks, axis=-1)
+        of_levels = levels(self._block_activations, a, saves)
+        of_tanh = tanh_blocks(self._block_activations, a)
+        i, *f, g, o = activated(self._block_activations, of_levels, of_tanh)
         carry = (f[0] if f else 1 - i) * carry + i * g
         content = activate(self.activation, carry)
         if reader:
-            return (content * reader[0], carry, o), (gates, content)
-        return (content * o, carry), (gates, content)
+            return (content * reader[0], carry, o), (of_levels, of_tanh, content)
+        return (content * o, carry), (of_levels, of_tanh, content)
 
     def way_back(self, saved, before):
         """The factor of ∂E/∂a, the other factors, and what `carry` multiplies by."""
-        (gates, content), (_, carry_before, *reader) = saved, before
-        i, *f, g, o = ops.split(gates, self.blocks, axis=-1)
+        (of_levels, of_tanh, content), (_, carry_before, *reader) = saved, before
+        i, *f, g, o = activated(self._block_activations, of_levels, of_tanh)
         of_o = ops.ones_like(o) if reader else content
         of_blocks = [g, carry_before, i, of_o] if f else [g - carry_before, i, of_o]
-        of_a = derivative_blocks(self._block_activations, gates)
+        of_a = derivative_blocks(self._block_activations, of_levels)
         da_factor = ops.concatenate(of_blocks, axis=-1) * of_a
         through_content = (reader[0] if reader else o) * derivative(self.activation, content)
         forget = f[0] if f else 1 - i

@@ -12,13 +12,14 @@ from keras_dlnotes.ops.recurrent.inputs import (
     SHARED,
     Inputs,
     flat,
-    input_kernel,
+    input_products,
     is_border,
     named,
     recurrent_kernel,
     room,
     select,
     shown_outputs,
+    with_bias,
 )
 from keras_dlnotes.ops.recurrent.loop import exportable_scan, repeat, scan, write
 from keras_dlnotes.ops.recurrent.through_time import (
@@ -57,12 +58,12 @@ def recurrence_inference(
     length = ops.shape(inputs.sequence)[1]
     recurrent = recurrent_kernel(inputs, step)
     bias = step.input_bias(inputs.bias)  # added in the loop, as above
-    products = input_kernel(inputs).product(inputs.sequence)
+    products = input_products(inputs)
     hidden = [room(inputs.sequence, length, units)] if return_sequences else []
 
     def body(t, *variables):
         before, hidden = variables[: step.states], variables[step.states :]
-        states, _ = step.forward(products[:, t] + bias, before, recurrent)
+        states, _ = step.forward(with_bias(products[:, t], bias), before, recurrent)
         if inputs.mask is not None:
             states = select(inputs.mask[:, t, None], states, before)
         return (*states, *(write(buffer, t, states[0]) for buffer in hidden))
@@ -82,7 +83,7 @@ def recurrence_plain(
     length = ops.shape(inputs.sequence)[1]
     recurrent = recurrent_kernel(inputs, step)
     # one tensor for the scan, because TensorFlow's takes several of known length alone
-    by_step = [input_kernel(inputs).product(inputs.sequence) + step.input_bias(inputs.bias)]
+    by_step = [with_bias(input_products(inputs), step.input_bias(inputs.bias))]
     if inputs.mask is not None:
         by_step.append(ops.cast(ops.expand_dims(inputs.mask, -1), by_step[0].dtype))
     if truncate is not None:

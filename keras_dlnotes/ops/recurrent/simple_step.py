@@ -36,8 +36,11 @@ class SimpleStep:
     def initial_states(self, zeros, bias):
         return (zeros,)
 
-    def recurrent(self, weights, bias, masks=None):
-        return Kernel(weights, masks)
+    def begun(self, states, bias):
+        return states
+
+    def recurrent(self, weights, bias, masks=None, kernel=Kernel):
+        return kernel(weights, masks)
 
     def input_bias(self, bias):
         return bias

@@ -24,7 +24,7 @@ def lstm_step(
     """The LSTM's step."""
     return LSTMStep(
         identified(activation),
-        identified(recurrent_activation),
+        identified(recurrent_activation, "recurrent_activation"),
         choice("forget_gate", forget_gate, FORGET_GATES),
         choice("output_gate", output_gate, OUTPUT_GATES),
     )
@@ -33,7 +33,8 @@ def lstm_step(
 def gru_step(activation="tanh", recurrent_activation="sigmoid", reset_after=False):
     """The GRU's step, in one of its two forms."""
     kind = ResetAfterGRUStep if reset_after else ResetBeforeGRUStep
-    return kind(identified(activation), identified(recurrent_activation))
+    gates = identified(recurrent_activation, "recurrent_activation")
+    return kind(identified(activation), gates)
 
 
 STEPS = {"simple": simple_step, "lstm": lstm_step, "gru": gru_step}

@@ -24,12 +24,14 @@ from keras import ops
 from keras_dlnotes.ops.recurrent.activations import are_smooth
 from keras_dlnotes.ops.recurrent.inputs import (
     input_kernel,
+    input_products,
     is_border,
     named,
     recurrent_kernel,
     room,
     select,
     shown_outputs,
+    with_bias,
 )
 from keras_dlnotes.ops.recurrent.loop import repeat, sections, write
 
@@ -55,7 +57,7 @@ def recurrence_forward(
         section = sections(t, before[0], step.blocks)  # returns what it is given: for speed alone
 
         def after():
-            states, saved = step.forward(a[:, t] + bias, before, recurrent, saves=True)
+            states, saved = step.forward(with_bias(a[:, t], bias), before, recurrent, saves=True)
             if inputs.mask is not None:
                 states = select(inputs.mask[:, t, None], states, before)
 
@@ -73,7 +75,7 @@ def recurrence_forward(
 
         return section(after, lambda: variables)
 
-    products = input_kernel(inputs).product(inputs.sequence)
+    products = input_products(inputs)
     # XLA computes a cheap function of a_t again wherever it is used, also where x_t W is already
     # overwritten, and for that it would copy the whole buffer at each step.
     in_place = are_smooth(step.activations)
