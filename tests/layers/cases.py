@@ -178,15 +178,15 @@ def _normalizations():
 def _recurrences():
     shape = (6, 4)
     for name in ("SimpleRNN", "LSTM", "GRU"):
-        yield Case(f"{name}Cell", {"units": 3, "use_bias": name != "GRU"}, shape)
         # Keras's other default, where there is one
         more = {"reset_after": True} if name == "GRU" else {}
+        yield Case(f"{name}Cell", {"units": 3, "use_bias": name != "GRU", **more}, shape)
         sequences = {"units": 3, "return_sequences": True, "use_bias": name != "LSTM", **more}
         yield Case(name, sequences, shape)
         yield Case(name, {"units": 3, "go_backwards": True, "activation": "relu", **more}, shape)
         yield Case(name, {"units": 3, "truncate": 2}, shape, twin=None)
     before = {"units": 3, "reset_after": False}
-    yield Case("GRUCell", before, shape)
+    yield Case("GRUCell", {"units": 3}, shape, twin=before)
     yield Case("GRU", {"units": 3}, shape, twin=before)
     variant = {"units": 3, "forget_gate": "coupled", "output_gate": "delayed"}
     yield Case("LSTMCell", variant, shape, twin=None)

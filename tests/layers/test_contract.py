@@ -22,7 +22,11 @@ every_twin = pytest.mark.parametrize(
 )
 
 # where a layer's default is the notes' and not Keras's
-DIFFERENT_DEFAULTS = {("BatchNormalization", "moving_statistic"), ("GRU", "reset_after")}
+DIFFERENT_DEFAULTS = {
+    ("BatchNormalization", "moving_statistic"),
+    ("GRU", "reset_after"),
+    ("GRUCell", "reset_after"),
+}
 
 
 def _model(layer, inputs, unknown_axes=()):

@@ -1,12 +1,21 @@
 """Recurrent cells: Keras's own, stepping by the maths of `ops.recurrent`."""
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import choice, integer, probability
+from keras_dlnotes.checks import choice, shape
+from keras_dlnotes.layers.recurrent.arguments import (
+    check_cell,
+    computed,
+    name_what_keras_refused,
+    state_list,
+)
 from keras_dlnotes.layers.recurrent.documentation import cell_documentation
 from keras_dlnotes.layers.signature import KeepsSignature
-from keras_dlnotes.ops.recurrent.kernel import Kernel
+from keras_dlnotes.ops.recurrent.arguments import check_states
+from keras_dlnotes.ops.recurrent.kernel import GateByGate
 from keras_dlnotes.ops.recurrent.steps import (
     FORGET_GATES,
     OUTPUT_GATES,
@@ -21,10 +30,12 @@ class _Cell(KeepsSignature):
 
     def __init__(self, *args, **kwargs):
         arguments = self.bind(args, kwargs)
-        integer("units", arguments["units"], minimum=1)
-        for name in ("dropout", "recurrent_dropout"):
-            probability(name, arguments[name])
-        super().__init__(**arguments)
+        check_cell(arguments)
+        try:
+            super().__init__(**arguments)
+        except (TypeError, ValueError):
+            name_what_keras_refused(arguments)
+            raise
 
     @property
     def step(self):
@@ -40,43 +51,77 @@ class _Cell(KeepsSignature):
         return super().add_weight(*args, initializer=in_float32 if half else initializer, **kwargs)
 
     def call(self, inputs, states, training=False):
-        step, bias = self.step, self._bias(inputs.dtype)
-        before = tuple(states) if keras.tree.is_nested(states) else (states,)
-        masks, recurrent_masks = self.dropout_masks(inputs, before[0], training)
-        a = Kernel(self.kernel, masks).product(inputs) + step.input_bias(bias)
-        recurrent = step.recurrent(self.recurrent_kernel, bias, recurrent_masks)
+        step, bias = self.step, self.full_bias()
+        inputs = computed("inputs", inputs, self.compute_dtype)
+        shape("inputs", inputs, (None, self.kernel.shape[0]))
+        before = [computed("states", state, self.compute_dtype) for state in state_list(states)]
+        check_states("states", before, step.states, (inputs.shape[0], self.units))
+        before = tuple(step.begun(before, bias))
+        input_masks, recurrent_masks = self.dropout_masks(inputs, before[0], training)
+        inputs, input_masks = dropped(inputs, input_masks)
+        a = GateByGate(self.kernel, input_masks).product(inputs) + step.input_bias(bias)
+        recurrent = step.recurrent(self.recurrent_kernel, bias, recurrent_masks, GateByGate)
         after, _ = step.forward(a, before, recurrent)
         return after[0], list(after) if keras.tree.is_nested(states) else after[0]
 
     def dropout_masks(self, inputs, hidden, training):
-        """The noise for x and for h₋₁: for each (blocks, batch, width), one mask a gate, or None.
+        """The noise for x and for h₋₁, one mask a gate: (blocks, batch, width), or None.
 
-        As in Keras, all gates share one mask of x unless `recurrent_dropout` is set.
+        As in Keras, all gates share one mask of x, (1, batch, features), unless `recurrent_dropout`
+        is set. Keras asks for the masks before it loops over the steps; they are stacked then.
         """
-        return [
-            None if noise is None else self._by_gate(noise)
-            for noise in (
-                self.get_dropout_mask(inputs) if training and 0 < self.dropout < 1 else None,
-                self.get_recurrent_dropout_mask(hidden)
-                if training and 0 < self.recurrent_dropout < 1
-                else None,
-            )
-        ]
+        masks = [None, None]
+        if training and self._drops(self.dropout):
+            self.get_dropout_mask(inputs)
+            masks[0] = self._input_masks
+        if training and self._drops(self.recurrent_dropout):
+            self.get_recurrent_dropout_mask(hidden)
+            masks[1] = self._recurrent_masks
+        return masks
 
-    def _by_gate(self, noise):
-        one_for_all = ops.is_tensor(noise)
-        return ops.stack([noise] * self.step.blocks if one_for_all else noise)
+    def _drops(self, rate):
+        # Keras's gates take a rate of 1 for none
+        return rate > 0 and (rate < 1 or self.step.blocks == 1)
 
-    def get_initial_state(self, batch_size=None):
-        zeros = ops.zeros((batch_size, self.units), self.compute_dtype)
-        first = self.step.initial_states(zeros, self._bias(self.compute_dtype))
-        return [ops.copy(state) for state in first]  # on PyTorch, variables would share a tensor
+    _input_masks = _recurrent_masks = None
 
-    def _bias(self, dtype):
-        bias = getattr(self, "bias", None)  # there is none before the cell is built
-        if bias is None:
-            return ops.zeros((*self.step.biases, self.step.blocks * self.units), dtype)
-        return ops.cast(bias, dtype)
+    def get_dropout_mask(self, step_input):
+        mask = super().get_dropout_mask(ops.cast(step_input, self.compute_dtype))
+        if self._input_masks is None and mask is not None:
+            self._input_masks = _stacked(mask)
+        return mask
+
+    def get_recurrent_dropout_mask(self, step_input):
+        mask = super().get_recurrent_dropout_mask(step_input)
+        if self._recurrent_masks is None and mask is not None:
+            self._recurrent_masks = _stacked(mask)
+        return mask
+
+    def reset_dropout_mask(self):
+        super().reset_dropout_mask()
+        self._input_masks = None
+
+    def reset_recurrent_dropout_mask(self):
+        super().reset_recurrent_dropout_mask()
+        self._recurrent_masks = None
+
+    def full_bias(self):
+        """b in the compute type, 0 where there is none."""
+        if self.bias is None:
+            shape = (*self.step.biases, self.step.blocks * self.units)
+            return ops.zeros(shape, self.compute_dtype)
+        return ops.cast(self.bias, self.compute_dtype)
+
+
+def dropped(inputs, masks):
+    """Applies a mask of x that all gates share, and returns the masks that are still to apply."""
+    if masks is None or masks.shape[0] > 1:
+        return inputs, masks
+    return inputs * (masks[0] if len(inputs.shape) == 2 else masks[0][:, None]), None
+
+
+def _stacked(noise):
+    return ops.stack([noise] if ops.is_tensor(noise) else noise)
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
@@ -149,6 +194,7 @@ class LSTMCell(_Cell, keras.layers.LSTMCell):
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class GRUCell(_Cell, keras.layers.GRUCell):
     __doc__ = cell_documentation("GRU")
+    different_defaults: ClassVar = {"reset_after": False}
 
     @property
     def step(self):

@@ -46,10 +46,11 @@ _OWN = {
         forget_gate: "separate", or "coupled" for f = 1 − i without weights of its own: three blocks
             i c o instead of i f c o; by keyword.
         output_gate: "current", or "delayed" for that of the step before, h_t = φ(c_t) ⊙ o_{t−1},
-            where o is σ(b_o) before the first step; by keyword.""",
+            where o is σ(b_o) before the first step; states that are 0 in a whole row stand for
+            that beginning; by keyword.""",
     "GRU": """
-        reset_after: False, the notes' form, takes the reset before the product with U; True,
-            Keras's default, after it, with a bias of its own.""",
+        reset_after: False, the notes' form and the default of layer and cell alike, takes the reset
+            before the product with U; True, Keras's default, after it, with a bias of its own.""",
 }
 
 _WEIGHTS = """
@@ -59,7 +60,8 @@ _WEIGHTS = """
         kernel_initializer, recurrent_initializer, bias_initializer, kernel_regularizer,
             recurrent_regularizer, bias_regularizer, kernel_constraint, recurrent_constraint,
             bias_constraint: as in Keras.
-        dropout: rate in [0, 1] at which x is dropped in training, alike at all steps of a call.
+        dropout: rate in [0, 1] at which x is dropped in training, alike at all steps of a call; 1
+            drops all in a simple network and, as in Keras, nothing where there are gates.
         recurrent_dropout: the same for h_{{t−1}}.
         seed: int that makes the noise reproducible, or None.{own}"""
 
@@ -67,19 +69,21 @@ _CELL = """{name}: one step of it, for `keras.layers.RNN`.
 
         {equation}
 
-    The cell is `keras.layers.{kind}Cell` with the same arguments, weights and config. The layer
-    `{kind}` computes the same, faster.
+    The cell is `keras.layers.{kind}Cell` with the same arguments, weights and config{but}. The
+    layer `{kind}` computes the same, faster.
 
     Args:{weights}
 
     Input shape:
-        (batch, features), and {count} of shape (batch, units), called as `cell(x, states)`.
+        (batch, features), of any real type, and {count} of shape (batch, units), called as
+        `cell(x, states)`.
 
     Output shape:
-        (batch, units), and the states after the step.
+        (batch, units), and the states after the step, in the compute type.
 
     Raises:
-        ValueError: for an argument out of range, at construction.
+        ValueError: for an argument out of range, at construction; for an input or states that are
+            complex, or of another number or shape, when the cell is called.
 
     Reference:
         Lecture notes, {reference}.
@@ -119,15 +123,16 @@ _LAYER = """{name} over a sequence, with hand-derived back-propagation through t
             forward pass is unchanged; None for no blocks; by keyword.
 
     Input shape:
-        (batch, time, features), and where wanted `mask` (batch, time) and `initial_state`, {count}
-        (batch, units).
+        (batch, time, features), of any real type, and where wanted `mask` (batch, time) and
+        `initial_state`, {count} (batch, units).
 
     Output shape:
-        (batch, time, units) or (batch, units); with `return_state` followed by {states}.
+        (batch, time, units) or (batch, units), in the compute type; with `return_state` followed by
+        {states}.
 
     Raises:
-        ValueError: for an argument out of range, at construction; for a mask or an initial state of
-            another shape, when the layer is called.
+        ValueError: for an argument out of range, at construction; for an input, a mask or initial
+            states that are complex, or of another number or shape, when the layer is called.
 
     Reference:
         Lecture notes, {reference}; "Truncated BPTT".
@@ -140,7 +145,8 @@ _LAYER = """{name} over a sequence, with hand-derived back-propagation through t
     """
 
 _CUDNN = """
-        use_cudnn: "auto", where a GPU and the settings allow it; True demands, False forbids it."""
+        use_cudnn: "auto", where a GPU and the settings allow it; True demands, False forbids it.
+            What cuDNN does not know never reaches it, in `Bidirectional` either."""
 
 
 def _documentation(template: str, kind: str) -> str:

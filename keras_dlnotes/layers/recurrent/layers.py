@@ -6,13 +6,15 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, choice
-from keras_dlnotes.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell
+from keras_dlnotes.checks import argument_error, choice, shape
+from keras_dlnotes.layers.recurrent.arguments import computed, state_list
+from keras_dlnotes.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell, dropped
 from keras_dlnotes.layers.recurrent.documentation import layer_documentation
 from keras_dlnotes.layers.signature import KeepsSignature
+from keras_dlnotes.ops.dtypes import real, wide
 from keras_dlnotes.ops.exporting import ONNX, is_exporting
 from keras_dlnotes.ops.recurrent.activations import is_known
-from keras_dlnotes.ops.recurrent.arguments import checked_truncate
+from keras_dlnotes.ops.recurrent.arguments import check_states, checked_mask, checked_truncate
 from keras_dlnotes.ops.recurrent.functions import run
 from keras_dlnotes.ops.vjp import (
     compiles_by_itself,
@@ -20,6 +22,8 @@ from keras_dlnotes.ops.vjp import (
     runs_side_by_side,
     takes_own_kernels,
 )
+
+_CUDNN = ("auto", True, False)
 
 
 class Recurrent(KeepsSignature):
@@ -33,7 +37,8 @@ class Recurrent(KeepsSignature):
     def __init__(self, *args, truncate=None, **kwargs):
         arguments = self.bind(args, kwargs)
         self.truncate = checked_truncate(truncate)
-        use_cudnn = choice("use_cudnn", arguments.pop("use_cudnn", False), ("auto", True, False))
+        use_cudnn = arguments.pop("use_cudnn", False)
+        self._asked_cudnn = self._assigned_cudnn = choice("use_cudnn", use_cudnn, _CUDNN)
         of_cell = {*inspect.signature(self.cell_class).parameters, "implementation"}
         cell = self.cell_class(
             **{name: arguments.pop(name) for name in list(arguments) if name in of_cell},
@@ -44,10 +49,26 @@ class Recurrent(KeepsSignature):
         )
         keras.layers.RNN.__init__(self, cell, **arguments)
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        # Keras's own `Bidirectional` asks this attribute alone whether it may take the weights
-        self.use_cudnn = False if use_cudnn == "auto" and self._beyond_cudnn() else use_cudnn
+        if use_cudnn is True and self._beyond_cudnn():
+            raise self._cudnn_error(self._beyond_cudnn())
         if compiles_by_itself():
             self.supports_jit = False
+
+    @property
+    def use_cudnn(self):
+        """Whether Keras may take a fused kernel: "auto", True or False.
+
+        Keras's `Bidirectional` asks this attribute alone before it hands the weights over, and
+        assigns that of its forward layer to both. So what the constructor forbade stays forbidden,
+        and so does what the kernel cannot do.
+        """
+        if self._asked_cudnn is False or self._beyond_cudnn():
+            return False
+        return self._assigned_cudnn
+
+    @use_cudnn.setter
+    def use_cudnn(self, value):
+        self._assigned_cudnn = choice("use_cudnn", value, _CUDNN)
 
     def explain_path(self) -> str:
         """Says which computation the layer runs, and why."""
@@ -55,26 +76,33 @@ class Recurrent(KeepsSignature):
 
     def _way(self) -> tuple[str, str]:
         obstacles = self._beyond_cudnn()
-        if not self.use_cudnn:
+        if False in (self._asked_cudnn, self._assigned_cudnn):
             obstacles.append("use_cudnn=False")
         if not has_gpu():
             obstacles.append("no GPU")
         if not obstacles:
             return "cuDNN", "a GPU and settings that cuDNN knows"
-        if self.use_cudnn is True:
-            found = ", ".join(obstacles)
-            raise argument_error("use_cudnn", '"auto" or False here', True, f"There is {found}.")
+        if self._asked_cudnn is True:
+            raise self._cudnn_error(obstacles)
         unknown = [name for name in self.cell.step.activations if not is_known(name)]
         if unknown:
             names = ", ".join(getattr(entry, "__name__", str(entry)) for entry in unknown)
-            loop = "Keras's loop" if self.truncate is None else "the framework's gradient"
-            return loop, f"no derivative of {names} is written out"
+            # Keras's loop would keep what it adds up from step to step in half precision
+            is_wide = wide(self.compute_dtype) == self.compute_dtype
+            by_keras = self.truncate is None and is_wide
+            way = "Keras's loop" if by_keras else "the framework's gradient"
+            return way, f"no derivative of {names} is written out"
         way = "the hand-written gradient"
         if takes_own_kernels() and self.cell.step.is_standard and not has_gpu():
-            way = "the framework's own kernel (under a mask or dropout, the hand-written gradient)"
+            otherwise = f"under a mask or recurrent dropout, {way}"
+            way = f"the framework's own kernel ({otherwise})"
         if self.directions > 1 and compiles_by_itself():
             way += ", beside the other direction"
         return way, f"no cuDNN because of {', '.join(obstacles)}"
+
+    def _cudnn_error(self, obstacles) -> ValueError:
+        hint = f"There is {', '.join(obstacles)}."
+        return argument_error("use_cudnn", '"auto" or False here', True, hint)
 
     def _beyond_cudnn(self) -> list[str]:
         """What about the settings cuDNN cannot do."""
@@ -87,10 +115,38 @@ class Recurrent(KeepsSignature):
             "a reset before the product": getattr(cell, "reset_after", True) is False,
             "no bias": not cell.use_bias,
             "recurrent dropout": cell.recurrent_dropout > 0,
+            "a dropout mask for each gate": cell.dropout > 0
+            and hasattr(cell, "dropout_mask_count"),
             "unroll=True": self.unroll,
             "truncation": self.truncate is not None,
         }
         return [name for name, is_asked in asked.items() if is_asked]
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        self._check(sequences, initial_state, mask)
+        sequences = computed("sequences", sequences, self.compute_dtype)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def compute_output_spec(self, sequences, initial_state=None, mask=None, training=False):
+        self._check(sequences, initial_state, mask)
+        return super().compute_output_spec(
+            sequences, initial_state=initial_state, mask=mask, training=training
+        )
+
+    def _check(self, sequences, initial_state, mask) -> None:
+        """Raises where an argument of a call is not real, or its shape does not fit."""
+        features = self.cell.kernel.shape[0] if self.cell.built else None
+        sequences = real("sequences", sequences)
+        shape("sequences", sequences, (None, None, features))
+        batch, time, _ = sequences.shape
+        if time == 0:
+            raise argument_error("sequences", "of at least one step", tuple(sequences.shape))
+        if initial_state is not None:
+            states = [real("initial_state", state) for state in state_list(initial_state)]
+            check_states("initial_state", states, len(self.state_size), (batch, self.cell.units))
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        if mask is not None:
+            checked_mask(mask, (batch, time))
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         mask = mask[0] if isinstance(mask, list | tuple) else mask
@@ -108,7 +164,9 @@ class Recurrent(KeepsSignature):
         if not is_exporting() and self._way()[0] in ("cuDNN", "Keras's loop"):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         cell = self.cell
+        initial_state = cell.step.begun(initial_state, cell.full_bias())
         noise = cell.dropout_masks(sequences[:, 0], initial_state[0], training)
+        sequences, *noise = (*dropped(sequences, noise[0]), noise[1])
         input_masks, recurrent_masks = (
             None if masks is None else ops.transpose(masks, (1, 0, 2)) for masks in noise
         )
@@ -133,16 +191,10 @@ class Recurrent(KeepsSignature):
         )
         return outputs, outputs, states  # Keras takes the one that `return_sequences` asks for
 
-    def reset_state(self):
-        if self.states is not None:
-            first = self.get_initial_state(self.states[0].shape[0])
-            for variable, value in zip(self.states, first, strict=True):
-                variable.assign(value)
-
     def get_config(self):
         own = {"truncate": self.truncate}
         if "use_cudnn" in inspect.signature(type(self)).parameters:
-            own["use_cudnn"] = self.use_cudnn
+            own["use_cudnn"] = self._asked_cudnn
         return {**super().get_config(), **own}
 
 

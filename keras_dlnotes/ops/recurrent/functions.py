@@ -18,17 +18,17 @@ _SHARED_ARGUMENTS = """
         zero_output_for_mask: whether the output of a skipped step is 0.
         input_masks, recurrent_masks: the noise of dropout, which x and h₋₁ are multiplied by for
             each gate: (batch, blocks, features) and (batch, blocks, units); None for 1.
-        training: whether a gradient will be asked for; False saves nothing for it.
+        training: whether a gradient will be asked for; False saves nothing for it."""
+_COST = """
+    Time is linear in the number of steps. A new shape is compiled once on TensorFlow and JAX, which
+    takes a second or two. Where TensorFlow's graph leaves the length open, it is rounded up by
+    steps that a mask skips, so that there are four lengths for each doubling; elsewhere, pad
+    sequences of many lengths to a few.
 
     Tensors may be of any real type, of integers and booleans, too: the outputs have the widest of
     the floating-point types, Keras's `floatx` where there is none. Half precision is computed in
     float32, all sums over time included. A sequence of no steps gives the initial state back, and
     0 for the last output."""
-_COST = """
-    Time is linear in the number of steps. A new shape is compiled once on TensorFlow and JAX, which
-    takes a second or two. Where TensorFlow's graph leaves the length open, it is rounded up by
-    steps that a mask skips, so that there are four lengths for each doubling; elsewhere, pad
-    sequences of many lengths to a few."""
 
 
 def simple_rnn(
