@@ -120,9 +120,10 @@ def check_places(pairs) -> None:
     if rows:
         raise ValueError(
             "PyTorch flattens maps channels first, and of these layers nothing says where their "
-            "features lie; nothing was loaded. Say it by `names`: in place of … the shape "
+            "features lie. Say it by `names`: in place of … the shape "
             "(…, channels) that the features have in Keras as channels-last maps, or None where "
-            "PyTorch has them in the same order:\n" + "\n".join(dict.fromkeys(rows))
+            "PyTorch has them in the same order; of a layer of your own that changes each value in "
+            "its place, say so by `interop.rule`:\n" + "\n".join(dict.fromkeys(rows))
         )
 
 

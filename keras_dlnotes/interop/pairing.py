@@ -162,8 +162,8 @@ def _open(several: dict[Module, list[Part]], reason: str = "") -> ValueError:
         for module, some in several.items()
     ]
     return ValueError(
-        f"{reason}PyTorch's modules and the layers fit together in several ways, and nothing was "
-        "loaded. Say by `names` which layers these modules are:\n" + "\n".join(dict.fromkeys(rows))
+        f"{reason}PyTorch's modules and the layers fit together in several ways. "
+        "Say by `names` which layers these modules are:\n" + "\n".join(dict.fromkeys(rows))
     )
 
 
