@@ -112,7 +112,7 @@ def check_stages(
                 f"large enough for {len(stages)} stages",
                 images.shape,
                 f"Stage {number} gets {'×'.join(map(str, before))} pixels, and its {what} shrink "
-                "that below one pixel.",
+                f"that below one pixel. `data_format` is {images.data_format!r}.",
             ) from None
     return lengths
 

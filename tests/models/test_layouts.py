@@ -165,3 +165,13 @@ def test_dense_autoencoder_puts_every_value_back_in_its_place():
     model.set_weights([np.eye(24), np.zeros(24)] * 2)
     batch = images_for((2, 3, 4))
     np.testing.assert_allclose(model.predict(batch, verbose=0), batch, rtol=1e-5)
+
+
+def test_images_in_the_other_layout_are_told_from_small_ones():
+    with (
+        keras_setting("channels_first"),
+        pytest.raises(
+            ValueError, match=r"Stage 1 gets 28×1 pixels.*`data_format` is 'channels_first'"
+        ),
+    ):
+        models.vgg((28, 28, 1), classes=3)
