@@ -98,6 +98,7 @@ QUICK = [
     ("litert", "Conv2D groups=2", SAMPLE),
     ("litert", "Conv2DTranspose", SAMPLE),
     ("litert", "Conv3D", SAMPLE),
+    ("litert", "Conv3DTranspose", SAMPLE[1:]),
     ("litert", "MaxPooling3D", [{"pool_size": 3, "strides": 2, "padding": "same"}]),
 ]
 
