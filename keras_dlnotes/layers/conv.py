@@ -7,7 +7,13 @@ from keras_dlnotes.checks import flag
 from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
 from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.layers.signature import KeepsSignature
-from keras_dlnotes.ops.conv_arguments import check_channels, check_numbers, conv_window, count
+from keras_dlnotes.ops.conv_arguments import (
+    check_channels,
+    check_input_shape,
+    check_numbers,
+    conv_window,
+    count,
+)
 from keras_dlnotes.ops.windows import Window, output_shape
 
 
@@ -36,6 +42,7 @@ class Convolution(KeepsSignature):
         return conv_window(*(arguments[name] for name in names), rank=self.rank)
 
     def build(self, input_shape):
+        check_input_shape(input_shape, self.rank)
         check_channels(input_shape, self.data_format)
         super().build(input_shape)
 
@@ -53,6 +60,7 @@ class Convolution(KeepsSignature):
 
 def convolved_shape(input_shape, window: Window, channels: int, data_format: str) -> tuple:
     """Returns the shape after a convolution, in the layout of the input."""
+    check_input_shape(input_shape, len(window.size))
     *outside, _ = channels_last(input_shape, data_format)
     *outside, _ = output_shape((*outside, None), window)
     return in_layout((*outside, channels), data_format)

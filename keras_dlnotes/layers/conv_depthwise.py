@@ -5,6 +5,7 @@ import keras
 from keras_dlnotes import ops
 from keras_dlnotes.layers.conv import Convolution, convolved_shape
 from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
+from keras_dlnotes.ops.conv_arguments import check_input_shape
 
 
 class _DepthwiseConvolution(Convolution):
@@ -13,8 +14,9 @@ class _DepthwiseConvolution(Convolution):
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape):
+        check_input_shape(input_shape, self.rank)
         channels = input_shape[-1 if self.data_format == "channels_last" else 1]
-        channels = self.depth_multiplier * channels
+        channels = None if channels is None else self.depth_multiplier * channels
         return convolved_shape(input_shape, self._window, channels, self.data_format)
 
 

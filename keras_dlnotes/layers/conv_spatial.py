@@ -7,7 +7,12 @@ from keras import activations, constraints, initializers, regularizers
 from keras_dlnotes import ops
 from keras_dlnotes.checks import argument_error, flag
 from keras_dlnotes.layers.conv import convolved_shape
-from keras_dlnotes.ops.conv_arguments import check_channels, conv_window, count
+from keras_dlnotes.ops.conv_arguments import (
+    check_channels,
+    check_input_shape,
+    conv_window,
+    count,
+)
 from keras_dlnotes.ops.conv_separable import low_rank
 from keras_dlnotes.ops.windows import one_axis_each, standardize_data_format
 
@@ -142,6 +147,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
         return separable, residual
 
     def build(self, input_shape):
+        check_input_shape(input_shape, 2)
         check_channels(input_shape, self.data_format)
         self.compute_output_shape(input_shape)  # raises where a kernel does not fit
         channels = input_shape[-1 if self.data_format == "channels_last" else 1]

@@ -6,6 +6,7 @@ from keras_dlnotes import ops
 from keras_dlnotes.layers.conv import Convolution
 from keras_dlnotes.layers.documentation import for_rank
 from keras_dlnotes.layers.layout import channels_last, in_layout
+from keras_dlnotes.ops.conv_arguments import check_input_shape
 from keras_dlnotes.ops.conv_transpose import (
     standardize_output_padding,
     transposed_shape,
@@ -40,6 +41,7 @@ class _TransposedConvolution(Convolution):
         super().build(input_shape)
 
     def compute_output_shape(self, input_shape):
+        check_input_shape(input_shape, self.rank)
         *outside, _ = channels_last(input_shape, self.data_format)
         *outside, _ = transposed_shape((*outside, None), self._window, self.output_padding)
         return in_layout((*outside, self.filters), self.data_format)

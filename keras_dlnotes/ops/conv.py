@@ -51,11 +51,12 @@ def conv(
         dilation_rate: spacing d ≥ 1 of the kernel's taps, or one for each axis.
 
     Returns:
-        Tensor of the inputs' layout, ⌊(m + 2p − k)/s⌋ + 1 long along each axis.
+        Tensor of the inputs' layout, ⌊(m + 2p − k)/s⌋ + 1 long along each axis, in floating point:
+        integers and booleans are computed in the kernel's type.
 
     Raises:
-        ValueError: for an argument out of range, a kernel longer than the padded input, or
-            channels that the kernel's do not divide.
+        ValueError: for an argument out of range, complex numbers, a kernel longer than the padded
+            input, channels that the kernel's do not divide, or a bias of another shape.
 
     Reference:
         Lecture notes, "The New Type of NN: Cross-correlation", "Stride", "Padding".

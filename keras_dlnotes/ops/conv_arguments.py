@@ -1,7 +1,7 @@
 """Arguments of convolutions, checked before anything is computed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras import ops
@@ -58,6 +58,16 @@ def check_channels(shape: Sequence[int | None], data_format: str) -> None:
     """Raises where inputs of this shape have no channels, or nobody knows how many."""
     if not shape[-1 if data_format == "channels_last" else 1]:
         raise argument_error("inputs", "of a known number of channels ≥ 1", tuple(shape))
+
+
+def check_input_shape(shape: Any, rank: int) -> None:
+    """Raises unless it can be the shape of a batch of `rank` spatial axes, in either layout."""
+    entries = tuple(shape) if hasattr(shape, "__iter__") else ()
+    not_lengths = str | bytes | float | Sequence | Mapping
+    if len(entries) != rank + 2 or any(
+        isinstance(n, not_lengths) or (isinstance(n, int) and n < 0) for n in entries
+    ):
+        raise argument_error("input_shape", f"{rank + 2} lengths, None where unknown", shape)
 
 
 def count(name: str, value) -> int:

@@ -92,6 +92,22 @@ def test_numbers_of_channels_and_lengths_of_layers(argument, value):
         getattr(layers, name)(**arguments)
 
 
+@pytest.mark.parametrize(
+    "name", ["Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"]
+)
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("method", ["build", "compute_output_shape"])
+def test_shapes_of_inputs(name, data_format, method):
+    filters = {} if name.startswith("Depthwise") else {"filters": 2}
+    layer = getattr(layers, name)(kernel_size=2, data_format=data_format, **filters)
+    for shape in (None, (), (4,), (None, 8, 8), (None, 8, 8, 4, 4), "abcd", 4, (None, "8", 8, 4)):
+        with pytest.raises(ValueError, match="Argument `input_shape` must be 4 lengths"):
+            getattr(layer, method)(shape)
+    for shape in ((None, -8, 8, 4), (None, 8.5, 8, 4), ((1, 8, 8, 4),) * 4, {"a": (1, 8, 8, 4)}):
+        with pytest.raises(ValueError, match="Argument `input_shape` must be 4 lengths"):
+            getattr(layer, method)(shape)
+
+
 @pytest.mark.parametrize("kernel", [None, "abc", [["1"]], [1.0], np.ones((2, 2)) * 1j, [[np.nan]]])
 def test_separate_kernel_takes_a_matrix_of_real_numbers(kernel):
     with pytest.raises(ValueError, match="Argument `kernel` must be "):
