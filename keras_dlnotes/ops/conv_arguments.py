@@ -10,7 +10,7 @@ from keras_dlnotes.checks import argument_error, integer, integers
 from keras_dlnotes.ops import dtypes, windows
 from keras_dlnotes.ops.windows import Window
 
-LARGEST = 2**24  # of a stride, a spacing, a number of channels: far beyond any use
+LARGEST = 2**24  # stride, padding, spacing, number of channels: far beyond any use
 MOST_NUMBERS = 2**36  # in a tensor: 256 GiB of float32
 
 
@@ -21,10 +21,13 @@ def conv_window(
 
     `name` is what the caller calls the kernel's size, for the error.
     """
+    sides = windows.standardize_padding(padding, rank, conv_words(rank))
+    if not isinstance(sides, str) and max(map(max, sides)) > LARGEST:
+        raise argument_error("padding", f"at most {LARGEST} on a side", padding)
     return Window(
         _counts(name, kernel_size, rank),
         _counts("strides", strides, rank),
-        windows.standardize_padding(padding, rank, conv_words(rank)),
+        sides,
         _counts("dilation_rate", dilation_rate, rank),
         windows.spatial_axes(rank, "channels_last"),
     )
