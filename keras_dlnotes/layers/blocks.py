@@ -5,6 +5,8 @@ import keras
 from keras_dlnotes.checks import argument_error, fraction, integer
 from keras_dlnotes.layers.conv import Conv1D, Conv2D, Conv3D
 from keras_dlnotes.layers.norm import BatchNormalization
+from keras_dlnotes.layers.types import floating_inputs
+from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.windows import standardize_data_format
 
 # stands in for a length that is known in the call alone; divisible by what strides multiply up to
@@ -106,11 +108,17 @@ class Residual(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         outputs = self.branch(inputs, training=training)
-        shortcut = inputs if self.projection is None else self.projection(inputs)
-        return self.activation(outputs + shortcut)
+        shortcut = floating_inputs(self, inputs)
+        if self.projection is not None:
+            shortcut = self.projection(shortcut)
+        total = keras.ops.cast(outputs, shortcut.dtype) + shortcut
+        return self.activation(keras.ops.cast(total, self.compute_dtype))
 
     def compute_output_shape(self, input_shape):
         return self.branch.compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs, training=None):
+        return super().compute_output_spec(real("inputs", inputs), training=training)
 
     def get_config(self):
         return {
@@ -221,11 +229,14 @@ class DenseBlock(keras.layers.Layer):
             shape[self._axis] += self.growth_rate
 
     def call(self, inputs, training=None):
-        maps = inputs
+        maps = keras.ops.cast(floating_inputs(self, inputs), self.compute_dtype)
         for step in self.steps:
             added = step(maps, training=training)
             maps = keras.ops.concatenate([maps, added], axis=self._axis)
         return maps
+
+    def compute_output_spec(self, inputs, training=None):
+        return super().compute_output_spec(real("inputs", inputs), training=training)
 
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)

@@ -1,10 +1,14 @@
 """Batch normalization: Keras's layer with the notes' moving deviation, by `ops.norm`."""
 
+import math
+
 import keras
 
 from keras_dlnotes import ops
-from keras_dlnotes.checks import argument_error, choice
+from keras_dlnotes.checks import argument_error, choice, is_integer, number
 from keras_dlnotes.layers.signature import KeepsSignature
+from keras_dlnotes.layers.types import floating_inputs
+from keras_dlnotes.ops.dtypes import real
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
@@ -42,11 +46,11 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         out of the statistics.
 
     Output shape:
-        The same.
+        The same; integers and booleans come out in the compute type.
 
     Raises:
-        ValueError: for an argument out of range, at construction; for a mask of another rank, when
-            the layer is called.
+        ValueError: for an argument out of range, at construction; for an axis that the inputs lack
+            or a mask of another shape, when the layer is called.
 
     Reference:
         Lecture notes, "Batch Normalization".
@@ -63,13 +67,24 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
     """
 
     def __init__(self, *args, moving_statistic="std", **kwargs):
+        arguments = self.bind(args, kwargs)
         choice("moving_statistic", moving_statistic, ("std", "variance"))
+        if not is_integer(arguments["axis"]):
+            raise argument_error("axis", "an integer", arguments["axis"])
+        number("momentum", arguments["momentum"], 0, 1)
+        number("epsilon", arguments["epsilon"], minimum=0)
         super().__init__(*args, **kwargs)
         self.moving_statistic = moving_statistic
-        if not 0 <= self.momentum <= 1:
-            raise argument_error("momentum", "a number in [0, 1]", self.momentum)
-        if self.epsilon < 0:
-            raise argument_error("epsilon", "a number ≥ 0", self.epsilon)
+
+    def build(self, input_shape):
+        rank = len(input_shape)
+        if rank < 2:
+            raise argument_error("inputs", "of rank ≥ 2", tuple(input_shape))
+        if not -rank <= self.axis < rank:
+            raise argument_error("axis", f"an integer in [-{rank}, {rank})", self.axis)
+        if input_shape[self.axis] is None:
+            raise argument_error("inputs", f"of known length along axis {self.axis}", input_shape)
+        super().build(input_shape)
 
     @property
     def moving_std(self):
@@ -77,6 +92,7 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         return keras.ops.sqrt(self.moving_variance)
 
     def call(self, inputs, training=None, mask=None):
+        inputs = floating_inputs(self, inputs)
         renorm = getattr(self, "renorm", False)  # older versions of Keras have none
         if renorm or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
@@ -86,8 +102,12 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
             outputs, mean, variance = ops.batch_normalize(
                 inputs, self.gamma, self.beta, self.axis, self.epsilon, mask
             )
-        self._update(mean, variance)
+        self._update(mean, variance, math.prod(keras.ops.shape(inputs)))
         return keras.ops.cast(outputs, self.compute_dtype)
+
+    def compute_output_spec(self, inputs, training=None, mask=None):
+        shape = self.compute_output_shape(real("inputs", inputs).shape)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def _synchronized(self, inputs):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
@@ -107,9 +127,14 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         )
         return outputs, mean + keras.ops.squeeze(centre, axes), variance
 
-    def _update(self, mean, variance):
+    def _update(self, mean, variance, size):
+        """Takes the statistics of a batch of so many numbers into the moving ones."""
+
         def average(old, new):
-            return old * self.momentum + new * (1.0 - self.momentum)
+            changed = old * self.momentum + new * (1.0 - self.momentum)
+            if isinstance(size, int):
+                return changed if size else old  # an empty batch has no statistics
+            return keras.ops.where(size > 0, changed, old)
 
         moving_mean = keras.ops.cast(self.moving_mean, mean.dtype)
         moving_variance = keras.ops.cast(self.moving_variance, mean.dtype)

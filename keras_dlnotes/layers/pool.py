@@ -3,8 +3,11 @@
 import keras
 
 from keras_dlnotes import ops
+from keras_dlnotes.checks import flag
 from keras_dlnotes.layers.documentation import for_rank
 from keras_dlnotes.layers.signature import KeepsSignature
+from keras_dlnotes.layers.types import floating_inputs
+from keras_dlnotes.ops.dtypes import is_floating, real
 from keras_dlnotes.ops.pool import pool_window
 from keras_dlnotes.ops.windows import output_shape
 
@@ -40,15 +43,22 @@ class _Pooling(KeepsSignature):
 class _MaxPooling(_Pooling):
     def __init__(self, *args, return_indices=False, **kwargs):
         super().__init__(*args, **kwargs)
-        self.return_indices = bool(return_indices)
+        self.return_indices = flag("return_indices", return_indices)
 
     def call(self, inputs, training=None):
-        return ops.max_pool(
+        outputs = ops.max_pool(
             inputs,
             **self._geometry(),
             return_indices=self.return_indices,
             training=training is not False,
         )
+        values, *indices = outputs if self.return_indices else (outputs,)
+        values = keras.ops.cast(values, self._values_dtype(values))
+        return (values, *indices) if indices else values
+
+    def _values_dtype(self, values) -> str:
+        """Whole numbers keep their type: a maximum is one of them."""
+        return self.compute_dtype if is_floating(values.dtype) else values.dtype
 
     def compute_output_shape(self, input_shape):
         shape = super().compute_output_shape(input_shape)
@@ -56,7 +66,8 @@ class _MaxPooling(_Pooling):
 
     def compute_output_spec(self, inputs, training=None):
         shape = super().compute_output_shape(inputs.shape)
-        values = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        dtype = self._values_dtype(real("inputs", inputs))
+        values = keras.KerasTensor(shape, dtype=dtype)
         if not self.return_indices:
             return values
         return values, keras.KerasTensor(shape, dtype="int32")
@@ -68,15 +79,20 @@ class _MaxPooling(_Pooling):
 class _AveragePooling(_Pooling):
     def __init__(self, *args, count_include_pad=False, **kwargs):
         super().__init__(*args, **kwargs)
-        self.count_include_pad = bool(count_include_pad)
+        self.count_include_pad = flag("count_include_pad", count_include_pad)
 
     def call(self, inputs, training=None):
-        return ops.average_pool(
-            inputs,
+        outputs = ops.average_pool(
+            floating_inputs(self, inputs),
             **self._geometry(),
             count_include_pad=self.count_include_pad,
             training=training is not False,
         )
+        return keras.ops.cast(outputs, self.compute_dtype)
+
+    def compute_output_spec(self, inputs, training=None):
+        shape = self.compute_output_shape(real("inputs", inputs).shape)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "count_include_pad": self.count_include_pad}
@@ -111,7 +127,7 @@ _REST = """
         (batch, {lengths}, channels), or (batch, channels, {lengths}).
 
     Output shape:
-        The same layout with each spatial length m replaced by m_f.{output}
+        The same layout with each spatial length m replaced by m_f.{output} {type}
 
     Raises:
         ValueError: for an argument out of range, at construction; for a window longer than the
@@ -136,12 +152,13 @@ _TWO_OUTPUTS = """ With `return_indices`, a
 
 
 def _documentation(kind: str, rank: int) -> str:
-    template, argument, output = (
-        (_MAXIMUM, _RETURN_INDICES, _TWO_OUTPUTS)
+    template, argument, output, of_type = (
+        (_MAXIMUM, _RETURN_INDICES, _TWO_OUTPUTS, "Integers\n        and booleans stay such.")
         if kind == "Max"
-        else (_AVERAGE, _COUNT_INCLUDE_PAD, "")
+        else (_AVERAGE, _COUNT_INCLUDE_PAD, "", "Integers\n        come out in the compute type.")
     )
-    return for_rank(template + _REST, rank, kind=kind, argument=argument, output=output)
+    texts = {"argument": argument, "output": output, "type": of_type}
+    return for_rank(template + _REST, rank, kind=kind, **texts)
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")

@@ -5,7 +5,10 @@ import keras
 from keras_dlnotes import ops
 from keras_dlnotes.checks import argument_error
 from keras_dlnotes.layers.layout import channels_last, in_layout
+from keras_dlnotes.layers.types import floating_inputs
+from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.pool import pool_window
+from keras_dlnotes.ops.positions import lengths_of, outside_of_type
 from keras_dlnotes.ops.unpool import unpooled_shape
 from keras_dlnotes.ops.windows import standardize_data_format
 
@@ -26,16 +29,18 @@ class MaxUnpooling2D(keras.layers.Layer):
 
     Input shape:
         [values, indices], both (batch, height, width, channels), or (batch, channels, height,
-        width). In a call, `output_size=(height, width)` names the size that was pooled, where
-        pooling cut off what did not fill a window.
+        width). In a call, `output_size` names the size that was pooled, where pooling cut off what
+        did not fill a window: (height, width), of which each may be a tensor, a tensor of both, or
+        the pooled image, which a model for images of any size takes.
 
     Output shape:
         The same layout with the lengths of `output_size`; without it (m−1)s − 2p + k, and m·s for
         "same".
 
     Raises:
-        ValueError: for an argument out of range, at construction; for inputs that are no such pair,
-            when the layer is called.
+        ValueError: for an argument out of range, at construction; for inputs that are no such pair
+            and for an index outside of the image, when the layer is called. Compiled by XLA it
+            cannot raise, and all values of that image and channel are NaN.
 
     Reference:
         Lecture notes, "Upsampling"; M. Zeiler and R. Fergus, "Visualizing and Understanding
@@ -58,10 +63,15 @@ class MaxUnpooling2D(keras.layers.Layer):
         self.padding = padding if isinstance(padding, int) else self._window.padding
         self.data_format = standardize_data_format(data_format)
 
+    def __call__(self, inputs, *args, **kwargs):
+        if isinstance(inputs, list | tuple) and len(inputs) == 2:
+            outside_of_type(inputs[1])  # Keras on JAX would cut it to 32 bits
+        return super().__call__(inputs, *args, **kwargs)
+
     def call(self, inputs, output_size=None):
         values, indices = _pair(inputs)
-        return ops.max_unpool(
-            values,
+        outputs = ops.max_unpool(
+            floating_inputs(self, values),
             indices,
             self.pool_size,
             self.strides,
@@ -69,14 +79,19 @@ class MaxUnpooling2D(keras.layers.Layer):
             self.data_format,
             output_size,
         )
+        return keras.ops.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape, output_size=None):
         shape, _ = _pair(input_shape)
-        shape = unpooled_shape(channels_last(shape, self.data_format), self._window, output_size)
+        size = lengths_of(output_size, 2, self.data_format)
+        if size is not None:
+            size = [length if isinstance(length, int) else None for length in size]
+        shape = unpooled_shape(channels_last(shape, self.data_format), self._window, size)
         return in_layout(shape, self.data_format)
 
     def compute_output_spec(self, inputs, output_size=None):
         values, indices = _pair(inputs)
+        real("inputs", values)
         shape = self.compute_output_shape([values.shape, indices.shape], output_size)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 

@@ -17,7 +17,8 @@ from keras_dlnotes.checks import argument_error
 def real(name: str, value):
     """Returns an argument as a tensor of real numbers, integers or booleans, or raises."""
     try:
-        tensor = ops.convert_to_tensor(value)
+        symbolic = isinstance(value, keras.KerasTensor)  # which has a type, and no values yet
+        tensor = value if symbolic else ops.convert_to_tensor(value)
         dtype = keras.backend.standardize_dtype(tensor.dtype)
     except (TypeError, ValueError) as error:
         raise argument_error(name, "a tensor of real numbers", value) from error
@@ -35,6 +36,18 @@ def floating(**tensors) -> list:
     tensors = [real(name, value) for name, value in tensors.items()]
     dtype = float_type(*(tensor.dtype for tensor in tensors))
     return [ops.cast(tensor, dtype) for tensor in tensors]
+
+
+def summable(name: str, value, dtype=None):
+    """Returns an argument as a floating-point tensor whose values a sum can be taken of.
+
+    Floating-point tensors stay as they are. Whole numbers get the wide form of the type that is
+    computed in, `dtype` or Keras's `floatx`: half precision would round 257 to 256 before the sum.
+    """
+    tensor = real(name, value)
+    if is_floating(tensor.dtype):
+        return tensor
+    return ops.cast(tensor, wide(dtype or keras.config.floatx()))
 
 
 def float_type(*dtypes) -> str:

@@ -9,10 +9,14 @@ positions, what comes back through them turns into two means taken off D:
     ∂E/∂x = γ/√(σ_b² + ε) · (D − (1/n) Σ D − z'·(1/n) Σ D·z')
 """
 
+import math
+
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, is_integer
+from keras_dlnotes.checks import argument_error, is_integer, number, shape
+from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
+from keras_dlnotes.ops.taps import reshape
 from keras_dlnotes.ops.vjp import imported_late, with_vjp
 from keras_dlnotes.ops.windows import maximum
 
@@ -20,6 +24,8 @@ from keras_dlnotes.ops.windows import maximum
 # computed value, TensorFlow's XLA on a CPU writes all the values to memory first.
 _ROWS_TOGETHER = 16
 _ROWS_SAMPLED = 64
+LARGE = 2.0**40  # distances from the mean beyond this are squared as smaller ones
+_SMALLER = 2.0**-24  # so that a sum of float32 values near the largest stays finite
 
 
 def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=None):
@@ -30,7 +36,7 @@ def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=N
     to a point near the mean, so that a mean far from 0 costs no digits.
 
     Args:
-        inputs: floating-point tensor of rank ≥ 2.
+        inputs: tensor of rank ≥ 2.
         gamma: scale γ, a tensor (features,), or None for 1.
         beta: shift β, a tensor (features,), or None for 0.
         axis: the feature axis; may count from the end.
@@ -39,11 +45,13 @@ def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=N
             positions where it is False do not count for the statistics; they are normalized, too.
 
     Returns:
-        (outputs, mean, variance): a tensor of the inputs' shape and type, and two tensors
-        (features,). The statistics are biased (divided by n) and carry no gradient, as in Keras.
+        (outputs, mean, variance): a tensor of the inputs' shape and type, Keras's `floatx` for
+        integers, and two tensors (features,), 0 where nothing counts. The statistics are biased
+        (divided by n) and carry no gradient, as in Keras. A variance beyond the range of its type
+        is infinite; the outputs are right all the same.
 
     Raises:
-        ValueError: for an axis that the inputs lack, a negative ε or a mask of another rank.
+        ValueError: for an argument out of range or of another shape.
 
     Reference:
         Lecture notes, "Batch Normalization".
@@ -58,69 +66,88 @@ def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=N
     >>> ops.convert_to_numpy(mean).tolist(), ops.convert_to_numpy(variance).tolist()
     ([2.0, 20.0], [1.0, 100.0])
     """
-    inputs = ops.convert_to_tensor(inputs)
+    inputs = real("inputs", inputs)
     rank = len(inputs.shape)
     if rank < 2:
         raise argument_error("inputs", "of rank ≥ 2", tuple(inputs.shape))
     if not is_integer(axis) or not -rank <= axis < rank:
         raise argument_error("axis", f"an integer in [-{rank}, {rank})", axis)
-    if epsilon < 0:
-        raise argument_error("epsilon", "a number ≥ 0", epsilon)
     axis %= rank
-    dtype = keras.backend.result_type(inputs.dtype, "float32")
-    features = ops.shape(inputs)[axis]
-    gamma = ops.ones((features,), dtype) if gamma is None else ops.cast(gamma, dtype)
-    beta = ops.zeros((features,), dtype) if beta is None else ops.cast(beta, dtype)
-    counted = [] if mask is None else [_weights(mask, inputs, axis, dtype)]
-    return _batch_normalize(inputs, gamma, beta, *counted, axis=axis, epsilon=float(epsilon))
+    epsilon = number("epsilon", epsilon, minimum=0)
+    dtype = float_type(inputs.dtype)
+    inputs = summable("inputs", inputs)
+    gamma = _of_features("gamma", gamma, inputs, axis, ops.ones)
+    beta = _of_features("beta", beta, inputs, axis, ops.zeros)
+    counted = [] if mask is None else [_weights(mask, inputs, axis, gamma.dtype)]
+    outputs, *statistics = _batch_normalize(
+        inputs, gamma, beta, *counted, axis=axis, epsilon=epsilon
+    )
+    return ops.cast(outputs, dtype), *statistics
+
+
+def _of_features(name, value, inputs, axis, default):
+    """A scale or a shift, one number a feature, in the type that sums are taken in."""
+    dtype = wide(inputs.dtype)
+    if value is None:
+        return default((ops.shape(inputs)[axis],), dtype)
+    value = real(name, value)
+    shape(name, value, (inputs.shape[axis],))
+    return ops.cast(value, dtype)
 
 
 def _weights(mask, inputs, axis, dtype):
     """1 where a position counts and 0 where not, in a shape that `_rows` can take."""
-    mask = ops.convert_to_tensor(mask)
-    if len(mask.shape) != len(inputs.shape) - 1:
+    mask = real("mask", mask)
+    expected = tuple(inputs.shape[:-1])
+    if len(mask.shape) != len(expected) or any(
+        found not in (None, 1, length) and length is not None
+        for found, length in zip(mask.shape, expected, strict=True)
+    ):
         raise argument_error(
-            "mask", f"of rank {len(inputs.shape) - 1}, one less than the inputs", tuple(mask.shape)
+            "mask", f"of shape {expected}, or with 1 in place of a length", tuple(mask.shape)
         )
-    shape = list(ops.shape(inputs))
-    if axis == len(shape) - 1:
-        shape[-1] = 1
+    lengths = list(ops.shape(inputs))
+    if axis == len(lengths) - 1:
+        lengths[-1] = 1
     weights = ops.cast(ops.cast(mask, "bool"), dtype)
-    return ops.broadcast_to(ops.expand_dims(weights, -1), shape)
+    return ops.broadcast_to(ops.expand_dims(weights, -1), lengths)
 
 
 def batch_normalize_forward(inputs, gamma, beta, *weights, axis, epsilon):
-    """y = γ·z' + β. Around a centre c near the mean, μ = c + δ and σ² = (1/n) Σ (x − c)² − δ²."""
+    """y = γ·z' + β. Around a centre c near the mean, μ = c + δ and σ² = (1/n) Σ (x − c)² − δ².
+
+    δ and σ are those of (x − c)·a, with a power of two a that keeps the squares in range.
+    """
     x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
     n = _count(x, *weights)
-    centre = ops.stop_gradient(_centre(x, n, *weights))
+    centre, scale = map(ops.stop_gradient, _centre(x, n, epsilon, *weights))
 
     def around(x, *weights):
-        distance = _counted(x - centre, *weights)
+        distance = _counted((x - centre) * scale, *weights)
         return distance, ops.square(distance)
 
     first, second = _sums(around, x, *weights)
     delta = first / n
     variance = ops.maximum(second / n - ops.square(delta), 0)
-    inverse = ops.rsqrt(variance + epsilon)
-    y = _unrows((x - centre - delta) * (gamma * inverse) + beta, inputs, axis)
-    statistics = ops.stop_gradient(centre + delta), ops.stop_gradient(variance)
-    return (y, *statistics), (centre, delta, inverse)
+    inverse = ops.rsqrt(variance + _scaled(epsilon, scale))
+    y = _unrows(((x - centre) * scale - delta) * (gamma * inverse) + beta, inputs, axis)
+    statistics = centre + delta / scale, variance / scale / scale
+    return (y, *map(ops.stop_gradient, statistics)), (centre, scale, delta, inverse)
 
 
 def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
     """∂E/∂x = γ/√(σ² + ε)·(D − (1/n) Σ D − z'·(1/n) Σ D·z'), and ∂E/∂γ, ∂E/∂β on the way."""
     inputs, gamma, _, *weights = inputs
-    centre, delta, inverse = residuals
+    centre, scale, delta, inverse = residuals
     x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
     n = _count(x, *weights)
     upstream = _rows(upstream[0], axis, gamma.dtype)  # nothing comes back through the statistics
     # x − centre is what the forward pass has summed: JAX computes it once for both
-    gradient_beta, along = _sums(lambda d, x: (d, d * (x - centre)), upstream, x)
+    gradient_beta, along = _sums(lambda d, x: (d, d * ((x - centre) * scale)), upstream, x)
     gradient_gamma = (along - delta * gradient_beta) * inverse
-    normalized = (x - centre - delta) * inverse
+    normalized = ((x - centre) * scale - delta) * inverse
     shared = (gradient_beta + normalized * gradient_gamma) / n
-    gradient = gamma * inverse * (upstream - _counted(shared, *weights))
+    gradient = gamma * inverse * scale * (upstream - _counted(shared, *weights))
     gradients = _unrows(gradient, inputs, axis), gradient_gamma, gradient_beta
     return (*gradients, *(None for _ in weights))
 
@@ -135,13 +162,14 @@ _batch_normalize = with_vjp(
 def _rows(tensor, axis, dtype):
     """The tensor as (positions, features)."""
     moved = ops.moveaxis(tensor, axis, -1)
-    return ops.cast(ops.reshape(moved, (-1, ops.shape(moved)[-1])), dtype)
+    *lengths, features = ops.shape(moved)
+    return ops.cast(reshape(moved, (math.prod(lengths), features)), dtype)
 
 
 def _unrows(rows, like, axis):
     """Rows back in the shape and type of the tensor that they came from."""
-    shape = ops.shape(ops.moveaxis(like, axis, -1))
-    return ops.cast(ops.moveaxis(ops.reshape(rows, shape), -1, axis), like.dtype)
+    lengths = ops.shape(ops.moveaxis(like, axis, -1))
+    return ops.cast(ops.moveaxis(reshape(rows, lengths), -1, axis), like.dtype)
 
 
 def _counted(values, *weights):
@@ -150,24 +178,52 @@ def _counted(values, *weights):
 
 
 def _count(rows, *weights):
-    """n, and 1 where all is masked: the statistics are then 0, as in Keras."""
+    """n, and 1 where nothing counts: the statistics are then 0, as in Keras."""
     if not weights:
-        return ops.cast(ops.shape(rows)[0], rows.dtype)
+        return ops.cast(maximum(ops.shape(rows)[0], 1), rows.dtype)
     return ops.maximum(ops.sum(weights[0], axis=0), 1)
 
 
-def _centre(x, n, *weights):
-    """A point near the mean: the mean itself under a mask, else that of some rows among all.
+def _centre(x, n, epsilon, *weights):
+    """A point near the mean, and the power of two by which distances from it are multiplied.
 
-    Digits are lost only where δ² ≫ σ². The rows are part of the batch, so that where they lie far
-    from the rest, they widen σ as well.
+    The point is the mean itself under a mask, else that of some rows among all. Digits are lost
+    only where δ² ≫ σ². The rows are part of the batch, so that where they lie far from the rest,
+    they widen σ as well.
     """
     if weights:
-        return _sums(lambda *row: (_counted(*row),), x, *weights)[0] / n
+        sums = _sums(lambda *row: (_counted(row[0] * _SMALLER, *row[1:]),), x, *weights)[0]
+        centre = sums / n / _SMALLER
+        return centre, _scale(_counted(x - centre, *weights), epsilon)
     rows, features = ops.shape(x)
     step = maximum(rows // _ROWS_SAMPLED, 1)
     blocks = rows // step
-    return ops.mean(ops.reshape(x[: blocks * step], (blocks, step, features))[:, 0], axis=0)
+    sample = ops.reshape(x[: blocks * step], (blocks, step, features))[:, 0]
+    centre = ops.sum(sample * _SMALLER, axis=0)
+    centre = centre / ops.cast(maximum(blocks, 1), x.dtype) / _SMALLER
+    return centre, _scale(sample - centre, epsilon)
+
+
+def _scale(distances, epsilon):
+    """1, or what keeps the squares of large distances finite, and of small ones where ε is 0."""
+    largest = ops.max(ops.abs(distances), axis=0, initial=0)
+    reach, one = _reach(distances.dtype), ops.ones_like(largest)
+    scale = ops.where(largest > LARGE**reach, one * 2.0 ** (-80 * reach), one)
+    if epsilon < 2.0**-60:
+        small = (largest < 2.0 ** (-40 * reach)) & (largest > 0)
+        scale = ops.where(small, one * 2.0 ** (60 * reach), scale)
+    return scale
+
+
+def _scaled(epsilon, scale):
+    """ε in the scale of the variance, above what a processor takes for 0."""
+    least = 2.0 ** (-120 * _reach(scale.dtype))
+    return ops.maximum(epsilon * scale * scale, least) if epsilon else 0.0
+
+
+def _reach(dtype) -> int:
+    """Which power of the range of float32 the type has."""
+    return 8 if keras.backend.standardize_dtype(dtype) == "float64" else 1
 
 
 def _sums(terms, *tensors):

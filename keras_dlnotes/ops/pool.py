@@ -8,9 +8,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integers
+from keras_dlnotes.checks import argument_error, flag, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import is_zero, pad, repeat_border
+from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
 from keras_dlnotes.ops.exporting import (
     exported_tensorflow,
     is_leaving_tensorflow,
@@ -28,10 +29,8 @@ from keras_dlnotes.ops.pool_passes import (
 )
 from keras_dlnotes.ops.taps import tap_count
 from keras_dlnotes.ops.vjp import imported_late, with_vjp
+from keras_dlnotes.ops.window_sums import MOST_TAPS_AT_ONCE
 from keras_dlnotes.ops.windows import Window
-
-# A window of more taps than this slides along one axis after the other: Σk slices, not Πk.
-_MOST_TAPS_AT_ONCE = 25
 
 
 def max_pool(
@@ -64,7 +63,8 @@ def max_pool(
         what `max_unpool` takes.
 
     Raises:
-        ValueError: for an argument out of range or a window longer than the padded input.
+        ValueError: for an argument out of range or a window longer than the padded input; in a
+            graph of TensorFlow that leaves the length open, its InvalidArgumentError.
 
     Reference:
         Lecture notes, "Pooling" and "Backpropagation through Max Pooling".
@@ -77,11 +77,17 @@ def max_pool(
     >>> ops.convert_to_numpy(y)[0, :, :, 0].tolist()
     [[83.0, 92.0, 92.0], [83.0, 92.0, 92.0], [21.0, 17.0, 15.0]]
     """
-    inputs = ops.convert_to_tensor(inputs)
+    return_indices = flag("return_indices", return_indices)
+    training = flag("training", training)
+    inputs = real("inputs", inputs)
+    dtype = inputs.dtype
     inputs, slides = _slides(inputs, pool_size, strides, padding, data_format)
+    if keras.backend.standardize_dtype(dtype) == "bool":  # of which none is greater
+        inputs = ops.cast(inputs, "uint8")
     outputs = inputs
     for window in slides:
         outputs = _max_pool(outputs, window=window, training=training)
+    outputs = ops.cast(outputs, dtype)
     if not return_indices:
         return outputs
     return outputs, _max_pool_indices(ops.stop_gradient(inputs), slides=slides, training=False)
@@ -111,10 +117,12 @@ def average_pool(
         training: whether a gradient will be asked for.
 
     Returns:
-        Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis.
+        Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis. Sums are
+        taken in float32 for half precision; integers come out in Keras's `floatx`.
 
     Raises:
-        ValueError: for an argument out of range or a window longer than the padded input.
+        ValueError: for an argument out of range or a window longer than the padded input; in a
+            graph of TensorFlow that leaves the length open, its InvalidArgumentError.
 
     Reference:
         Lecture notes, "Pooling".
@@ -126,11 +134,18 @@ def average_pool(
     >>> ops.convert_to_numpy(y)[0, :, 0].tolist()
     [2.0, 7.0]
     """
-    inputs = ops.convert_to_tensor(inputs)
-    inputs, slides = _slides(inputs, pool_size, strides, padding, data_format)
-    for window in slides:
+    count_include_pad = flag("count_include_pad", count_include_pad)
+    training = flag("training", training)
+    inputs = real("inputs", inputs)
+    dtype = float_type(inputs.dtype)
+    inputs, slides = _slides(summable("inputs", inputs), pool_size, strides, padding, data_format)
+    for window in slides:  # between one axis and the next, nothing is rounded to half precision
         inputs = _average_pool(
-            inputs, window=window, count_include_pad=bool(count_include_pad), training=training
+            inputs,
+            window=window,
+            count_include_pad=count_include_pad,
+            dtype=dtype if window is slides[-1] else wide(dtype),
+            training=training,
         )
     return inputs
 
@@ -154,9 +169,12 @@ def _slides(inputs, pool_size, strides, padding, data_format) -> tuple[Any, tupl
 
     The last axis first keeps the order of ties.
     """
-    window = pool_window(pool_size, strides, padding, data_format, len(inputs.shape) - 2)
+    rank = len(inputs.shape) - 2
+    if not 1 <= rank <= 3:
+        raise argument_error("inputs", "of rank 3, 4 or 5", tuple(inputs.shape))
+    window = pool_window(pool_size, strides, padding, data_format, rank)
     inputs = fitting(inputs, window, "pool_size")
-    if tap_count(window) <= _MOST_TAPS_AT_ONCE:
+    if tap_count(window) <= MOST_TAPS_AT_ONCE:
         return inputs, (window,)
     return inputs, tuple(windows.one_axis_each(window)[::-1])
 
@@ -183,14 +201,15 @@ def max_pool_exported(inputs, *, window: Window):
     return _pool(ops.max_pool, inputs, window)
 
 
-def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
+def average_pool_exported(inputs, *, window: Window, count_include_pad: bool, dtype: str):
     """y by the runtime's own kernel: the mean over k positions of padded inputs, times k/n."""
     if len(inputs.shape) == 5:
-        settings = {"window": window, "count_include_pad": count_include_pad}
+        settings = {"window": window, "count_include_pad": count_include_pad, "dtype": dtype}
         return average_pool_forward(inputs, **settings)[0]
+    inputs = ops.cast(inputs, wide(dtype))
     is_torch = keras.backend.backend() == "torch"  # Keras averages repeated borders there
     if isinstance(window.padding, str) and not count_include_pad and not is_torch:
-        return _pool(ops.average_pool, inputs, window)
+        return ops.cast(_pool(ops.average_pool, inputs, window), dtype)
     resolved = window.resolved(ops.shape(inputs))
     if is_torch and not windows.is_static(resolved):  # its exporter cannot compute the padding
         expected = "numbers where PyTorch writes the file"
@@ -198,12 +217,10 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool):
         raise argument_error("padding", expected, window.padding, hint)
     padded = pad(inputs, resolved.padding, resolved.axes)
     means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
-    if count_include_pad or is_zero(resolved.padding):
-        return means
-    share = tap_count(window) / ops.cast(
-        window_counts(inputs, window, count_include_pad), means.dtype
-    )
-    return means * share
+    if not (count_include_pad or is_zero(resolved.padding)):
+        counts = window_counts(inputs, window, count_include_pad, means.dtype)
+        means = means * (tap_count(window) / counts)
+    return ops.cast(means, dtype)
 
 
 _max_pool = with_vjp(

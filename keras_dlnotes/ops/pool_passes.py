@@ -15,15 +15,16 @@ from keras import ops
 
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import is_zero
+from keras_dlnotes.ops.dtypes import wide
 from keras_dlnotes.ops.taps import spread, tap_count, tap_dtype, taps
+from keras_dlnotes.ops.window_sums import window_sums, window_sums_adjoint
 from keras_dlnotes.ops.windows import Window
 
 
 def max_pool_forward(inputs, *, window: Window):
     """y = the window's maximum; the winner's tap number is all that the backward pass needs."""
-    first, *others = taps(inputs, window, fill=_lowest(inputs.dtype))
-    maximum = first
-    winner = ops.zeros_like(first, dtype=tap_dtype(window))
+    maximum, *others = taps(inputs, window, fill=_lowest(inputs.dtype))
+    winner = ops.broadcast_to(_first_inside(inputs, window), ops.shape(maximum))
     for number, tap in enumerate(others, start=1):
         wins = ops.logical_or(tap > maximum, tap != tap)  # the first of equals stays; NaN wins
         maximum = ops.where(wins, tap, maximum)
@@ -38,7 +39,9 @@ def max_pool_backward(upstream, inputs, residuals, *, window: Window):
         return ops.where(winner == tap, upstream, ops.zeros_like(upstream))
 
     (winner,) = residuals
-    return (spread(share, (winner, upstream), window, ops.shape(inputs[0])),)
+    upstream = ops.cast(upstream, wide(upstream.dtype))
+    gradient = spread(share, (winner, upstream), window, ops.shape(inputs[0]))
+    return (ops.cast(gradient, inputs[0].dtype),)
 
 
 def max_pool_indices_forward(inputs, *, slides: tuple[Window, ...]):
@@ -66,25 +69,47 @@ def max_pool_indices_backward(upstream, inputs, residuals, *, slides):
     return (None,)
 
 
-def average_pool_forward(inputs, *, window: Window, count_include_pad: bool):
-    """y = (the sum over the window) / n."""
-    return sum(taps(inputs, window)) / window_counts(inputs, window, count_include_pad), ()
+def average_pool_forward(inputs, *, window: Window, count_include_pad: bool, dtype: str):
+    """y = (the sum over the window) / n, of this type."""
+    sums = window_sums(inputs, window)
+    return ops.cast(sums / window_counts(inputs, window, count_include_pad, sums.dtype), dtype), ()
 
 
-def average_pool_backward(upstream, inputs, residuals, *, window: Window, count_include_pad: bool):
+def average_pool_backward(
+    upstream, inputs, residuals, *, window: Window, count_include_pad: bool, dtype: str
+):
     """∂E/∂x = Σ over the windows that contain x of D/n."""
-
-    def share(tap, part):
-        return ops.where(tap < tap_count(window), part, ops.zeros_like(part))
-
-    part = upstream / window_counts(inputs[0], window, count_include_pad)
-    return (spread(share, (part,), window, ops.shape(inputs[0])),)
+    (inputs,) = inputs
+    upstream = ops.cast(upstream, wide(dtype))
+    part = upstream / window_counts(inputs, window, count_include_pad, upstream.dtype)
+    gradient = window_sums_adjoint(part, window, ops.shape(inputs))
+    return (ops.cast(gradient, inputs.dtype),)
 
 
 def _lowest(dtype):
     """What padding holds so that it never wins: −∞, or the least integer."""
     dtype = keras.backend.standardize_dtype(dtype)
     return np.iinfo(dtype).min if "int" in dtype else -math.inf
+
+
+def _first_inside(inputs, window: Window):
+    """For each window the number of its first tap that is no padding, which −∞ would else win."""
+    shape = ops.shape(inputs)
+    window = window.resolved(shape)
+    number = ops.zeros((1,) * len(shape), "int32")
+    for axis, n, (before, _), k, s in zip(
+        window.axes,
+        windows.places(shape, window),
+        window.padding,
+        window.size,
+        window.strides,
+        strict=True,
+    ):
+        first = ops.maximum(before - ops.arange(n, dtype="int32") * s, 0)
+        number = number * k + ops.reshape(
+            first, [-1 if a == axis else 1 for a in range(len(shape))]
+        )
+    return ops.cast(number, tap_dtype(window))
 
 
 def _flat_positions(inputs, slides: tuple[Window, ...]):
@@ -98,7 +123,7 @@ def _flat_positions(inputs, slides: tuple[Window, ...]):
     return positions
 
 
-def window_counts(inputs, window: Window, count_include_pad: bool):
+def window_counts(inputs, window: Window, count_include_pad: bool, dtype):
     """The n that each window divides by: Πk, or the positions of it that are no padding."""
     shape = ops.shape(inputs)
     window = window.resolved(shape)
@@ -113,7 +138,7 @@ def window_counts(inputs, window: Window, count_include_pad: bool):
         window.strides,
         strict=True,
     ):
-        start = ops.arange(n) * s - before
+        start = ops.arange(n, dtype="int32") * s - before
         inside = ops.minimum(start + k, shape[axis]) - ops.maximum(start, 0)
         total = total * ops.reshape(inside, [-1 if a == axis else 1 for a in range(len(shape))])
-    return ops.cast(total, inputs.dtype)
+    return ops.cast(total, dtype)

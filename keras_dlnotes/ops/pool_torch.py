@@ -10,6 +10,7 @@ import torch
 
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import pad
+from keras_dlnotes.ops.dtypes import wide
 from keras_dlnotes.ops.padding_torch import divide_padding
 from keras_dlnotes.ops.windows import Window
 
@@ -18,22 +19,26 @@ def max_pool(inputs, *, window: Window):
     """The maximum; of equals, it is the first one to which PyTorch, too, hands the gradient."""
     if not inputs.is_floating_point():
         return NotImplemented
-    return _pool("max", inputs, window.resolved(inputs.shape), fill=-math.inf)
+    overlap = any(s < k for s, k in zip(window.strides, window.size, strict=True))
+    # the way back adds up what windows give to a position in the inputs' own type
+    summed = inputs.to(getattr(torch, wide(inputs.dtype))) if overlap else inputs
+    outputs = _pool("max", summed, window.resolved(inputs.shape), fill=-math.inf)
+    return outputs.to(inputs.dtype)
 
 
-def average_pool(inputs, *, window: Window, count_include_pad: bool):
+def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str):
     """The mean, where need be that with the padding over the share that is no padding."""
-    of_volumes = len(inputs.shape) == 5  # the kernel for them knows no half precision
-    if not inputs.is_floating_point() or (of_volumes and inputs.element_size() < 4):
-        return NotImplemented
     window = window.resolved(inputs.shape)
+    inputs = inputs.to(getattr(torch, wide(dtype)))  # their way back sums in the inputs' type
     if count_include_pad or all(before == after for before, after in window.padding):
-        return _pool("avg", inputs, window, count_include_pad=count_include_pad)
-    means, shares = (
-        _pool("avg", entry, window, count_include_pad=True)
-        for entry in (inputs, torch.ones_like(inputs[:1]))
-    )
-    return means if means is NotImplemented else means / shares
+        means = _pool("avg", inputs, window, count_include_pad=count_include_pad)
+    else:
+        means, shares = (
+            _pool("avg", entry, window, count_include_pad=True)
+            for entry in (inputs, torch.ones_like(inputs[:1]))
+        )
+        means = means / shares
+    return means.to(getattr(torch, dtype))
 
 
 def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):

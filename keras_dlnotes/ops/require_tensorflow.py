@@ -3,6 +3,11 @@
 import tensorflow as tf
 
 
+def known(tensor):
+    """Returns the value of a scalar, or None in a graph, where it has none yet."""
+    return None if tf.is_symbolic_tensor(tensor) else tensor.numpy().item()
+
+
 def of_values(tensor, condition, sentence: str, *found):
     """Returns the tensor, behind a check that raises the sentence and what was found.
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integers
+from keras_dlnotes.checks import argument_error
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.dtypes import floating
 from keras_dlnotes.ops.exporting import LITERT, is_exporting
 from keras_dlnotes.ops.pool import pool_window
+from keras_dlnotes.ops.positions import lengths_of, positions, within
 from keras_dlnotes.ops.taps import reshape
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
@@ -36,17 +38,22 @@ def max_unpool(
 
     Args:
         inputs: tensor (batch, lengths…, channels) of 1 to 3 spatial axes, or channels first.
-        indices: int tensor of the same shape: positions counted along the rows (row·width +
+        indices: integer tensor of the same shape: positions counted along the rows (row·width +
             column), as `max_pool(…, return_indices=True)` gives them.
         pool_size, strides, padding, data_format: those of the pooling.
-        output_size: lengths of the output, one for each axis: those of the pooled image. None takes
-            the shortest that the pooling can have had, (m−1)s − 2p + k, and m·s for "same".
+        output_size: lengths of the output, one for each axis: those of the pooled image. They may
+            be a tensor or hold tensors, `ops.shape(image)[1:3]`; the image itself says the same.
+            None takes the shortest that the pooling can have had, (m−1)s − 2p + k, and m·s for
+            "same".
 
     Returns:
-        Tensor of the inputs' layout and type.
+        Tensor of the inputs' layout and type; integers come out in the type that is computed in.
 
     Raises:
-        ValueError: for an argument out of range, or indices of another shape.
+        ValueError: for an argument out of range, indices of another shape, or an index outside of
+            the image. A plain graph of TensorFlow raises its own InvalidArgumentError when it runs;
+            what XLA has compiled, on JAX as well, cannot raise, and there all values of that image
+            and channel are NaN.
 
     Reference:
         Lecture notes, "Upsampling"; for the layer, M. Zeiler and R. Fergus, "Visualizing and
@@ -61,8 +68,11 @@ def max_unpool(
     >>> ops.convert_to_numpy(y)[0, :, :, 0].tolist()
     [[0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 8.0, 0.0]]
     """
-    inputs, indices = ops.convert_to_tensor(inputs), ops.convert_to_tensor(indices)
+    (inputs,) = floating(inputs=inputs)
+    indices = positions(indices)
     rank = len(inputs.shape) - 2
+    if not 1 <= rank <= 3:
+        raise argument_error("inputs", "of rank 3, 4 or 5", tuple(inputs.shape))
     data_format = windows.standardize_data_format(data_format)
     window = pool_window(pool_size, strides, padding, "channels_last", rank)
     if tuple(indices.shape) != tuple(inputs.shape):
@@ -71,10 +81,17 @@ def max_unpool(
         )
     if data_format == "channels_first":
         inputs, indices = ops.moveaxis(inputs, 1, -1), ops.moveaxis(indices, 1, -1)
-    if output_size is not None:
-        output_size = integers("output_size", output_size, rank, minimum=1)
+    size = lengths_of(output_size, rank, data_format)
+    is_open = size is not None and not all(isinstance(length, int) for length in size)
+    _, lengths, _ = _divided(unpooled_shape(ops.shape(inputs), window, size))
+    inputs, indices = within(inputs, indices, lengths)
     outputs = _max_unpool(
-        inputs, ops.cast(indices, "int32"), window=window, output_size=output_size
+        inputs,
+        indices,
+        # a tensor cannot be a setting
+        *([ops.stack([ops.cast(length, "int32") for length in size])] if is_open else []),
+        window=window,
+        output_size=None if is_open else size,
     )
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 
@@ -99,9 +116,9 @@ def unpooled_shape(
     return (batch, *result, channels)
 
 
-def max_unpool_forward(inputs, indices, *, window: Window, output_size):
+def max_unpool_forward(inputs, indices, *size, window: Window, output_size):
     """y[indices(i)] = x(i), all images and channels in one line."""
-    batch, *lengths, channels = unpooled_shape(ops.shape(inputs), window, output_size)
+    batch, lengths, channels = _divided(_shape(inputs, size, window, output_size))
     count = math.prod(lengths)
     rows = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * count
     columns = ops.arange(channels, dtype="int32")
@@ -113,18 +130,18 @@ def max_unpool_forward(inputs, indices, *, window: Window, output_size):
 
 def max_unpool_backward(upstream, inputs, residuals, *, window: Window, output_size):
     """∂E/∂x(i) = D[indices(i)]."""
-    values, indices = inputs
+    values, indices, *size = inputs
     found = ops.take_along_axis(_one_line(upstream), _one_line(indices), axis=1)
-    return reshape(found, ops.shape(values)), None
+    return reshape(found, ops.shape(values)), *(None for _ in (indices, *size))
 
 
-def max_unpool_exported(inputs, indices, *, window: Window, output_size):
+def max_unpool_exported(inputs, indices, *size, window: Window, output_size):
     """y, divided in LiteRT, which adds up what overlapping windows write to one place."""
     settings = {"window": window, "output_size": output_size}
-    outputs = max_unpool_forward(inputs, indices, **settings)[0]
+    outputs = max_unpool_forward(inputs, indices, *size, **settings)[0]
     if not is_exporting(LITERT):
         return outputs
-    times = max_unpool_forward(ops.ones_like(inputs), indices, **settings)[0]
+    times = max_unpool_forward(ops.ones_like(inputs), indices, *size, **settings)[0]
     return outputs / ops.maximum(times, 1)
 
 
@@ -133,7 +150,19 @@ _max_unpool = with_vjp(
 )
 
 
+def _shape(inputs, size, window: Window, output_size):
+    """The output's shape; `size` holds the tensor of its lengths, if they are one."""
+    for lengths in size:
+        output_size = [lengths[axis] for axis in range(len(inputs.shape) - 2)]
+    return unpooled_shape(ops.shape(inputs), window, output_size)
+
+
+def _divided(shape):
+    batch, *lengths, channels = shape
+    return batch, lengths, channels
+
+
 def _one_line(tensor):
     """(batch, lengths…, channels) → (batch, positions, channels)."""
-    batch, *lengths, channels = ops.shape(tensor)
+    batch, lengths, channels = _divided(ops.shape(tensor))
     return reshape(tensor, (batch, math.prod(lengths), channels))

@@ -149,7 +149,7 @@ def test_hand_written_gradients_equal_autodiff_of_the_plain_forward(
         lambda x: pool._max_pool.plain(x, window=window),
         [image],
     )
-    settings = {"window": window, "count_include_pad": False}
+    settings = {"window": window, "count_include_pad": False, "dtype": "float32"}
     compare_gradients(
         lambda x: pool._average_pool(x, **settings),
         lambda x: pool._average_pool.plain(x, **settings),
@@ -162,7 +162,7 @@ def test_second_gradients_are_those_of_the_plain_forward():
     image, window = _image((5, 4)).astype("float32"), pool.pool_window(3, 1, "same", None, 2)
     for op, settings in (
         (pool._max_pool, {}),
-        (pool._average_pool, {"count_include_pad": False}),
+        (pool._average_pool, {"count_include_pad": False, "dtype": "float32"}),
     ):
         found, expected = (
             second_gradients(lambda x, f=f, more=settings: f(x, window=window, **more), [image])

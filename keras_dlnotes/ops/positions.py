@@ -1,0 +1,134 @@
+"""Positions in an image, counted along its rows, and the image's size, both as a caller gives them.
+
+An index outside of its image must write into no other one. Where its value is known, it raises;
+where a compiler has closed the program before any value was there, the values become NaN.
+"""
+
+import math
+import pkgutil
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dlnotes.checks import argument_error, integers, is_integer
+from keras_dlnotes.ops.dtypes import is_floating, real
+from keras_dlnotes.ops.exporting import is_exporting
+from keras_dlnotes.ops.windows import spatial_axes
+
+
+def positions(indices):
+    """Returns the indices as a tensor of signed integers, or raises where they are none."""
+    outside_of_type(indices)
+    indices = real("indices", indices)
+    dtype = keras.backend.standardize_dtype(indices.dtype)
+    if is_floating(dtype) or dtype == "bool":
+        raise argument_error("indices", "a tensor of integers", f"one of type {dtype}")
+    return ops.cast(indices, "int64" if dtype in ("int64", "uint32", "uint64") else "int32")
+
+
+def outside_of_type(indices) -> None:
+    """Raises for an index in an array that no int32 holds, before a framework cuts it to one."""
+    if not isinstance(indices, np.ndarray) or indices.dtype.kind not in "iu":
+        return
+    outside = (indices < 0) | (indices > np.iinfo("int32").max)
+    if outside.any():
+        index = int(indices[outside][0])
+        raise argument_error("indices", "in [0, n), the positions of an image", index)
+
+
+def within(values, indices, lengths):
+    """Returns values and int32 indices, channels last, or raises where one lies outside.
+
+    Args:
+        values: floating-point tensor (batch, lengths…, channels).
+        indices: integer tensor of the same shape.
+        lengths: of the image that they count in; tensors where they are open.
+
+    Returns:
+        (values, indices), all indices inside: where one was not, and nothing could raise, all
+        values of its image and channel are NaN.
+    """
+    if is_exporting():
+        return values, ops.cast(indices, "int32")
+    count = math.prod(lengths)
+    outside = ops.logical_or(indices < 0, indices >= ops.cast(count, indices.dtype))
+    backend = keras.backend.backend()
+    known = pkgutil.resolve_name(f"keras_dlnotes.ops.require_{backend}:known")
+    some = known(ops.any(outside))
+    if some:
+        index = ops.convert_to_numpy(indices)[ops.convert_to_numpy(outside)][0]
+        raise argument_error(
+            "indices",
+            f"in [0, {int(count)}), the positions of an image of {tuple(map(int, lengths))}",
+            int(index),
+            "Where pooling cut the image off, `output_size` tells its size.",
+        )
+    if some is None:
+        if backend == "tensorflow":
+            of_values = pkgutil.resolve_name("keras_dlnotes.ops.require_tensorflow:of_values")
+            sentence = (
+                "Argument `indices` must be in [0, n), the positions of an image. n and the least "
+                "and the greatest index:"
+            )
+            found = count, ops.min(indices), ops.max(indices)
+            indices = of_values(indices, ops.logical_not(ops.any(outside)), sentence, *found)
+        axes = tuple(range(1, len(lengths) + 1))
+        spoilt = ops.any(outside, axis=axes, keepdims=True)
+        values = ops.where(spoilt, ops.cast(math.nan, values.dtype), values)
+        indices = ops.where(outside, ops.zeros_like(indices), indices)
+    return values, ops.cast(indices, "int32")
+
+
+def lengths_of(output_size, rank: int, data_format: str) -> tuple | None:
+    """Returns the lengths of an image: an int each, or a tensor where they are open.
+
+    Args:
+        output_size: one length for all axes, or one for each, of which some or all may be tensors;
+            a tensor of all of them; or the image. None gives None.
+        rank: number of axes.
+        data_format: the image's layout.
+    """
+    if output_size is None:
+        return None
+    if is_integer(output_size):
+        return integers("output_size", output_size, rank, minimum=1)
+    if len(getattr(output_size, "shape", ())) == rank + 2:
+        shape = ops.shape(output_size)
+        return tuple(shape[axis] for axis in spatial_axes(rank, data_format))
+    if isinstance(output_size, list | tuple):
+        lengths = list(output_size)
+    elif tuple(getattr(output_size, "shape", ())) == (rank,):
+        lengths = [output_size[axis] for axis in range(rank)]
+    else:
+        lengths = []
+    lengths = tuple(_length(length) for length in lengths)
+    if len(lengths) != rank or None in lengths:
+        hint = ""
+        if isinstance(output_size, list | tuple) and None in output_size:
+            hint = "Where a model leaves the size open, give the image itself."
+        expected = f"an integer ≥ 1 or {rank} of them, a tensor of them, or the image"
+        raise argument_error("output_size", expected, output_size, hint)
+    return lengths
+
+
+def _length(value):
+    """A length as an int where it is known, else as a tensor; None for anything else."""
+    if is_integer(value):
+        return int(value) if value >= 1 else None
+    if not hasattr(value, "dtype") or tuple(value.shape):
+        return None
+    if "int" not in keras.backend.standardize_dtype(value.dtype):
+        return None
+    if isinstance(value, keras.KerasTensor):
+        return value
+    if isinstance(value, np.ndarray):
+        return _length(value.item())
+    known = pkgutil.resolve_name(f"keras_dlnotes.ops.require_{keras.backend.backend()}:known")
+    found = known(value)
+    if found is None and keras.backend.backend() == "jax":
+        hint = "Give the image itself."
+        raise argument_error("output_size", "known when JAX compiles", value, hint)
+    if found is None:
+        return value
+    return int(found) if found >= 1 else None
