@@ -32,5 +32,10 @@ def _is_large(x, centre) -> bool:
     """Whether squares would overflow, by some rows; asked where the answer is to be had at once."""
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return False
-    sample = (x[:: max(x.shape[0] // 64, 1)] - centre).detach()
+    few = round(64 ** (1 / (len(x.shape) - 1)))
+    rows = tuple(
+        slice(None, None, 1 if axis == 1 else max(length // few, 1))
+        for axis, length in enumerate(x.shape)
+    )
+    sample = (x[rows] - centre).detach()
     return not bool((sample.abs() <= LARGE).all())

@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_dlnotes.checks import argument_error, integers, is_integer
 from keras_dlnotes.ops.dtypes import is_floating, real
-from keras_dlnotes.ops.exporting import is_exporting
+from keras_dlnotes.ops.exporting import LITERT, ONNX, is_exporting
 from keras_dlnotes.ops.windows import spatial_axes
 
 
@@ -49,7 +49,7 @@ def within(values, indices, lengths):
         (values, indices), all indices inside: where one was not, and nothing could raise, all
         values of its image and channel are NaN.
     """
-    if is_exporting():
+    if is_exporting((*ONNX, *LITERT)):  # whose runtimes know no such checks
         return values, ops.cast(indices, "int32")
     count = math.prod(lengths)
     outside = ops.logical_or(indices < 0, indices >= ops.cast(count, indices.dtype))

@@ -18,15 +18,16 @@ def _moving_deviation(layer, batches):
 
 def test_small_batches_bias_the_moving_deviation():
     """The deviation of two numbers from N(0, 1) is 1/√π = 0.56 in the mean, its square ½."""
-    data = np.random.default_rng(0).normal(size=(2000, 2, 1)).astype("float32")
-    settings = {"momentum": 0.995}
+    data = np.random.default_rng(0).normal(size=(200, 2, 1)).astype("float32")
+    settings = {"momentum": 0.98}
     std = _moving_deviation(layers.BatchNormalization(**settings), data)
     variance = _moving_deviation(
         layers.BatchNormalization(**settings, moving_statistic="variance"), data
     )
     theirs = _moving_deviation(keras.layers.BatchNormalization(**settings), data)
-    assert std**2 == pytest.approx(1 / np.pi, abs=0.04)
-    assert variance**2 == pytest.approx(0.5, abs=0.06)
+    assert std**2 == pytest.approx(1 / np.pi, abs=0.1)
+    assert variance**2 == pytest.approx(0.5, abs=0.1)
+    assert std < variance
     assert variance == pytest.approx(theirs, rel=1e-5)
 
 
