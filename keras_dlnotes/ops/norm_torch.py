@@ -6,7 +6,10 @@ from keras_dlnotes.ops.norm import LARGE
 
 
 def batch_normalize(inputs, gamma, beta, *weights, axis, epsilon):
-    """(outputs, mean, variance), of inputs moved near 0, since the kernel sums in float32."""
+    """(outputs, mean, variance), of inputs moved near 0, since the kernel sums in float32.
+
+    It adds up row after row: of 10⁵ rows the variance is off by up to 2·10⁻⁵ of it.
+    """
     features = inputs.shape[axis]
     n = inputs.numel() // max(features, 1)
     # it knows no mask and no ε of 0, and divides the variance that it gives out by n − 1

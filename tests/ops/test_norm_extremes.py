@@ -86,8 +86,8 @@ def test_statistics_of_many_terms(rows, dtype):
     expected, *moments = _exact(exact, 1e-3)
     in_turn = vjp.takes_own_kernels()
     np.testing.assert_allclose(mean, moments[0], rtol=1e-6 if in_turn else 5e-7)
-    np.testing.assert_allclose(variance, moments[1], rtol=1e-5 if in_turn else 2e-6)
-    tolerance = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 1e-5}[dtype]
+    np.testing.assert_allclose(variance, moments[1], rtol=5e-5 if in_turn else 2e-6)
+    tolerance = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 5e-5 if in_turn else 1e-5}[dtype]
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
@@ -100,7 +100,8 @@ def test_gradients_of_many_terms(rows):
     ones = np.ones(2, "float32")
     found = gradients(lambda *args: ops.batch_normalize(*args)[0], [x, ones, ones], [upstream])
     normalized, _, _ = _exact(x, 1e-3)
-    np.testing.assert_allclose(found[0], _exact_gradient(x, upstream, 1e-3), atol=5e-6)
+    tolerance = 5e-5 if vjp.takes_own_kernels() else 2e-6
+    np.testing.assert_allclose(found[0], _exact_gradient(x, upstream, 1e-3), atol=tolerance)
     np.testing.assert_allclose(found[2], upstream.sum(0, dtype="float64"), rtol=1e-6)
     expected = (upstream * normalized).sum(0)
     np.testing.assert_allclose(found[1], expected, atol=1e-6 * rows)
