@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.checks import argument_error, flag
 from keras_dlnotes.interop.files import check_path, read_state, write_safetensors
 from keras_dlnotes.interop.loading import check, plan
 from keras_dlnotes.interop.modules import Module, modules_of
@@ -72,7 +72,7 @@ def load_torch(model, state_dict, names=None, *, prefix="", strict=True, report=
     True
     """
     _check_model(model)
-    _check_flag("strict", strict)
+    flag("strict", strict)
     _check_prefix(prefix)
     if report is not None and not callable(report):
         raise argument_error("report", "a function of a LoadReport, or None", report)
@@ -160,11 +160,6 @@ def _check_model(model) -> None:
     if not model.built:
         hint = "It has no weights yet: call it once, or build it."
         raise argument_error("model", "built", model.name, hint)
-
-
-def _check_flag(name, value) -> None:
-    if not isinstance(value, bool):
-        raise argument_error(name, "True or False", value)
 
 
 def _check_prefix(prefix) -> None:

@@ -21,14 +21,14 @@ def feature_maps(
         model: A Functional or Sequential model that knows its input shape.
         inputs: What the model is called on: an array, or the structure of arrays that a model of
             several inputs takes, with the batch axis first.
-        layer_names: The layers to show. By default all whose output has four axes, so (batch,
-            height, width, channels), apart from the inputs. A nested model counts as one layer;
-            those within it are named behind it, as in "encoder/conv". Of a shared layer its first
-            call is shown.
+        layer_names: The layers to show. By default all whose output has four axes, apart from the
+            inputs. A nested model counts as one layer; those within it are named behind it, as in
+            "encoder/conv". Of a shared layer its first call is shown.
 
     Returns:
-        The output arrays by layer name, in the order asked for or else in the model's. Empty if no
-        layer has four axes.
+        The output arrays by layer name, in the order asked for or else in the model's, each in its
+        layer's layout: (batch, channels, height, width) of a model that has channels first. Empty
+        if no layer has four axes.
 
     Raises:
         ValueError: If the model is no such model, lacks a named layer, or has one there that

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 
 from keras_dlnotes import models, reports
 from keras_dlnotes.tasks import image_classification
-from keras_dlnotes.tasks.images import scaled
+from keras_dlnotes.tasks.images import LAYOUT, scaled
 from keras_dlnotes.tasks.task import Baseline, Outcome, Picture, Splits, Task
 
 LATENT_DIM = 32
@@ -34,7 +34,7 @@ def prepare(name: str) -> Splits:
 
 def build(network: Callable[..., keras.Model], splits: Splits, **arguments: Any) -> keras.Model:
     """Builds an autoencoder of `models` for these images."""
-    return network(splits.training[0].shape[1:], **arguments)
+    return network(splits.training[0].shape[1:], **LAYOUT, **arguments)
 
 
 def reconstruction_error(model: keras.Model, splits: Splits) -> dict[str, float]:

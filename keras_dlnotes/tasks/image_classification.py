@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import data, models, reports
-from keras_dlnotes.tasks.images import augmentation, standardization
+from keras_dlnotes.tasks.images import LAYOUT, augmentation, standardization
 from keras_dlnotes.tasks.task import (
     Arrays,
     Baseline,
@@ -74,9 +74,8 @@ def build(
     """
     images, _ = splits.training
     preprocessing = [*augmentation(shift, rotation), standardization(images)]
-    return network(
-        images.shape[1:], len(splits.class_names), preprocessing=preprocessing, **arguments
-    )
+    classes = len(splits.class_names)
+    return network(images.shape[1:], classes, preprocessing=preprocessing, **LAYOUT, **arguments)
 
 
 build_convnet = partial(build, models.convnet)

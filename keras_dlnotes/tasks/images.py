@@ -8,6 +8,9 @@ import numpy as np
 
 from keras_dlnotes.tasks.task import Arrays, Splits
 
+# That of the data sets, whatever Keras's setting is.
+LAYOUT = {"data_format": "channels_last"}
+
 
 def standardization(images: np.ndarray) -> keras.layers.Normalization:
     """Returns the layer that gives these images a mean of 0 and a variance of 1, all pixels alike.
@@ -27,9 +30,9 @@ def augmentation(shift: float = 0.0, rotation: float = 0.0) -> list[keras.layers
     """
     layers: list[keras.layers.Layer] = []
     if shift:
-        layers.append(keras.layers.RandomTranslation(shift, shift, fill_mode="constant"))
+        layers.append(keras.layers.RandomTranslation(shift, shift, fill_mode="constant", **LAYOUT))
     if rotation:
-        layers.append(keras.layers.RandomRotation(rotation, fill_mode="constant"))
+        layers.append(keras.layers.RandomRotation(rotation, fill_mode="constant", **LAYOUT))
     return layers
 
 

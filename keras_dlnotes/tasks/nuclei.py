@@ -8,7 +8,7 @@ import numpy as np
 from skimage.filters import threshold_otsu
 
 from keras_dlnotes import data, models, reports
-from keras_dlnotes.tasks.images import standardization
+from keras_dlnotes.tasks.images import LAYOUT, standardization
 from keras_dlnotes.tasks.task import (
     Arrays,
     Baseline,
@@ -52,7 +52,7 @@ def build(splits: Splits, **arguments: Any) -> keras.Model:
     """Builds a `models.unet` that takes raw pixels; with the task's arguments it gives logits."""
     tiles, _ = splits.training
     shape = None, None, tiles.shape[-1]
-    return models.unet(shape, preprocessing=[standardization(tiles)], **arguments)
+    return models.unet(shape, preprocessing=[standardization(tiles)], **LAYOUT, **arguments)
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from keras_dlnotes import models, reports
 from keras_dlnotes.tasks import image_classification
 from keras_dlnotes.tasks.digits import DIGITS
-from keras_dlnotes.tasks.images import augmentation, standardization
+from keras_dlnotes.tasks.images import LAYOUT, augmentation, standardization
 from keras_dlnotes.tasks.task import Arrays, Baseline, Outcome, Picture, Splits
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -47,11 +47,11 @@ def build(
     images, _ = splits.training
     front = [*augmentation(shift=0.1, rotation=0.05), standardization(images)]
     for count in filters:
-        front.append(keras.layers.Conv2D(count, 3, padding="same", activation="relu"))
-        front.append(keras.layers.MaxPooling2D())
-    front += [keras.layers.Flatten(), keras.layers.Dropout(dropout)]
+        front.append(keras.layers.Conv2D(count, 3, padding="same", activation="relu", **LAYOUT))
+        front.append(keras.layers.MaxPooling2D(**LAYOUT))
+    front += [keras.layers.Flatten(**LAYOUT), keras.layers.Dropout(dropout)]
     return models.one_to_many(
-        images.shape[1:], STEPS, len(LETTERS), preprocessing=front, **arguments
+        images.shape[1:], STEPS, len(LETTERS), preprocessing=front, **LAYOUT, **arguments
     )
 
 
