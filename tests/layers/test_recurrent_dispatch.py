@@ -157,3 +157,11 @@ def test_the_config_says_what_was_asked_for():
         layer = _layer("LSTM", use_cudnn=asked, truncate=2)
         assert layer.get_config()["use_cudnn"] == asked
         assert type(layer).from_config(layer.get_config()).use_cudnn is False
+
+
+def test_a_layer_without_a_fused_kernel_has_no_such_attribute():
+    layer = layers.Bidirectional(
+        layers.SimpleRNN(2, go_backwards=True), backward_layer=layers.SimpleRNN(2)
+    )
+    assert not hasattr(layer.forward_layer, "use_cudnn")
+    assert "a simple recurrent network" in layer.explain_path()

@@ -31,6 +31,7 @@ class Recurrent(KeepsSignature):
 
     cell_class: type
     cell_name: str
+    has_cudnn = True  # whether there is a fused kernel of its kind at all
     directions = 1  # how many of them run side by side; `Bidirectional` sets it
     _variant: ClassVar[dict[str, str]] = {}  # what the cell is asked for beyond the Keras layer
 
@@ -62,6 +63,8 @@ class Recurrent(KeepsSignature):
         assigns that of its forward layer to both. So what the constructor forbade stays forbidden,
         and so does what the kernel cannot do.
         """
+        if not self.has_cudnn:  # Keras's layer has no such attribute
+            raise AttributeError("use_cudnn")
         if self._asked_cudnn is False or self._beyond_cudnn():
             return False
         return self._assigned_cudnn
@@ -193,7 +196,7 @@ class Recurrent(KeepsSignature):
 
     def get_config(self):
         own = {"truncate": self.truncate}
-        if "use_cudnn" in inspect.signature(type(self)).parameters:
+        if self.has_cudnn:
             own["use_cudnn"] = self._asked_cudnn
         return {**super().get_config(), **own}
 
@@ -202,6 +205,7 @@ class Recurrent(KeepsSignature):
 class SimpleRNN(Recurrent, keras.layers.SimpleRNN):
     __doc__ = layer_documentation("SimpleRNN")
     cell_class = SimpleRNNCell
+    has_cudnn = False
     cell_name = "simple_rnn_cell"
 
 
