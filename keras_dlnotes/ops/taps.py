@@ -154,5 +154,7 @@ def insert_zeros(inputs, strides: Sequence[int], axes: Sequence[int]):
 def reshape(inputs, shape: Sequence[Any]):
     """`keras.ops.reshape` for shapes with entries that are tensors."""
     unknown = [axis for axis, length in enumerate(shape) if not isinstance(length, int)]
+    if any(isinstance(length, int) and length == 0 for length in shape):
+        unknown = []  # −1 would be 0 beside a length of 0, whatever it stands for
     known = [-1 if unknown == [axis] else length for axis, length in enumerate(shape)]
     return ops.reshape(inputs, known)

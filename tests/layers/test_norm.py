@@ -236,3 +236,12 @@ def test_renormalization_is_left_to_keras():
 def test_bad_arguments_are_named(arguments, name):
     with pytest.raises(ValueError, match=f"Argument `{name}` must be .*Received: {name}="):
         layers.BatchNormalization(**arguments)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_empty_batch_keeps_its_lengths(masked):
+    layer = layers.BatchNormalization()
+    for length in (1, 2, 3):  # TensorFlow leaves the length open from the second one on
+        x = np.zeros((0, length, 4, 3), "float32")
+        mask = np.zeros(x.shape[:-1], bool) if masked else None
+        assert tuple(layer(x, training=True, mask=mask).shape) == x.shape
