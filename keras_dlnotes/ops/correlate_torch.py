@@ -13,8 +13,10 @@ from keras_dlnotes.ops.windows import Window
 
 
 def correlate(inputs, kernel, window: Window):
-    settings, window = _divided(window)
-    padded = pad(inputs, window.padding, window.axes)
+    settings, rest = _divided(window)
+    if 0 in inputs.shape[1:-1]:  # the kernels refuse an empty image, however they are to pad it
+        settings, rest = {**settings, "padding": 0}, window
+    padded = pad(inputs, rest.padding, rest.axes)
     function = getattr(torch.nn.functional, f"conv{len(window.size)}d")
     groups = int(inputs.shape[-1] // kernel.shape[-2])
     outputs = function(_channels_first(padded), _out_in(kernel), **settings, groups=groups)

@@ -30,7 +30,8 @@ def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str)
     """The mean, where need be that with the padding over the share that is no padding."""
     window = window.resolved(inputs.shape)
     inputs = inputs.to(getattr(torch, wide(dtype)))  # their way back sums in the inputs' type
-    if count_include_pad or all(before == after for before, after in window.padding):
+    alike = all(before == after for before, after in window.padding)
+    if count_include_pad or (alike and not any(_short_axes(inputs, window))):
         means = _pool("avg", inputs, window, count_include_pad=count_include_pad)
     else:
         means, shares = (
@@ -42,8 +43,10 @@ def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str)
 
 
 def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):
-    # the kernels take no more than half a window
-    common, rest = divide_padding(window, most=[k // 2 for k in window.size])
+    # the kernels take no more than half a window, and that of volumes not every short axis
+    short = _short_axes(inputs, window)
+    most = [0 if is_short else k // 2 for is_short, k in zip(short, window.size, strict=True)]
+    common, rest = divide_padding(window, most=most)
     padded = pad(inputs, rest.padding, window.axes, fill)
     data_format, along = windows.along_all_axes(
         len(inputs.shape) - 2, window.axes, (window.size, 1), (window.strides, 1), (common, 0)
@@ -51,3 +54,8 @@ def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):
     channels = 1 if data_format == "channels_first" else -1
     function = getattr(torch.nn.functional, f"{kind}_pool{len(along[0])}d")
     return function(padded.movedim(channels, 1), *along, **settings).movedim(1, channels)
+
+
+def _short_axes(inputs, window: Window) -> list[bool]:
+    """Along which axes a window is longer than the image before it is padded."""
+    return [inputs.shape[axis] < k for axis, k in zip(window.axes, window.size, strict=True)]

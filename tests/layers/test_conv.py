@@ -144,3 +144,11 @@ def test_names_without_a_twin_are_keras_own():
     assert layers.Conv2D is not keras.layers.Conv2D
     with pytest.raises(AttributeError):
         layers.NoSuchLayer  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["Conv1D", "Conv2D", "Conv3D", "SpatiallySeparableConv2D"])
+def test_an_empty_image_is_convolved_with_its_padding(name):
+    rank = 2 if name.startswith("Sp") else int(name[4])
+    layer = getattr(layers, name)(2, 1, padding=1, bias_initializer="ones")
+    found = to_numpy(layer(np.zeros((1, 0, *(1,) * (rank - 1), 1), "float32")))
+    np.testing.assert_array_equal(found, np.ones((1, 2, *(3,) * (rank - 1), 2)))

@@ -108,3 +108,12 @@ def test_saved_model_and_mirrored_strategy(tmp_path):
         )
         model.compile("sgd", "mse")
     assert np.isfinite(model.train_on_batch(IMAGE, np.ones((2, 2, 1, 1), "float32")))
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["Max", "Average"])
+def test_a_window_longer_than_the_image_but_not_than_its_padding(kind, rank):
+    """PyTorch's own kernel of volumes refuses it."""
+    layer = getattr(layers, f"{kind}Pooling{rank}D")(2, padding=1)
+    found = keras.ops.convert_to_numpy(layer(np.full((1, *(1,) * rank, 1), 3.0, "float32")))
+    np.testing.assert_array_equal(found, np.full((1, *(1,) * rank, 1), 3.0))
