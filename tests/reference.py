@@ -33,6 +33,17 @@ def windows(lengths, size, strides, padding, dilation):
         yield place, seen
 
 
+def padding_of_word(word, lengths, size, strides, dilation):
+    """The (before, after) pairs of a word of Keras: "same" gives ⌈m/s⌉ windows."""
+    pairs = []
+    for m, k, s, d in zip(lengths, size, strides, dilation, strict=True):
+        span = d * (k - 1)
+        needed = max((-(-m // s) - 1) * s + span + 1 - m, 0)
+        same = needed // 2, needed - needed // 2
+        pairs.append({"valid": (0, 0), "causal": (span, 0), "same": same}[word])
+    return tuple(pairs)
+
+
 def convolve(image, kernel, strides, padding, dilation, groups=1):
     """S(i, j) = Σ_m Σ_n I(i·s + m·d − p, j·s + n·d − p) K(m, n)."""
     *size, narrow, filters = kernel.shape
@@ -120,6 +131,28 @@ def max_pool_indices(image, size, strides, padding):
     return result
 
 
+def unpool(values, positions, lengths):
+    """y[position] = the value that stood there, 0 where none did."""
+    batch, *_, channels = values.shape
+    result = np.zeros((batch, int(np.prod(lengths)), channels))
+    for place in np.ndindex(values.shape):
+        result[place[0], positions[place], place[-1]] = values[place]
+    return result.reshape(batch, *lengths, channels)
+
+
+def batch_statistics(z, mask=None):
+    """μ and σ² of each feature, over all that the mask does not leave out."""
+    columns = z.reshape(int(np.prod(z.shape[:-1])), z.shape[-1])
+    kept = np.ones(columns.shape, bool) if mask is None else mask.reshape(columns.shape)
+    means, variances = [], []
+    for column, use in zip(columns.T, kept.T, strict=True):
+        values = [value for value, used in zip(column, use, strict=True) if used]
+        mean = sum(values) / max(len(values), 1)
+        means.append(mean)
+        variances.append(sum((value - mean) ** 2 for value in values) / max(len(values), 1))
+    return np.array(means), np.array(variances)
+
+
 def recurrence(step, x, states, mask=None, zero_output_for_mask=False):
     """h_t, c_t … = step(x_t, h_{t−1}, c_{t−1} …), row by row and step by step, as in Keras.
 
@@ -136,8 +169,8 @@ def recurrence(step, x, states, mask=None, zero_output_for_mask=False):
                 output = np.zeros_like(output)
             outputs.append(output)
         rows.append((np.array(outputs), state))
-    last = [np.array([state[n] for _, state in rows]) for n in range(len(states))]
-    return np.array([outputs for outputs, _ in rows]), last
+    last = [np.reshape([state[n] for _, state in rows], s.shape) for n, s in enumerate(states)]
+    return np.reshape([outputs for outputs, _ in rows], (*x.shape[:2], states[0].shape[1])), last
 
 
 def simple_rnn_step(kernel, recurrent_kernel, bias):
