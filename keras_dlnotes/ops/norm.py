@@ -24,7 +24,7 @@ from keras_dlnotes.ops.windows import maximum
 # computed value, TensorFlow's XLA on a CPU writes all the values to memory first.
 _ROWS_TOGETHER = 16
 _ROWS_SAMPLED = 64
-LARGE = 2.0**40  # distances from the mean beyond this are squared as smaller ones
+LARGE = 2.0**50  # values beyond this have distances that are squared as smaller ones
 _SMALLER = 2.0**-24  # so that a sum of float32 values near the largest stays finite
 
 
@@ -194,23 +194,28 @@ def _centre(x, n, epsilon, *weights):
     if weights:
         sums = _sums(lambda *row: (_counted(row[0] * _SMALLER, *row[1:]),), x, *weights)[0]
         centre = sums / n / _SMALLER
-        return centre, _scale(_counted(x - centre, *weights), epsilon)
+        return centre, _scale(_counted(x, *weights), _counted(x - centre, *weights), epsilon)
     rows, features = ops.shape(x)
     step = maximum(rows // _ROWS_SAMPLED, 1)
     blocks = rows // step
     sample = ops.reshape(x[: blocks * step], (blocks, step, features))[:, 0]
     centre = ops.sum(sample * _SMALLER, axis=0)
     centre = centre / ops.cast(maximum(blocks, 1), x.dtype) / _SMALLER
-    return centre, _scale(sample - centre, epsilon)
+    return centre, _scale(sample, sample - centre, epsilon)
 
 
-def _scale(distances, epsilon):
-    """1, or what keeps the squares of large distances finite, and of small ones where ε is 0."""
-    largest = ops.max(ops.abs(distances), axis=0, initial=0)
-    reach, one = _reach(distances.dtype), ops.ones_like(largest)
+def _scale(values, distances, epsilon):
+    """1, or what keeps the squares of large distances finite, and of small ones where ε is 0.
+
+    Large values tell enough: they differ by no less than their last digit. They need no centre, so
+    that the maximum waits for nothing.
+    """
+    largest = ops.max(ops.abs(values), axis=0, initial=0)
+    reach, one = _reach(values.dtype), ops.ones_like(largest)
     scale = ops.where(largest > LARGE**reach, one * 2.0 ** (-80 * reach), one)
     if epsilon < 2.0**-60:
-        small = (largest < 2.0 ** (-40 * reach)) & (largest > 0)
+        farthest = ops.max(ops.abs(distances), axis=0, initial=0)
+        small = (farthest < 2.0 ** (-40 * reach)) & (farthest > 0)
         scale = ops.where(small, one * 2.0 ** (60 * reach), scale)
     return scale
 

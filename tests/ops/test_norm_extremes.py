@@ -54,6 +54,15 @@ def test_values_of_any_size(scale, epsilon, rows, masked):
 
 
 @pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("offset", [2.0**49, 2.0**60, 2.0**100])
+def test_large_values_that_differ_in_their_last_digits(offset):
+    steps = np.array([[0], [1], [3], [-2]] * 8)
+    x = (offset * (1 + steps * 2.0**-22)).astype("float32")
+    (found,) = outputs(lambda x: ops.batch_normalize(x)[0], [x])
+    np.testing.assert_allclose(found, _exact(x, 1e-3)[0], atol=1e-4)
+
+
+@pytest.mark.usefixtures("way")
 def test_plus_and_minus_the_largest_become_plus_and_minus_one():
     for size in (1e30, 3e38):
         x = np.array([[size], [-size]] * 8, "float32")
