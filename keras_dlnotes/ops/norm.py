@@ -116,22 +116,22 @@ def _weights(mask, inputs, axis, dtype):
 def batch_normalize_forward(inputs, gamma, beta, *weights, axis, epsilon):
     """y = γ·z' + β. Around a centre c near the mean, μ = c + δ and σ² = (1/n) Σ (x − c)² − δ².
 
-    δ and σ are those of (x − c)·a, with a power of two a that keeps the squares in range.
+    All are those of a·x, with a power of two a that keeps the squares in range.
     """
     x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
     n = _count(x, *weights)
     centre, scale = map(ops.stop_gradient, _centre(x, n, epsilon, *weights))
 
     def around(x, *weights):
-        distance = _counted((x - centre) * scale, *weights)
+        distance = _counted(x * scale - centre, *weights)
         return distance, ops.square(distance)
 
     first, second = _sums(around, x, *weights)
     delta = first / n
     variance = ops.maximum(second / n - ops.square(delta), 0)
     inverse = ops.rsqrt(variance + _scaled(epsilon, scale))
-    y = _unrows(((x - centre) * scale - delta) * (gamma * inverse) + beta, inputs, axis)
-    statistics = centre + delta / scale, variance / scale / scale
+    y = _unrows((x * scale - centre - delta) * (gamma * inverse) + beta, inputs, axis)
+    statistics = (centre + delta) / scale, variance / scale / scale
     return (y, *map(ops.stop_gradient, statistics)), (centre, scale, delta, inverse)
 
 
@@ -142,10 +142,10 @@ def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
     x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
     n = _count(x, *weights)
     upstream = _rows(upstream[0], axis, gamma.dtype)  # nothing comes back through the statistics
-    # x − centre is what the forward pass has summed: JAX computes it once for both
-    gradient_beta, along = _sums(lambda d, x: (d, d * ((x - centre) * scale)), upstream, x)
+    # a·x − c is what the forward pass has summed: JAX computes it once for both
+    gradient_beta, along = _sums(lambda d, x: (d, d * (x * scale - centre)), upstream, x)
     gradient_gamma = (along - delta * gradient_beta) * inverse
-    normalized = ((x - centre) * scale - delta) * inverse
+    normalized = (x * scale - centre - delta) * inverse
     shared = (gradient_beta + normalized * gradient_gamma) / n
     gradient = gamma * inverse * scale * (upstream - _counted(shared, *weights))
     gradients = _unrows(gradient, inputs, axis), gradient_gamma, gradient_beta
@@ -185,7 +185,7 @@ def _count(rows, *weights):
 
 
 def _centre(x, n, epsilon, *weights):
-    """A point near the mean, and the power of two by which distances from it are multiplied.
+    """A point c near the mean of a·x, and the power of two a.
 
     The point is the mean itself under a mask, else that of some rows among all. Digits are lost
     only where δ² ≫ σ². The rows are part of the batch, so that where they lie far from the rest,
@@ -194,14 +194,16 @@ def _centre(x, n, epsilon, *weights):
     if weights:
         sums = _sums(lambda *row: (_counted(row[0] * _SMALLER, *row[1:]),), x, *weights)[0]
         centre = sums / n / _SMALLER
-        return centre, _scale(_counted(x, *weights), _counted(x - centre, *weights), epsilon)
+        scale = _scale(_counted(x, *weights), _counted(x - centre, *weights), epsilon)
+        return centre * scale, scale
     rows, features = ops.shape(x)
     step = maximum(rows // _ROWS_SAMPLED, 1)
     blocks = rows // step
     sample = ops.reshape(x[: blocks * step], (blocks, step, features))[:, 0]
     centre = ops.sum(sample * _SMALLER, axis=0)
     centre = centre / ops.cast(maximum(blocks, 1), x.dtype) / _SMALLER
-    return centre, _scale(sample, sample - centre, epsilon)
+    scale = _scale(sample, sample - centre, epsilon)
+    return centre * scale, scale
 
 
 def _scale(values, distances, epsilon):
