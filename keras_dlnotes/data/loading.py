@@ -44,9 +44,6 @@ def load(
     """
     import tensorflow_datasets as tfds
 
-    if split is not None and (not isinstance(split, str) or not split):
-        expected = "a split such as 'test', a slice such as 'train[:80%]', or None"
-        raise ValueError(f"Argument `split` must be {expected}. Received: split={split!r}")
     prepared = builder(name, data_dir)
     if split is None:
         split = {part: part for part in prepared.info.splits}
@@ -126,12 +123,14 @@ def _random_state_kept() -> Iterator[None]:
         random.setstate(state)
 
 
-def _check_split(prepared: "tfds.core.DatasetBuilder", split: str) -> None:
+def _check_split(prepared: "tfds.core.DatasetBuilder", split: Any) -> None:
     known = ", ".join(map(repr, prepared.info.splits))
     error = ValueError(
         f"Argument `split` must be one of {known}, or a slice such as 'train[:80%]' that holds an "
         f"example. Received: split={split!r}"
     )
+    if not isinstance(split, str) or not split:
+        raise error
     try:
         is_empty = prepared.info.splits[split].num_examples <= 0
     except (KeyError, ValueError, AssertionError) as cause:

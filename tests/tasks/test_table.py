@@ -37,4 +37,4 @@ def test_names_and_get_agree():
 def test_an_unknown_name_is_an_error_with_a_hint(name, hint):
     with pytest.raises(ValueError, match=hint) as error:
         tasks.get(name)
-    assert f"task={name!r}" in str(error.value)
+    assert f"name={name!r}" in str(error.value)
