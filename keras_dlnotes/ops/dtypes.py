@@ -20,7 +20,7 @@ def real(name: str, value):
         symbolic = isinstance(value, keras.KerasTensor)  # which has a type, and no values yet
         tensor = value if symbolic else ops.convert_to_tensor(value)
         dtype = keras.backend.standardize_dtype(tensor.dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise argument_error(name, "a tensor of real numbers", value) from error
     if not is_floating(dtype) and "int" not in dtype and dtype != "bool":
         raise argument_error(name, "a tensor of real numbers", f"one of type {dtype}")

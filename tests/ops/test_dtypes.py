@@ -38,7 +38,7 @@ def test_whole_numbers_follow_floatx():
         keras.config.set_floatx(before)
 
 
-@pytest.mark.parametrize("value", [np.ones(2, "complex64"), 1j, "abc", b"abc", object()])
+@pytest.mark.parametrize("value", [np.ones(2, "complex64"), 1j, "abc", b"abc", object(), 2**100])
 def test_other_types_are_refused_by_name(value):
     with pytest.raises(ValueError, match="Argument `inputs` must be a tensor of real numbers"):
         dtypes.real("inputs", value)

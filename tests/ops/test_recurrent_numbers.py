@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dlnotes import ops
+from keras_dlnotes import layers, ops
 from tests import reference
 from tests.backends import only_on
 from tests.gradcheck import assert_close, gradients, outputs
@@ -42,6 +42,35 @@ def test_a_closed_gate_keeps_all_digits_and_so_does_its_gradient(gate, low):
     np.testing.assert_allclose(outputs(call, [bias])[0], [[o * np.tanh(carry)]], rtol=2e-6)
     (found,) = gradients(call, [bias], [_ones(1, 1)])
     np.testing.assert_allclose(found, exact, rtol=1e-5)
+
+
+def test_a_closed_gate_of_a_cell_has_a_gradient_in_the_loop_of_keras():
+    layer = keras.layers.RNN(layers.LSTMCell(1, kernel_initializer="zeros"))
+    x = np.ones((1, 1, 1), "float32")
+    layer.build(x.shape)
+    bias = np.array([-62.0, 0.2, 0.4, 0.1])
+
+    def call(bias):
+        cell = layer.cell
+        a, b = keras.ops.zeros((1, 1)), keras.ops.full((1, 1), 0.7)
+        kernel, recurrent = keras.ops.zeros((1, 4)), keras.ops.zeros((1, 4))
+        values = [kernel, recurrent, bias]
+        with keras.StatelessScope(list(zip(cell.trainable_variables, values, strict=True))):
+            return layer(x, initial_state=[a, b])
+
+    (found,) = gradients(call, [bias.astype("float32")], [_ones(1, 1)])
+    (i, f, _, o), g = _sigmoid(bias), np.tanh(bias[2])
+    exact = o * (1 - np.tanh(f * 0.7) ** 2) * g * i * (1 - i)
+    np.testing.assert_allclose(found[0], exact, rtol=1e-5)
+
+
+@pytest.mark.parametrize("low", [-62.0, -17.0, 3.0])
+def test_inference_gives_what_training_gives_to_a_step_of_single_precision(low):
+    bias = np.array([low, 0.2, 0.4, low], "float32")
+    x, weights = np.ones((1, 1, 1), "float32"), np.zeros((1, 4), "float32")
+    state = [np.zeros((1, 1), "float32"), np.full((1, 1), 0.7, "float32")]
+    found = [ops.lstm(x, weights, weights, bias, state, training=flag)[1] for flag in (0, 1)]
+    np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, found), atol=1.2e-7)
 
 
 @pytest.mark.usefixtures("way")

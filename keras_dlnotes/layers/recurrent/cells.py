@@ -61,7 +61,7 @@ class _Cell(KeepsSignature):
         inputs, input_masks = dropped(inputs, input_masks)
         a = GateByGate(self.kernel, input_masks).product(inputs) + step.input_bias(bias)
         recurrent = step.recurrent(self.recurrent_kernel, bias, recurrent_masks, GateByGate)
-        after, _ = step.forward(a, before, recurrent)
+        after, _ = step.forward(a, before, recurrent, saves=True)
         return after[0], list(after) if keras.tree.is_nested(states) else after[0]
 
     def dropout_masks(self, inputs, hidden, training):

@@ -28,6 +28,7 @@ from keras import ops
 
 from keras_dlnotes.ops.recurrent.activations import (
     activate,
+    activate_blocks,
     activated,
     derivative,
     derivative_blocks,
@@ -103,13 +104,18 @@ class LSTMStep:
     def forward(self, a, states, recurrent, saves=False):
         """(x W + b, states before) → (states, what `way_back` needs).
 
-        `saves` tells whether the latter is used, or the states alone.
+        `saves` tells whether there is a way back, or the states are all that is asked for.
         """
         hidden, carry, *reader = states
         a = a + recurrent.product(hidden)
-        of_levels = levels(self._block_activations, a, saves)
-        of_tanh = tanh_blocks(self._block_activations, a)
-        i, *f, g, o = activated(self._block_activations, of_levels, of_tanh)
+        of_levels = of_tanh = None
+        if saves:
+            of_levels = levels(self._block_activations, a)
+            of_tanh = tanh_blocks(self._block_activations, a)
+            blocks = activated(self._block_activations, of_levels, of_tanh)
+        else:
+            blocks = activate_blocks(self._block_activations, a)
+        i, *f, g, o = blocks
         carry = (f[0] if f else 1 - i) * carry + i * g
         content = activate(self.activation, carry)
         if reader:

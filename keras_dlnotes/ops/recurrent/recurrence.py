@@ -96,7 +96,7 @@ def recurrence_plain(
         if truncate is not None:
             cut_off = [ops.stop_gradient(state) for state in before]
             before = select(flags[:, -1:] > 0, cut_off, before)
-        states, _ = step.forward(a, before, recurrent)
+        states, _ = step.forward(a, before, recurrent, saves=True)
         if inputs.mask is not None:
             states = select(flags[:, :1] > 0, states, before)
         return states
