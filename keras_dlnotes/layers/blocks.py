@@ -13,6 +13,11 @@ from keras_dlnotes.ops.windows import standardize_data_format
 _PROBE = 2**7 * 3**2 * 5
 
 
+# More would take minutes to make, and memory without end.
+_MOST_LAYERS = 1024
+_MOST_CHANNELS = 1 << 24
+
+
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class Residual(keras.layers.Layer):
     """A residual connection: the branch learns what to add to its input.
@@ -143,8 +148,8 @@ class DenseBlock(keras.layers.Layer):
     with a 1×1 convolution to 4k channels goes before.
 
     Args:
-        layer_count: int L ≥ 1.
-        growth_rate: int k ≥ 1, channels that each layer adds.
+        layer_count: int L, 1 to 1024.
+        growth_rate: int k, 1 to 2²⁴, channels that each layer adds.
         bottleneck: whether a 1×1 convolution goes before each 3×3.
         dropout: fraction of the values dropped behind each convolution, in [0, 1).
         epsilon: ε of the batch normalizations.
@@ -185,8 +190,8 @@ class DenseBlock(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.layer_count = integer("layer_count", layer_count, minimum=1)
-        self.growth_rate = integer("growth_rate", growth_rate, minimum=1)
+        self.layer_count = integer("layer_count", layer_count, 1, _MOST_LAYERS)
+        self.growth_rate = integer("growth_rate", growth_rate, 1, _MOST_CHANNELS)
         self.bottleneck = bool(bottleneck)
         self.dropout = fraction("dropout", dropout)
         self.epsilon, self.momentum = epsilon, momentum

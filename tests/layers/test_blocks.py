@@ -122,6 +122,8 @@ def test_dense_block_channels_first():
     ("arguments", "argument"),
     [
         ({"layer_count": 0}, "layer_count"),
+        ({"layer_count": 2**40}, "layer_count"),
+        ({"growth_rate": 2**40}, "growth_rate"),
         ({"growth_rate": 0}, "growth_rate"),
         ({"dropout": 1}, "dropout"),
     ],
