@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+LARGEST = 2**24  # stride, padding, spacing, number of channels or units: far beyond any use
 LARGEST_SEED = 2**32 - 1  # of NumPy's generators, which Keras seeds with the others
 
 

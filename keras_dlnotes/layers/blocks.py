@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dlnotes.checks import argument_error, fraction, integer
+from keras_dlnotes.checks import LARGEST, argument_error, fraction, integer
 from keras_dlnotes.layers.conv import Conv1D, Conv2D, Conv3D
 from keras_dlnotes.layers.norm import BatchNormalization
 from keras_dlnotes.layers.types import floating_inputs
@@ -13,9 +13,7 @@ from keras_dlnotes.ops.windows import standardize_data_format
 _PROBE = 2**7 * 3**2 * 5
 
 
-# More would take minutes to make, and memory without end.
-_MOST_LAYERS = 1024
-_MOST_CHANNELS = 1 << 24
+_MOST_LAYERS = 1024  # more would take minutes to make, and memory without end
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
@@ -191,7 +189,7 @@ class DenseBlock(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.layer_count = integer("layer_count", layer_count, 1, _MOST_LAYERS)
-        self.growth_rate = integer("growth_rate", growth_rate, 1, _MOST_CHANNELS)
+        self.growth_rate = integer("growth_rate", growth_rate, 1, LARGEST)
         self.bottleneck = bool(bottleneck)
         self.dropout = fraction("dropout", dropout)
         self.epsilon, self.momentum = epsilon, momentum

@@ -6,11 +6,10 @@ from typing import Any
 
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integer, integers
+from keras_dlnotes.checks import LARGEST, argument_error, integer, integers
 from keras_dlnotes.ops import dtypes, windows
 from keras_dlnotes.ops.windows import Window
 
-LARGEST = 2**24  # stride, padding, spacing, number of channels: far beyond any use
 MOST_NUMBERS = 2**36  # in a tensor: 256 GiB of float32
 
 

@@ -101,6 +101,7 @@ BAD = [
     ("units", 2.0),
     ("units", True),
     ("units", "2"),
+    ("units", 2**40),
     ("activation", "no"),
     ("activation", 3),
     ("kernel_initializer", "no"),

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integer, probability
+from keras_dlnotes.checks import LARGEST, argument_error, integer, probability
 from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.recurrent.activations import identified
 
@@ -16,7 +16,7 @@ _FROM_KERAS = {
 
 def check_cell(arguments: dict) -> None:
     """Raises where an argument of a cell's constructor is out of range or unknown."""
-    integer("units", arguments["units"], minimum=1)
+    integer("units", arguments["units"], 1, LARGEST)
     for name in arguments.keys() & {"dropout", "recurrent_dropout"}:
         probability(name, arguments[name])
     for name in arguments.keys() & {"activation", "recurrent_activation"}:
