@@ -81,6 +81,18 @@ def assert_refused(
     assert not failures, f"argument `{argument}`:\n" + "\n".join(failures)
 
 
+def assert_row_refused(calls: Mapping[Callable, tuple], function: Callable, argument: str) -> None:
+    """The same for a table of functions: right arguments, and wrong values by argument."""
+    right, wrong = calls[function]
+    right = {name: _made(value) for name, value in right.items()}
+    assert_refused(function, right, argument, _made(wrong[argument]))
+
+
+def _made(value: Any) -> Any:
+    """What is made anew for each test: models and tables."""
+    return value() if callable(value) and not isinstance(value, type) else value
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"array of shape {value.shape}, {value.dtype}"

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,3 @@ def texts(name: str, value: Any) -> list[str]:
         if not isinstance(entry, str | Integral) or isinstance(entry, bool | np.bool_):
             raise argument_error(name, "a sequence of texts", f"{entry!r} in {name}")
     return [str(entry) for entry in entries]
-
-
-def are_real(values: Sequence[Any]) -> bool:
-    """Tells whether all entries are real numbers."""
-    return all(isinstance(value, Real) for value in values)

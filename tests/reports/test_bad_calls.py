@@ -206,16 +206,8 @@ CALLS = {
 ROWS = [(function, argument) for function, (_, wrong) in CALLS.items() for argument in wrong]
 
 
-def called(value):
-    """What is made anew for each test: models and tables."""
-    return value() if callable(value) and not isinstance(value, type) else value
-
-
 @pytest.mark.parametrize(
     ("function", "argument"), ROWS, ids=[f"{row[0].__name__}-{row[1]}" for row in ROWS]
 )
 def test_wrong_arguments_are_refused_by_name(function, argument):
-    right, wrong = CALLS[function]
-    right = {name: called(value) for name, value in right.items()}
-    values = called(wrong[argument]) if callable(wrong[argument]) else wrong[argument]
-    bad_calls.assert_refused(function, right, argument, values)
+    bad_calls.assert_row_refused(CALLS, function, argument)
