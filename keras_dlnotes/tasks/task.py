@@ -8,6 +8,7 @@ import keras
 from matplotlib.figure import Figure
 
 from keras_dlnotes.training import ShuffledBatches
+from keras_dlnotes.training.arguments import as_arguments
 
 Arrays = tuple[Any, ...]
 
@@ -90,7 +91,8 @@ class Passages:
 
 def score_by_evaluate(model: keras.Model, splits: Splits) -> dict[str, float]:
     """Returns the loss and the compiled metrics on the test data, as `test_NAME`."""
-    scores = model.evaluate(*splits.test, verbose=0, return_dict=True)
+    by_place, weights = as_arguments(splits.test)
+    scores = model.evaluate(*by_place, **weights, verbose=0, return_dict=True)
     return {f"test_{name}": float(value) for name, value in scores.items()}
 
 

@@ -63,6 +63,17 @@ def _array(name: str, value: Any) -> np.ndarray:
     return value
 
 
+def as_arguments(arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Returns how `fit` and `evaluate` take (inputs, targets, sample weights): by place, by name.
+
+    What they take by the third place is the batch size.
+
+    >>> as_arguments(("inputs", "targets", "weights"))
+    (('inputs', 'targets'), {'sample_weight': 'weights'})
+    """
+    return arrays[:2], {"sample_weight": arrays[2]} if len(arrays) > 2 else {}
+
+
 def is_real(array: Any) -> bool:
     """Tells whether an array or tensor holds real numbers, integers or booleans."""
     try:

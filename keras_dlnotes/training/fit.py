@@ -7,7 +7,13 @@ from typing import Any
 import keras
 
 from keras_dlnotes.checks import argument_error, choice, flag, function, integer, text
-from keras_dlnotes.training.arguments import built_model, callback_list, rows, verbosity
+from keras_dlnotes.training.arguments import (
+    as_arguments,
+    built_model,
+    callback_list,
+    rows,
+    verbosity,
+)
 from keras_dlnotes.training.batches import ShuffledBatches
 from keras_dlnotes.training.callbacks import (
     CarryStates,
@@ -76,8 +82,9 @@ def fit_resumable(
         batches: (training, batch size, seed) → the batches of an epoch, which depend on nothing but
             its arguments and the attribute `epoch`, set when an epoch begins.
         callbacks: further ones, which see each epoch before it is saved.
-        fit: takes the place of `model.fit`, and gets the training arrays instead of batches; it has
-            to hand the other arguments on. The examples then come in the order that it chooses.
+        fit: takes the place of `model.fit`, and gets the training arrays instead of batches, the
+            weights as `sample_weight`; it has to hand the other arguments on. The examples then
+            come in the order that it chooses.
         carry_states: whether recurrent layers go on, batch after batch, from the states that the
             one before left behind; an epoch, and every row of the validation data, starts from the
             initial ones. Gradients stop between batches: with batches that follow each other in
@@ -147,7 +154,8 @@ def fit_resumable(
             ],
         )
         if fit is not None:
-            fit(*training, **shared)
+            by_place, weights = as_arguments(training)
+            fit(*by_place, **weights, **shared)
         else:
             # Keras would shuffle the batches themselves by a state that nobody saves.
             model.fit(batches_of_epoch, shuffle=False, validation_batch_size=batch_size, **shared)

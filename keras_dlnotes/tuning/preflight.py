@@ -1,7 +1,7 @@
 """Finds the mistakes that would make every trial fail, before the first one begins."""
 
-import functools
 import tempfile
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -10,8 +10,11 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.oracles import RandomSearchOracle
 
 from keras_dlnotes.checks import argument_error
+from keras_dlnotes.tasks import Splits
+from keras_dlnotes.training import RunFolder
 from keras_dlnotes.tuning.folder import default_values
 from keras_dlnotes.tuning.recipes import Recipe
+from keras_dlnotes.tuning.trials import train_in
 
 
 def look_ahead(recipe: Recipe, objective: keras_tuner.Objective) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def look_ahead(recipe: Recipe, objective: keras_tuner.Objective) -> dict[str, An
     for hp in (defaults, drawn):
         keras.utils.set_random_seed(0)
         model = recipe.build(hp, splits)
-        names = _names_after_a_step(recipe, hp, model, splits)
+        names = _names_after_a_step(recipe, hp, model, splits, objective)
         if objective.name not in names:
             found = f"one of the metrics that a trial logs: {', '.join(names)}"
             raise argument_error("objective", found, objective.name)
@@ -48,11 +51,22 @@ def look_ahead(recipe: Recipe, objective: keras_tuner.Objective) -> dict[str, An
     return {"space": space.get_config(), "metrics": names}
 
 
-def _names_after_a_step(recipe: Recipe, hp: Any, model: keras.Model, splits: Any) -> list[str]:
+def _names_after_a_step(
+    recipe: Recipe,
+    hp: Any,
+    model: keras.Model,
+    splits: Splits,
+    objective: keras_tuner.Objective,
+) -> list[str]:
+    """Trains on one batch as a trial does, so that what fails in every trial fails here."""
     count = recipe.batch_size_of(hp)
-    batch = recipe.batches(splits.training, count, 0)[0]
-    validation = keras.tree.map_structure(lambda array: array[:count], tuple(splits.validation))
-    fit = recipe.fit(hp, model) or functools.partial(model.fit, batch_size=count)
-    logs = fit(*batch, validation_data=validation, epochs=1, verbose=0)
-    history = getattr(logs, "history", logs)
-    return sorted(history) if isinstance(history, dict) else sorted(model.history.history)
+    few = replace(
+        splits,
+        **{
+            name: keras.tree.map_structure(lambda array: array[:count], tuple(arrays))
+            for name, arrays in (("training", splits.training), ("validation", splits.validation))
+        },
+    )
+    with tempfile.TemporaryDirectory() as scratch, RunFolder(scratch, {}) as run:
+        state = train_in(run, recipe, few, hp, model, objective, epochs=1, seed=0)
+    return sorted(state.history[-1])

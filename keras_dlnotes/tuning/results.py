@@ -14,7 +14,7 @@ from keras_dlnotes import checks, reports
 from keras_dlnotes.checks import argument_error, integer
 from keras_dlnotes.tasks import Splits
 from keras_dlnotes.training import atomic_path
-from keras_dlnotes.training.arguments import rows, verbosity
+from keras_dlnotes.training.arguments import as_arguments, rows, verbosity
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.best_page import add_best_model
@@ -193,7 +193,8 @@ class Results:
         model = recipe.build(hp, splits)
         fit = recipe.fit(hp, model)
         if fit is not None:
-            fit(*arrays, epochs=epochs, verbose=verbose)
+            by_place, weights = as_arguments(arrays)
+            fit(*by_place, **weights, epochs=epochs, verbose=verbose)
             return model
         batches = recipe.batches(arrays, recipe.batch_size_of(hp), self._seed)
         order = keras.callbacks.LambdaCallback(

@@ -125,22 +125,36 @@ def _train(
             ancestor = execution_path(path.parents[1], values["tuner/trial_id"], 0)
             _inherit(ancestor.with_name(path.name), run, values["tuner/initial_epoch"])
         logger.info("%s goes on from epoch %d", path, run_state(run).epoch)
-        state = fit_resumable(
-            model,
-            splits.training,
-            splits.validation,
-            run,
-            epochs=epochs,
-            batch_size=recipe.batch_size_of(hp),
-            seed=seed,
-            patience=epochs if recipe.patience is None else recipe.patience,
-            monitor=conditions.objective.name,
-            mode=conditions.objective.direction,
-            batches=recipe.batches,
-            fit=recipe.fit(hp, model),
-            carry_states=recipe.carry_states,
-            verbose=0,
-        )
+        return train_in(run, recipe, splits, hp, model, conditions.objective, epochs, seed)
+
+
+def train_in(
+    run: RunFolder,
+    recipe: Recipe,
+    splits: Splits,
+    hp: keras_tuner.HyperParameters,
+    model: keras.Model,
+    objective: keras_tuner.Objective,
+    epochs: int,
+    seed: int,
+) -> RunState:
+    """Trains a model in an entered run folder: the one way of every trial and of the preflight."""
+    state = fit_resumable(
+        model,
+        splits.training,
+        splits.validation,
+        run,
+        epochs=epochs,
+        batch_size=recipe.batch_size_of(hp),
+        seed=seed,
+        patience=epochs if recipe.patience is None else recipe.patience,
+        monitor=objective.name,
+        mode=objective.direction,
+        batches=recipe.batches,
+        fit=recipe.fit(hp, model),
+        carry_states=recipe.carry_states,
+        verbose=0,
+    )
     if not state.history:
         raise TypeError("HyperModel.fit must hand its keyword arguments on to model.fit.")
     return state

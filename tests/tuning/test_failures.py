@@ -45,7 +45,7 @@ class Ends(keras_tuner.HyperModel):
         return model
 
     def fit(self, hp, model, *arguments, **options):
-        if options.get("callbacks"):
+        if options["epochs"] > 1:
             if hp["end"] == "raises":
                 raise ZeroDivisionError("one by zero")
             if hp["end"] == "memory":
@@ -57,7 +57,7 @@ class Ends(keras_tuner.HyperModel):
 
 class AlwaysRaises(Ends):
     def fit(self, hp, model, *arguments, **options):
-        if options.get("callbacks"):
+        if options["epochs"] > 1:
             raise ZeroDivisionError("one by zero")
         return model.fit(*arguments, **options)
 
