@@ -1,18 +1,34 @@
 """The state of a run after its last finished epoch, from which it goes on exactly."""
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import keras
+import numpy as np
 
-from keras_dlnotes.training.files import atomic_path, remove_partial, write_json
+from keras_dlnotes.training.files import atomic_path, remove_partial
 from keras_dlnotes.training.generators import generator_states
-from keras_dlnotes.training.run_folder import RunFolderError
+from keras_dlnotes.training.records import (
+    CorruptRecordError,
+    RunFolderError,
+    read_file,
+    read_record,
+    unreadable,
+    write_record,
+)
+from keras_dlnotes.training.shapes import Count, Seconds, text_like
 
 STATE = "state.json"
+
+
+class EarlyStoppingState(TypedDict):
+    """See `EarlyStopping.state`; its epochs count from 0."""
+
+    best: float | None
+    best_epoch: Count
+    wait: Count
 
 
 @dataclass
@@ -24,20 +40,22 @@ class RunState:
         history: the logs of each of them, first to last.
         seconds: time spent on them.
         stopped: whether training has stopped by itself.
-        early_stopping: see `EarlyStopping.state`; its "best_epoch" counts from 0.
+        early_stopping: see `EarlyStoppingState`; empty before the first epoch.
         random_seeds: states of the model's seed generators, which no Keras file holds.
         generators: states of the backend's own generators, where a model draws from them, too.
         checksums: name → SHA-256 of the weight files that belong to this state.
     """
 
-    epoch: int = 0
+    epoch: Count = 0
     history: list[dict[str, float]] = field(default_factory=list)
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
     stopped: bool = False
-    early_stopping: dict[str, Any] = field(default_factory=dict)
-    random_seeds: list[list[int]] = field(default_factory=list)
-    generators: list[str] = field(default_factory=list)
-    checksums: dict[str, str] = field(default_factory=dict)
+    early_stopping: EarlyStoppingState = field(default_factory=dict)
+    random_seeds: list[list[Count]] = field(default_factory=list)
+    generators: list[Annotated[str, text_like("[A-Za-z0-9+/]+=*")]] = field(default_factory=list)
+    checksums: dict[str, Annotated[str, text_like("[0-9a-f]{64}")]] = field(default_factory=dict)
+
+    later = ("generators",)
 
 
 class Checkpoints:
@@ -58,11 +76,9 @@ class Checkpoints:
         """Returns the last saved state, or a new one where there is none."""
         path = self.path / STATE
         try:
-            return RunState(**json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return RunState()
-        except (ValueError, TypeError) as error:
-            raise _corrupt(path) from error
+            return read_record(path, RunState, _contradiction) or RunState()
+        except CorruptRecordError as error:
+            raise _corrupt(path, error.fault) from error
 
     def save(self, model: keras.Model, state: RunState) -> None:
         """Makes the model's weights, optimizer, random seeds and the state the current ones."""
@@ -77,7 +93,7 @@ class Checkpoints:
             keras.ops.convert_to_numpy(variable).tolist() for variable in _seed_variables(model)
         ]
         state.generators = generator_states()
-        write_json(self.path / STATE, asdict(state))
+        write_record(self.path / STATE, asdict(state))
         for file in self.path.glob(_weights_name("*")):
             if file.name not in state.checksums:
                 file.unlink()
@@ -92,7 +108,13 @@ class Checkpoints:
         self.restore_best(model, state)
         best_weights = model.get_weights()
         self._load_weights(model, state, state.epoch)
-        for variable, value in zip(_seed_variables(model), state.random_seeds, strict=True):
+        variables = _seed_variables(model)
+        if [np.shape(seed) for seed in state.random_seeds] != [one.shape for one in variables]:
+            raise RunFolderError(
+                f"Checkpoint file {self.path / STATE} is of another model: it has "
+                f"{len(state.random_seeds)} random seeds, not {len(variables)}."
+            )
+        for variable, value in zip(variables, state.random_seeds, strict=True):
             variable.assign(value)
         return best_weights
 
@@ -103,27 +125,41 @@ class Checkpoints:
 
     def _load_weights(self, model: keras.Model, state: RunState, epoch: int) -> None:
         path = self.path / _weights_name(epoch)
+        found = _checksum(path)
+        if found is None or found != state.checksums.get(path.name):
+            fault = "it is missing" if found is None else f"{STATE} names another checksum"
+            raise _corrupt(path, fault)
         try:
-            intact = _checksum(path) == state.checksums[path.name]
-        except (OSError, KeyError) as error:
-            raise _corrupt(path) from error
-        if not intact:
-            raise _corrupt(path)
-        model.load_weights(path)
+            model.load_weights(path)
+        except OSError as error:
+            raise unreadable(path, error) from error
 
 
 def _weights_name(epoch: int | str) -> str:
     return f"epoch-{epoch}.weights.h5"
 
 
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _checksum(path: Path) -> str | None:
+    return read_file(path, lambda file: hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _corrupt(path: Path) -> RunFolderError:
-    return RunFolderError(
-        f"Checkpoint file {path} is missing or corrupt. Start anew (--overwrite, overwrite=True)."
+def _contradiction(state: RunState) -> str | None:
+    """Says what in a saved state contradicts the rest of it."""
+    epochs, best = len(state.history), state.early_stopping["best_epoch"]
+    if state.epoch != epochs or not epochs:
+        return f"`epoch` is {state.epoch}, but `history` has {epochs} rows"
+    if not all(state.history):
+        return "`history` has an empty row"
+    if best >= epochs:
+        return f"`early_stopping.best_epoch` is {best}, but `history` has {epochs} rows"
+    return None
+
+
+def _corrupt(path: Path, fault: str) -> CorruptRecordError:
+    return CorruptRecordError(
+        f"Checkpoint file {path} is missing or corrupt: {fault}. Start anew (--overwrite, "
+        "overwrite=True).",
+        fault,
     )
 
 

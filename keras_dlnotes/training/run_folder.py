@@ -4,12 +4,18 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import filelock
 
 from keras_dlnotes import checks
-from keras_dlnotes.training.files import PARTIAL, remove_partial, write_json
+from keras_dlnotes.training.files import PARTIAL, remove_partial
+from keras_dlnotes.training.records import (
+    RunFolderError,
+    corrupt,
+    read_record,
+    write_record,
+)
 
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
@@ -22,15 +28,18 @@ REPORT = "report.html"
 RESULTS = (MODEL, METRICS, REPORT)
 
 
-class RunFolderError(RuntimeError):
-    """A run folder can't be used as asked: occupied, in use, not writable, changed or corrupt."""
+class Settings(TypedDict):
+    """What a folder's settings file says."""
+
+    format: str
+    settings: dict[str, Any]
 
 
 class RunFolder:
     """A folder for one run, held by one process at a time.
 
-    A class of folders for something else than runs names it in `kind`, its settings' file and the
-    one setting that may change later.
+    A class of folders for something else than runs names it in `kind`, its settings' file, the
+    shape of the settings and the one setting that may change later.
 
     Use it in a `with` block. Entering it locks the folder (the operating system frees the lock when
     the process ends, however it ends) and settles the settings; the folder becomes a run folder
@@ -64,11 +73,13 @@ class RunFolder:
     ...         pass
     Traceback (most recent call last):
     ...
-    keras_dlnotes.training.run_folder.RunFolderError: The run in .../run has seed=0, not seed=1. ...
+    keras_dlnotes.training.records.RunFolderError: The run in .../run has seed=0, not seed=1. ...
     """
 
     kind = "run"
     settings_file = "run.json"
+    record: Any = Settings
+    files: tuple[str, ...] = (HISTORY, *RESULTS)
     changeable = "epochs"
 
     def __init__(
@@ -104,6 +115,8 @@ class RunFolder:
                 raise
         except filelock.Timeout:
             raise RunFolderError(f"Another process is at work in {self.path}.") from None
+        except RunFolderError:  # of its own kind, though it may be an `OSError` as well
+            raise
         except OSError as error:
             raise RunFolderError(
                 f"Folder {self.path} can't be used: {error.strerror or error}."
@@ -116,7 +129,7 @@ class RunFolder:
     def begin(self) -> None:
         """Makes this a run folder: from here on it is occupied and can be resumed."""
         content = {"format": self._format, "settings": self.settings}
-        write_json(self.path / self.settings_file, content)
+        write_record(self.path / self.settings_file, content)
 
     @property
     def is_entered(self) -> bool:
@@ -137,6 +150,9 @@ class RunFolder:
         return f"keras_dlnotes {self.kind} 1"
 
     def _check_contents(self) -> None:
+        for name in (self.settings_file, *self.files):
+            if (self.path / name).is_dir():
+                raise RunFolderError(f"{self.path / name} is a folder, where a file is expected.")
         if (self.path / self.settings_file).exists() or not self.path.exists():
             return
         foreign = {entry.name for entry in self.path.iterdir()} - {
@@ -175,6 +191,10 @@ class RunFolder:
                     f"{self.changeable} may change."
                 )
         changed = self.settings.get(self.changeable)
+        asked = {name for name in self.settings if name != self.changeable or changed is None}
+        if missing := sorted(asked - earlier.keys()):
+            fault = f"`settings` lacks {', '.join(missing)}"
+            raise corrupt(self.path / self.settings_file, fault)
         self.settings = earlier
         if changed is not None:
             self.settings[self.changeable] = changed
@@ -182,15 +202,15 @@ class RunFolder:
 
     def _read_settings(self) -> dict[str, Any]:
         path = self.path / self.settings_file
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] == self._format:
-                return dict(content["settings"])
-        except (ValueError, TypeError, KeyError):
-            pass
-        raise RunFolderError(
-            f"Settings file {path} is corrupt or not of a {self.kind}. Choose another folder."
-        )
+        found = read_record(path, self.record)
+        if found is None:  # removed since
+            raise RunFolderError(f"Settings file {path} is missing.")
+        if found["format"] != self._format:
+            raise RunFolderError(
+                f"Settings file {path} is not of a {self.kind} that this version knows: its format "
+                f"is {found['format']!r}, not {self._format!r}. Choose another folder."
+            )
+        return found["settings"]
 
     def _remove_run(self) -> None:
         """Removes what a run writes, by name; the settings stay until new ones take their place."""
