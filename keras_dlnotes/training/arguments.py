@@ -9,14 +9,21 @@ import numpy as np
 from keras_dlnotes.checks import argument_error, choice
 
 
-def built_model(value: Any, compiled: bool = False) -> keras.Model:
-    """Returns a model that is built and, where that is asked for, compiled."""
+def built_model(value: Any) -> keras.Model:
+    """Returns a model that is built."""
     if not isinstance(value, keras.Model):
         raise argument_error("model", "a keras.Model", value)
     if not value.built:
         raise argument_error("model", "built", value.name, "Call it on a batch first")
-    if compiled and not value.compiled:
-        raise argument_error("model", "built and compiled", value.name)
+    return value
+
+
+def compiled_model(value: Any) -> keras.Model:
+    """Returns a model that is compiled, whether or not it is built."""
+    if not isinstance(value, keras.Model):
+        raise argument_error("model", "a keras.Model", value)
+    if not value.compiled:
+        raise argument_error("model", "compiled", value.name)
     return value
 
 

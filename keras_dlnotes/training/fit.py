@@ -9,12 +9,13 @@ import keras
 from keras_dlnotes.checks import argument_error, choice, flag, function, integer, text
 from keras_dlnotes.training.arguments import (
     as_arguments,
-    built_model,
     callback_list,
+    compiled_model,
     rows,
     verbosity,
 )
 from keras_dlnotes.training.batches import ShuffledBatches
+from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.callbacks import (
     CarryStates,
     EarlyStopping,
@@ -69,7 +70,7 @@ def fit_resumable(
     optimizer, the model's random seeds and the early stopping.
 
     Args:
-        model: compiled and built.
+        model: compiled; one that is not built yet is built on the first batch.
         training: (inputs, targets) arrays, or (inputs, targets, sample weights).
         validation: the same for the data that decides on early stopping.
         folder: an entered `RunFolder`; `history.csv` and TensorBoard `logs` go there.
@@ -100,7 +101,7 @@ def fit_resumable(
         RuntimeError: where the loss becomes NaN or infinite, or states are to be carried on another
             backend than TensorFlow.
     """
-    built_model(model, compiled=True)
+    compiled_model(model)
     training, validation = rows("training", training), rows("validation", validation)
     entered(folder)
     for name, value, least in (
@@ -126,6 +127,7 @@ def fit_resumable(
             f"epochs={epochs}."
         )
     batches_of_epoch = batches(training, batch_size, seed)
+    built_on(model, batches_of_epoch)
     early_stopping = EarlyStopping(monitor, patience=patience, mode=mode, restore_best_weights=True)
     if state.epoch:
         early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))

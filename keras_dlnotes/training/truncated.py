@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from keras_dlnotes.checks import argument_error, integer
-from keras_dlnotes.training.arguments import built_model, callback_list, is_real, verbosity
+from keras_dlnotes.training.arguments import callback_list, compiled_model, is_real, verbosity
+from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.carried_states import CarriedStates, carrying_layers
 from keras_dlnotes.training.windows import check_stream, whole, windows
 
@@ -39,8 +40,9 @@ def fit_truncated(
     of rows.
 
     Args:
-        model: compiled and built, with recurrent layers that return sequences and run forward; its
-            inputs should leave the time open, because windows may be shorter than τ.
+        model: compiled, with recurrent layers that return sequences and run forward; its inputs
+            should leave the time open, because windows may be shorter than τ. One that is not built
+            yet is built on the first window.
         stream: (inputs, targets) or (inputs, targets, starts): arrays, or lists and dicts of them,
             (rows, steps, …); memory-mapped files are read window by window. `starts` is a boolean
             (rows, steps), True at the first step of a new sequence. Or an iterable of such tuples
@@ -87,7 +89,8 @@ def fit_truncated(
     if validation_batch_size is not None:
         integer("validation_batch_size", validation_batch_size, minimum=1)
     _check_validation(validation_data)
-    carrying_layers(built_model(model, compiled=True))
+    if compiled_model(model).built:
+        carrying_layers(model)
     if not callable(stream):
         check_stream(stream)
     if isinstance(stream, Iterator) and epochs - initial_epoch > 1:
@@ -110,13 +113,16 @@ def fit_truncated(
         for epoch in range(initial_epoch, epochs):
             means = _RunningMeans()
             reports.on_epoch_begin(epoch)
-            for step, (inputs, targets, starts) in enumerate(windows(stream, window)):
+            for step, found in enumerate(windows(stream, window)):
+                inputs, targets, starts = found
                 if carried is None:
+                    twice = found.followed_by(found)  # another length, so that it stays open
+                    built_on(model, [found[:2], twice[:2]])
                     carried = stack.enter_context(CarriedStates(model, len(starts)).kept())
                 carried.start(starts[:, 0])
                 reports.on_train_batch_begin(step)
-                found = model.train_on_batch(inputs, targets, return_dict=True)
-                logs = means.after(found, weight=starts.shape[1])
+                losses = model.train_on_batch(inputs, targets, return_dict=True)
+                logs = means.after(losses, weight=starts.shape[1])
                 reports.on_train_batch_end(step, logs)
                 if model.stop_training:
                     break

@@ -1,6 +1,7 @@
 """The part of a search's page that shows its best model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -40,6 +41,13 @@ def add_best_model(
             "parameters": row.parameters,
             "multiplications": row.multiplications,
         }
-        for row in reports.summarize(model).rows
+        for row in reports.summarize(model, _input_shape(model, splits)).rows
     ]
     page.add_table(rows, "Every layer, for one example")
+
+
+def _input_shape(model: keras.Model, splits: Splits) -> Any:
+    """Returns the shape of one example's inputs, where the model itself does not know it."""
+    if getattr(model, "inputs", None):
+        return None
+    return keras.tree.map_structure(lambda array: array.shape[1:], splits.training[0])

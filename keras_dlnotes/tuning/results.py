@@ -15,6 +15,7 @@ from keras_dlnotes.checks import argument_error, integer
 from keras_dlnotes.tasks import Splits
 from keras_dlnotes.training import atomic_path
 from keras_dlnotes.training.arguments import as_arguments, rows, verbosity
+from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.best_page import add_best_model
@@ -160,7 +161,9 @@ class Results:
         Where a trial was executed several times, it is the best execution.
         """
         checkpoints, state = self._best_execution()
-        model = self._needed_recipe().build(self.best_hyperparameters, self._splits)
+        recipe, splits, hp = self._needed_recipe(), self._splits, self.best_hyperparameters
+        model = recipe.build(hp, splits)
+        built_on(model, recipe.batches(splits.training, recipe.batch_size_of(hp), self._seed))
         checkpoints.restore_best(model, state)
         return model
 
