@@ -42,7 +42,7 @@ def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Mo
         except Exception as error:
             if not model.built:
                 expected = "built, or a model that can be called on the inputs"
-                raise argument_error("model", expected, model.name, str(error)) from error
+                raise argument_error("model", expected, model.name) from error
     return model
 
 
