@@ -1,6 +1,7 @@
 """The state of a run after its last finished epoch, from which it goes on exactly."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
@@ -76,7 +77,7 @@ class Checkpoints:
         """Returns the last saved state, or a new one where there is none."""
         path = self.path / STATE
         try:
-            return read_record(path, RunState, _contradiction) or RunState()
+            return read_state(self.path) or RunState()
         except CorruptRecordError as error:
             raise _corrupt(path, error.fault) from error
 
@@ -133,6 +134,11 @@ class Checkpoints:
             model.load_weights(path)
         except OSError as error:
             raise unreadable(path, error) from error
+
+
+def read_state(checkpoints: Path, read: Callable[..., Any] = read_record) -> RunState | None:
+    """Returns the state that a folder of checkpoints has; see `read_record`."""
+    return read(checkpoints / STATE, RunState, _contradiction)
 
 
 def _weights_name(epoch: int | str) -> str:

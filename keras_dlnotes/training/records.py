@@ -103,8 +103,7 @@ def read_own_record(
     try:
         return read_record(path, kind, check)
     except CorruptRecordError as error:
-        place = set_aside(path)
-        logger.warning("%s It is now %s.", error, place.name)
+        set_aside(path, error)
         return None
 
 
@@ -139,11 +138,11 @@ def read_file(path: Path, read: Callable[[BinaryIO], Any]) -> Any:
         time.sleep(PAUSE_SECONDS)
 
 
-def set_aside(path: Path) -> Path:
-    """Renames what is corrupt, for its owner to look at, and returns its new place."""
+def set_aside(path: Path, reason: Exception | str) -> None:
+    """Renames what is corrupt, for people to look at, and says so."""
     place = next(place for place in _corrupt_names(path) if not os.path.lexists(place))
     path.rename(place)
-    return place
+    logger.warning("%s It is now %s.", reason, place.name)
 
 
 def corrupt(path: Path, fault: str) -> CorruptRecordError:

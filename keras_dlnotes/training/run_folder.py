@@ -202,7 +202,7 @@ class RunFolder:
 
     def _read_settings(self) -> dict[str, Any]:
         path = self.path / self.settings_file
-        found = read_record(path, self.record)
+        found = read_record(path, self.record, self._fault)
         if found is None:  # removed since
             raise RunFolderError(f"Settings file {path} is missing.")
         if found["format"] != self._format:
@@ -211,6 +211,9 @@ class RunFolder:
                 f"is {found['format']!r}, not {self._format!r}. Choose another folder."
             )
         return found["settings"]
+
+    def _fault(self, record: Any) -> str | None:
+        """Says what is wrong with a record of the right shape."""
 
     def _remove_run(self) -> None:
         """Removes what a run writes, by name; the settings stay until new ones take their place."""

@@ -3,21 +3,30 @@
 import contextlib
 import copy
 import itertools
-import json
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import filelock
 import keras_tuner
 
-from keras_dlnotes.training import RunFolder, RunFolderError, write_json
+from keras_dlnotes.training import RunFolder
+from keras_dlnotes.training.records import (
+    CorruptRecordError,
+    read_record,
+    set_aside,
+    write_record,
+)
+from keras_dlnotes.training.shapes import Count, Seconds
+from keras_dlnotes.tuning.contradictions import fault_in_search, fault_in_space
+from keras_dlnotes.tuning.formats import SearchRecord, Space
 
 SETTINGS = "search.json"
 ORACLE = "oracle.json"
+SPARE = "oracle-spare.json"
 TRIAL = "trial.json"
 ENDING = "ending.json"
 RESULTS = "results.csv"
@@ -31,6 +40,8 @@ class SearchFolder(RunFolder):
 
     kind = "search"
     settings_file = SETTINGS
+    record = SearchRecord
+    files = (ORACLE, SPARE, RESULTS)
     changeable = "max_trials"
 
     def has_results(self) -> bool:
@@ -46,9 +57,12 @@ class SearchFolder(RunFolder):
         """A search's trials are worth more than the record of how it was started."""
         try:
             return super()._read_settings()
-        except RunFolderError:
-            set_aside(self.path / SETTINGS)
+        except CorruptRecordError as error:
+            set_aside(self.path / SETTINGS, error)
             return {}
+
+    def _fault(self, record: SearchRecord) -> str | None:
+        return fault_in_search(record)
 
     def _continue(self, earlier: dict[str, Any]) -> None:
         if earlier:
@@ -82,12 +96,12 @@ class Ending:
         seconds: of training.
     """
 
-    status: str
-    hyperparameters: dict[str, Any]
+    status: Literal["COMPLETED", "FAILED", "OUT_OF_MEMORY"]
+    hyperparameters: Space
     metrics: dict[str, float] = field(default_factory=dict)
-    step: int = 0
+    step: Count = 0
     message: str | None = None
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
 
 
 @contextlib.contextmanager
@@ -133,27 +147,29 @@ def trial_ids(folder: Path) -> list[str]:
 
 def write_ending(folder: Path, trial_id: str, ending: Ending) -> None:
     """Records how a trial ended; from here on it has ended."""
-    write_json(trial_path(folder, trial_id) / ENDING, asdict(ending))
+    write_record(trial_path(folder, trial_id) / ENDING, asdict(ending))
 
 
-def read_ending(folder: Path, trial_id: str) -> Ending | None:
-    """Returns how a trial ended; None where it has not, or where nobody can tell."""
-    content = read_intact(trial_path(folder, trial_id) / ENDING)
-    return None if content is None else Ending(**content)
+def read_ending(
+    folder: Path, trial_id: str, objective: str, read: Callable[..., Any] = read_record
+) -> Ending | None:
+    """Returns how a trial ended; None where it has not.
 
+    Args:
+        folder: of the search.
+        trial_id: of the trial.
+        objective: what a completed trial must have a value of.
+        read: how to read the record; with `read_own_record`, one that is corrupt is set aside.
+    """
 
-def read_intact(path: Path) -> dict[str, Any] | None:
-    """Returns a JSON object; None where there is no file, or where it had to be set aside."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (ValueError, OSError):
-        content = None
-    if not isinstance(content, dict):
-        set_aside(path)
-        return None
-    return content
+    def fault(ending: Ending) -> str | None:
+        if ending.status != COMPLETED and not ending.message:
+            return f"it is {ending.status}, but has no `message`"
+        if ending.status == COMPLETED and objective not in ending.metrics:
+            return f"it is COMPLETED, but `metrics` lacks {objective}"
+        return fault_in_space(ending.hyperparameters)
+
+    return read(trial_path(folder, trial_id) / ENDING, Ending, fault)
 
 
 def hyperparameters_of(
@@ -179,17 +195,3 @@ def default_values(space: keras_tuner.HyperParameters) -> dict[str, Any]:
         if found.is_active(hp):
             found.values[hp.name] = hp.default
     return found.values
-
-
-def set_aside(path: Path) -> None:
-    """Renames what can't be read, for its owner to look at, and says so."""
-    place = next(place for place in _corrupt_names(path) if not place.exists())
-    path.rename(place)
-    logger.warning("%s can't be read; it is now %s", path, place.name)
-
-
-def _corrupt_names(path: Path) -> Iterator[Path]:
-    number = 1
-    while True:
-        yield path.with_name(f"{path.name}.corrupt-{number}")
-        number += 1

@@ -19,36 +19,32 @@ from keras_tuner.oracles import (
 )
 
 from keras_dlnotes.checks import choice
-from keras_dlnotes.training import RunFolder, write_json
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     ORACLE,
-    TRIAL,
+    SPARE,
     Ending,
     default_values,
-    execution_path,
     hyperparameters_of,
     logger,
-    read_ending,
-    read_intact,
     trial_ids,
     trial_path,
 )
+from keras_dlnotes.tuning.formats import BayesianState, GridState, HyperbandState
+from keras_dlnotes.tuning.oracle_files import OracleFiles
 
-SPARE = "oracle-spare.json"
 ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 DRAWS = 1000  # random numbers that a trial takes at most
 ENDLESS = 10**9  # consecutive failures that the oracle itself bears: the search counts them
 
 
-class Durable:
+class Durable(OracleFiles):
     """What all four oracles get: a state on disk that is always one which they were really in.
 
     An oracle's file is the truth of which trials exist, a trial's ending the truth of how it
     ended; `reload` brings everything else into line with these two.
     """
 
-    folder: Path
     exhausted = False
     keep_ongoing = False
 
@@ -81,7 +77,7 @@ class Durable:
         KerasTuner's messages carry no error text, and numbers of single precision only.
         """
         trial_id = trial.trial_id
-        ending = read_ending(self.folder, trial_id)
+        ending = self._read_ending(trial_id)
         if ending is not None and self.trials[trial_id].status not in ENDED:
             self._take_over(trial_id, ending)
         for tuner_id, ongoing in list(self.ongoing_trials.items()):
@@ -119,19 +115,9 @@ class Durable:
     def get_state(self) -> dict[str, Any]:
         return super().get_state() | {"exhausted": self.exhausted}
 
-    def save(self) -> None:
-        state = self.get_state()
-        write_json(self.folder / ORACLE, state)
-        write_json(self.folder / SPARE, state)
-
-    def _save_trial(self, trial: Trial) -> None:
-        path = trial_path(self.folder, trial.trial_id)
-        path.mkdir(exist_ok=True)
-        write_json(path / TRIAL, trial.get_state())
-
     def reload(self) -> None:
         """Goes on from the folder, whatever moment the last process died at."""
-        state = read_intact(self.folder / ORACLE) or read_intact(self.folder / SPARE)
+        state = self._read_state(ORACLE) or self._read_state(SPARE)
         if state is None:
             self._rebuild()
             return
@@ -174,32 +160,15 @@ class Durable:
     def _settle(self) -> None:
         """Brings each trial into line with its ending."""
         for trial_id in self.start_order:
-            trial, ending = self.trials[trial_id], read_ending(self.folder, trial_id)
-            if trial.status not in ENDED and ending is not None:
+            trial, ending = self.trials[trial_id], self._read_ending(trial_id)
+            if trial.status in ENDED and ending is None:
+                self._restore_ending(trial)
+            elif trial.status not in ENDED and ending is not None:
                 if trial_id in self.end_order:
                     self.end_order.remove(trial_id)
                 self._take_over(trial_id, ending)
-            elif trial.status in ENDED and trial_id not in self.end_order:
+            if trial.status in ENDED and trial_id not in self.end_order:
                 self.end_order.append(trial_id)
-
-    def _read_trial(self, trial_id: str) -> Trial:
-        """Reads a trial; one whose file is lost comes back from what else the folder knows."""
-        content = read_intact(trial_path(self.folder, trial_id) / TRIAL)
-        if content is not None:
-            return Trial.from_state(content)
-        ending = read_ending(self.folder, trial_id)
-        run = read_intact(execution_path(self.folder, trial_id, 0) / RunFolder.settings_file)
-        if ending is not None:
-            trial = Trial(hyperparameters_of(ending.hyperparameters), trial_id)
-        elif run is not None:
-            trial = Trial(self.get_space(), trial_id)
-            trial.hyperparameters.values = run["settings"]["hyperparameters"]
-        else:
-            logger.warning("Nothing tells what trial %s was; it counts as failed.", trial_id)
-            message = "Its files were corrupt."
-            trial = Trial(keras_tuner.HyperParameters(), trial_id, TrialStatus.FAILED, message)
-        self._save_trial(trial)
-        return trial
 
 
 class Random(Durable, RandomSearchOracle):
@@ -208,6 +177,8 @@ class Random(Durable, RandomSearchOracle):
 
 class Hyperband(Durable, HyperbandOracle):
     """Many short trials, the best of which go on for longer."""
+
+    record = HyperbandState
 
     def planned_trials(self) -> int | None:
         sizes = [
@@ -222,9 +193,13 @@ class Hyperband(Durable, HyperbandOracle):
 class Bayesian(Durable, BayesianOptimizationOracle):
     """Trials where a Gaussian process expects the best."""
 
+    record = BayesianState
+
 
 class Grid(Durable, GridSearchOracle):
     """Every configuration, in order."""
+
+    record = GridState
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """As the oracle does, and lets the next worker go on from this trial at once.

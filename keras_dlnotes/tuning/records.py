@@ -1,19 +1,28 @@
 """The trials of a search as its folder tells them, and the table of all their epochs."""
 
-import json
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_dlnotes.training import atomic_path
+from keras_dlnotes.training import RunFolder, atomic_path
+from keras_dlnotes.training.checkpoints import read_state
+from keras_dlnotes.training.records import CorruptRecordError, read_record
 from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.tuning.contradictions import fault_in_trial
 from keras_dlnotes.tuning.folder import (
+    COMPLETED,
+    ENDING,
     TRIAL,
     Ending,
+    execution_path,
+    logger,
     read_ending,
     trial_ids,
     trial_path,
 )
+from keras_dlnotes.tuning.formats import TrialRun, TrialState
 
 if TYPE_CHECKING:
     import pandas
@@ -53,10 +62,20 @@ class TrialRecord:
 
 
 class Records:
-    """Reads a search's trials; those that have ended are read once."""
+    """Reads a search's trials; a file that has not changed is read once.
 
-    def __init__(self, folder: Path):
+    Args:
+        folder: of the search.
+        objective: what a completed trial has a value of.
+        read: `read_record`, which raises where a record is corrupt; `read_own_record`, for the
+            process that holds the search's folder; or `read_or_warn`.
+    """
+
+    def __init__(self, folder: Path, objective: str, read: Callable[..., Any] = read_record):
         self.folder = folder
+        self._objective = objective
+        self._read_record = read
+        self._read_last: dict[Path, tuple[Any, Any]] = {}
         self._ended: dict[str, TrialRecord] = {}
 
     def read(self) -> list[TrialRecord]:
@@ -67,31 +86,71 @@ class Records:
     def _record(self, name: str) -> TrialRecord | None:
         if name in self._ended:
             return self._ended[name]
-        path = trial_path(self.folder, name)
-        ending = read_ending(self.folder, name)
-        try:
-            trial = json.loads((path / TRIAL).read_text(encoding="utf-8"))
-            values = trial["hyperparameters"]["values"]
-        except (OSError, ValueError):
-            if ending is None:
-                return None
-            values = ending.hyperparameters["values"]
-        record = TrialRecord(name, values, ending, _histories(path))
+        ending = self._ending(name)
+        histories = self._histories(trial_path(self.folder, name))
+        if ending is not None and ending.status == COMPLETED and 0 in histories:
+            ending = self._ending(name, len(histories[0]))
+        values = self._values(name) if ending is None else ending.hyperparameters["values"]
+        if values is None:
+            return None
+        record = TrialRecord(name, values, ending, histories)
         if ending is not None:
             self._ended[name] = record
         return record
 
+    def _ending(self, name: str, epochs: int | None = None) -> Ending | None:
+        """Returns how a trial ended, which of its epochs was the best one included."""
+        ending = read_ending(self.folder, name, self._objective, self._read)
+        if ending is None or epochs is None or ending.step < epochs:
+            return ending
+        path = trial_path(self.folder, name) / ENDING
+        fault = f"`step` is {ending.step}, but the trial has {epochs} epochs"
+        return self._read_record(path, Ending, lambda _: fault)
 
-def _histories(path: Path) -> dict[int, list[dict[str, float]]]:
-    found = {}
-    for run in sorted(path.glob("execution_*[0-9]")):
-        number = run.name.removeprefix("execution_")
+    def _values(self, name: str) -> dict[str, Any] | None:
+        """Returns the hyperparameters of a trial that has not ended."""
+        path = trial_path(self.folder, name)
+        check = functools.partial(fault_in_trial, trial_id=name, objective=self._objective)
+        trial = self._read(path / TRIAL, TrialState, check)
+        if trial is not None:
+            return trial["hyperparameters"]["values"]
+        run = self._read(execution_path(self.folder, name, 0) / RunFolder.settings_file, TrialRun)
+        return None if run is None else run["settings"]["hyperparameters"]
+
+    def _histories(self, path: Path) -> dict[int, list[dict[str, float]]]:
+        found = {}
+        for run in sorted(path.glob("execution_*[0-9]")):
+            number = run.name.removeprefix("execution_")
+            if number.isdecimal():  # and not set aside
+                state = read_state(run / CHECKPOINTS, self._read)
+                if state is not None:
+                    found[int(number)] = state.history
+        return found
+
+    def _read(self, path: Path, *shape: Any) -> Any:
+        """Reads a record, or returns what it was where the file is still the same."""
         try:
-            state = json.loads((run / CHECKPOINTS / "state.json").read_text(encoding="utf-8"))
-            found[int(number)] = state["history"]
-        except (OSError, ValueError, KeyError):
-            continue
-    return found
+            status = path.stat()
+            version = status.st_ino, status.st_mtime_ns, status.st_size
+        except OSError:  # of which reading will tell
+            version = None
+        last, content = self._read_last.get(path, (None, None))
+        if version is None or version != last:
+            content = self._read_record(path, *shape)
+            self._read_last[path] = version, content
+        return content
+
+
+def read_or_warn(path: Path, *shape: Any) -> Any:
+    """Returns a record; one that is corrupt is told in a warning, and there is none.
+
+    So a search goes on whose folder is only looked at.
+    """
+    try:
+        return read_record(path, *shape)
+    except CorruptRecordError as error:
+        logger.warning("%s", error)
+        return None
 
 
 def to_frame(records: list[TrialRecord]) -> "pandas.DataFrame":

@@ -13,19 +13,21 @@ import numpy as np
 from keras_dlnotes import checks, reports
 from keras_dlnotes.checks import argument_error, integer
 from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training import atomic_path
+from keras_dlnotes.training import RunFolderError, atomic_path
 from keras_dlnotes.training.arguments import as_arguments, rows, verbosity
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
+from keras_dlnotes.training.records import read_record
 from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.best_page import add_best_model
+from keras_dlnotes.tuning.contradictions import fault_in_search
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     SETTINGS,
     execution_path,
     hyperparameters_of,
-    read_intact,
 )
+from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame, write_table
 
@@ -73,6 +75,8 @@ class Results:
     Raises:
         ValueError: where `directory` is no path or `recipe` no recipe.
         FileNotFoundError: where the folder holds no search.
+        RunFolderError: where one of its files is corrupt, or can't be read. A search that goes on
+            in the folder sets a corrupt one aside, and makes anew what it said.
 
     Example:
 
@@ -85,7 +89,7 @@ class Results:
         self.directory = checks.path("directory", directory)
         if recipe is not None and not isinstance(recipe, Recipe):
             raise argument_error("recipe", "what a search trains, or None", recipe)
-        content = read_intact(self.directory / SETTINGS)
+        content = read_record(self.directory / SETTINGS, SearchRecord, fault_in_search)
         if content is None:
             raise FileNotFoundError(f"Folder {self.directory} holds no search.")
         settings = content["settings"]
@@ -94,7 +98,7 @@ class Results:
         self.direction: str = settings["direction"]
         self._seed: int = settings["seed"]
         self._recipe = recipe
-        self._trials = Records(self.directory).read()
+        self._trials = Records(self.directory, self.objective).read()
 
     def __repr__(self) -> str:
         done = sum(trial.status == COMPLETED for trial in self._trials)
@@ -249,7 +253,14 @@ class Results:
 
     def _best_execution(self) -> tuple[Checkpoints, RunState]:
         """Returns where the weights of the best trial's best execution are."""
-        histories = self._best.histories
+        histories = {
+            execution: [row for row in history if self.objective in row]
+            for execution, history in self._best.histories.items()
+        }
+        histories = {execution: history for execution, history in histories.items() if history}
+        if not histories:
+            path = execution_path(self.directory, self._best.name, 0) / CHECKPOINTS
+            raise RunFolderError(f"The epochs of the best trial are not in {path}.")
 
         def best_value(execution: int) -> float:
             return min(self._sign * row[self.objective] for row in histories[execution])

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ import keras
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 
-from keras_dlnotes.training import write_json
+from keras_dlnotes.training.records import read_own_record, write_record
 from keras_dlnotes.tuning import preflight
+from keras_dlnotes.tuning.contradictions import fault_in_trial
 from keras_dlnotes.tuning.folder import (
     FAILED,
     TRIAL,
@@ -29,13 +31,14 @@ from keras_dlnotes.tuning.folder import (
     hyperparameters_of,
     logger,
     read_ending,
-    read_intact,
     trial_path,
     write_ending,
 )
+from keras_dlnotes.tuning.formats import Deaths, TrialState
 from keras_dlnotes.tuning.hparams import log_trial
 from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.recipes import Recipe
+from keras_dlnotes.tuning.records import read_or_warn
 from keras_dlnotes.tuning.service import Endpoint, chief_answers, chief_of
 from keras_dlnotes.tuning.trials import Conditions, run_trial
 
@@ -77,7 +80,7 @@ def look_ahead(job: str, answer: str) -> int:
             "is_argument": isinstance(error, ValueError) and str(error).startswith("Argument"),
             "traceback": traceback.format_exc(),
         }
-    write_json(Path(answer), found)
+    write_record(Path(answer), found)
     return 0
 
 
@@ -116,9 +119,11 @@ def train(job: str, tuner_id: str, has_died: bool) -> int:
         return NOTHING_LEFT
     path = trial_path(task.folder, trial.trial_id)
     threading.Thread(target=_beat, args=(path / BEATS,), daemon=True).start()
-    if read_ending(task.folder, trial.trial_id) is None:
+    objective = task.conditions.objective.name
+    if read_ending(task.folder, trial.trial_id, objective, read_own_record) is None:
         # What comes over the wire is rounded to single precision; the file is not.
-        exact = read_intact(path / TRIAL)
+        check = partial(fault_in_trial, trial_id=trial.trial_id, objective=objective)
+        exact = read_or_warn(path / TRIAL, TrialState, check)
         hp = trial.hyperparameters
         if exact is not None:
             hp = hyperparameters_of(exact["hyperparameters"])
@@ -140,9 +145,9 @@ def _fate(path: Path, hp: keras_tuner.HyperParameters) -> Ending | None:
     epochs = sorted(
         str(state.stat().st_mtime_ns) for state in path.glob("*/checkpoints/state.json")
     )
-    earlier = read_intact(path / DEATHS) or {}
+    earlier = read_own_record(path / DEATHS, Deaths) or {}
     deaths = 1 + (earlier["deaths"] if earlier.get("epochs") == epochs else 0)
-    write_json(path / DEATHS, {"epochs": epochs, "deaths": deaths})
+    write_record(path / DEATHS, {"epochs": epochs, "deaths": deaths})
     if deaths < MOST_DEATHS:
         return None
     message = (

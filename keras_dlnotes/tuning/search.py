@@ -11,6 +11,7 @@ import keras_tuner
 
 from keras_dlnotes import checks
 from keras_dlnotes.checks import LARGEST_SEED, argument_error, choice, flag, integer
+from keras_dlnotes.training.records import read_own_record, read_record
 from keras_dlnotes.tuning.arguments import (
     check_address,
     check_listeners,
@@ -19,12 +20,14 @@ from keras_dlnotes.tuning.arguments import (
     check_trained,
     make_recipe,
 )
-from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, read_intact
+from keras_dlnotes.tuning.contradictions import fault_in_search
+from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names
+from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import ORACLES
 from keras_dlnotes.tuning.recipes import Space
-from keras_dlnotes.tuning.records import Records
+from keras_dlnotes.tuning.records import Records, TrialRecord
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.space_check import settle_space
@@ -173,8 +176,9 @@ def search(
         }
         job = Job(recipe, conditions, folder.path.absolute(), oracle)
         metrics = settle_space(folder, job)
+        trials = Records(folder.path, objective.name, read_own_record).read()
         watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress, loggers)
-        if not _is_finished(folder):
+        if not _is_finished(folder, trials):
             folder.begin()
             log_search(folder.path, folder.settings["space"], metrics)
             try:
@@ -212,6 +216,7 @@ def work(
     Raises:
         ValueError: where the search is one of something else.
         SearchError: where there is no such chief or folder, for minutes, or the processes crash.
+        RunFolderError: where the folder's `search.json` is corrupt.
     """
     integer("workers", workers, 1, MOST_WORKERS)
     check_address("chief", chief)
@@ -245,7 +250,7 @@ def wait_for_settings(path: Path) -> dict[str, Any]:
     """Returns what the search in a folder was started with, once its chief has written it there."""
     deadline = time.monotonic() + SETTINGS_SECONDS
     while True:
-        content = read_intact(path / SETTINGS)
+        content = read_record(path / SETTINGS, SearchRecord, fault_in_search)
         if content is not None:
             return content["settings"]
         if time.monotonic() > deadline:
@@ -253,8 +258,9 @@ def wait_for_settings(path: Path) -> dict[str, Any]:
         time.sleep(1.0)
 
 
-def _is_finished(folder: SearchFolder) -> bool:
+def _is_finished(folder: SearchFolder, trials: list[TrialRecord]) -> bool:
     if not folder.resumed or not is_exhausted(folder.path):
         return False
     most = folder.settings["max_trials"]
-    return most is None or len(Records(folder.path).read()) >= most
+    has_enough = most is None or len(trials) >= most
+    return has_enough and all(trial.ending is not None for trial in trials)

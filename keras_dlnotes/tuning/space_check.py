@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_dlnotes.training import RunFolderError
-from keras_dlnotes.tuning.folder import SearchFolder, read_intact
+from keras_dlnotes.training.records import read_record
+from keras_dlnotes.tuning.folder import SearchFolder
+from keras_dlnotes.tuning.formats import Answer, Refusal
 from keras_dlnotes.tuning.launcher import LauncherError
 from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.supervisor import SearchError, launcher, write_job
@@ -52,7 +54,7 @@ def _look_ahead(job: Job) -> dict[str, Any]:
             except LauncherError as error:
                 if not error.was_killed:  # a fault, and not an accident
                     raise SearchError("The processes cannot be started.", str(error)) from error
-        found = read_intact(answer)
+        found = read_record(answer, Answer | Refusal)
         if found is None:
             summary = f"The process that takes the first step ended with code {code}."
             raise SearchError(summary, log.read_text())

@@ -1,6 +1,5 @@
 """Keeps the processes of a search alive, and ends with the last trial."""
 
-import json
 import os
 import socket
 import subprocess
@@ -13,7 +12,9 @@ from typing import Any
 
 import cloudpickle
 
+from keras_dlnotes.training.records import CorruptRecordError, read_record
 from keras_dlnotes.tuning.folder import ORACLE, logger
+from keras_dlnotes.tuning.formats import OracleState
 from keras_dlnotes.tuning.launcher import Launcher, LauncherError
 from keras_dlnotes.tuning.roles import NO_CHIEF, NOTHING_LEFT, TRIAL_ENDED, Job
 from keras_dlnotes.tuning.service import LOOPBACK, environment
@@ -239,10 +240,12 @@ def write_job(job: Job, path: Path) -> Path:
 def is_exhausted(folder: Path) -> bool:
     """Tells whether no trial of a search is left, neither to begin nor to end."""
     try:
-        state = json.loads((folder / ORACLE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        state = read_record(folder / ORACLE, OracleState)
+    except CorruptRecordError:  # which the chief will tell of
         return False
-    return bool(state["exhausted"] and not state["ongoing_trials"] and not state["retry_queue"])
+    if state is None:
+        return False
+    return state["exhausted"] and not state["ongoing_trials"] and not state["retry_queue"]
 
 
 def free_port() -> int:

@@ -11,7 +11,8 @@ import keras
 import keras_tuner
 
 from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training import RunFolder, RunFolderError, RunState, fit_resumable, run_state
+from keras_dlnotes.training import RunFolder, RunState, fit_resumable, run_state
+from keras_dlnotes.training.records import CorruptRecordError, UnreadableRecordError, set_aside
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     FAILED,
@@ -19,7 +20,6 @@ from keras_dlnotes.tuning.folder import (
     Ending,
     execution_path,
     logger,
-    set_aside,
 )
 from keras_dlnotes.tuning.recipes import Recipe
 
@@ -58,6 +58,8 @@ def run_trial(
             _execute(recipe, splits, hp, conditions, folder, trial_id, execution)
             for execution in range(conditions.executions)
         ]
+    except UnreadableRecordError:  # the trial is not to blame
+        raise
     except Exception as error:
         status = OUT_OF_MEMORY if is_out_of_memory(error) else FAILED
         seconds = time.perf_counter() - started
@@ -98,11 +100,8 @@ def _execute(
     path = execution_path(folder, trial_id, execution)
     try:
         return _train(recipe, splits, hp, conditions, path)
-    except RunFolderError as error:
-        if "corrupt" not in str(error):
-            raise
-        logger.warning("%s Execution %d of trial %s starts anew.", error, execution, trial_id)
-        set_aside(path)
+    except CorruptRecordError as error:
+        set_aside(path, f"{error} Execution {execution} of trial {trial_id} starts anew.")
         return _train(recipe, splits, hp, conditions, path)
 
 

@@ -14,7 +14,7 @@ from keras_dlnotes.tuning.folder import (
 )
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import make_oracle
-from keras_dlnotes.tuning.records import Records, TrialRecord, write_table
+from keras_dlnotes.tuning.records import Records, TrialRecord, read_or_warn, write_table
 from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.supervisor import SearchError
 
@@ -67,7 +67,7 @@ class Watch:
     ):
         self._job = job
         self._loggers = loggers
-        self._records = Records(job.folder)
+        self._records = Records(job.folder, job.conditions.objective.name, read_or_warn)
         self._most_failures = most_failures
         self._on_progress = on_progress
         self._started = time.monotonic()

@@ -1,0 +1,121 @@
+"""What in a record of a search contradicts the rest of it, or can't be read by KerasTuner."""
+
+import copy
+import math
+import statistics
+from collections.abc import Iterable
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial
+
+from keras_dlnotes.tuning.formats import OracleState, SearchRecord, Space, TrialState, Value
+
+ROUNDING = 1e-5  # of a number that went over the wire in single precision
+
+
+def fault_in_search(record: SearchRecord) -> str | None:
+    """Says what is wrong with how a search was started."""
+    space = record["settings"].get("space")
+    return None if space is None else fault_in_space(space, needs_values=False)
+
+
+def fault_in_space(config: Space, needs_values: bool = True) -> str | None:
+    """Says what is wrong with hyperparameters and their values, which a mere space has not."""
+    try:
+        found = keras_tuner.HyperParameters.from_config(copy.deepcopy(config))
+        missing = [one.name for one in found.space if one.name not in found.values]
+        missing = [name for name in missing if needs_values and found.is_active(name)]
+    except Exception as error:  # whatever KerasTuner's constructors raise
+        return f"KerasTuner cannot read the hyperparameters ({type(error).__name__}: {error})"
+    if missing:
+        return f"`hyperparameters.values` lacks {', '.join(dict.fromkeys(missing))}"
+    for name, value in found.values.items():
+        entries = [entry["config"] for entry in config["space"] if entry["config"]["name"] == name]
+        if entries and not any(_fits(value, entry) for entry in entries):
+            return f"`hyperparameters.values.{name}` must not be {value!r}"
+    return None
+
+
+def _fits(value: Value, entry: dict[str, Any]) -> bool:
+    """Tells whether a value is one of a hyperparameter's."""
+    if "min_value" in entry:
+        least, most = entry["min_value"], entry["max_value"]
+        if isinstance(value, bool | str):
+            return False
+        return least <= value <= most or _same(value, least) or _same(value, most)
+    if "values" in entry:
+        return any(_same(value, one) for one in entry["values"])
+    return _same(value, entry["value"]) if "value" in entry else isinstance(value, bool)
+
+
+def _same(one: Value, other: Value) -> bool:
+    if isinstance(one, bool | str) or isinstance(other, bool | str):
+        return type(one) is type(other) and one == other
+    return math.isclose(one, other, rel_tol=ROUNDING)
+
+
+def fault_in_trial(state: TrialState, trial_id: str, objective: str) -> str | None:
+    """Says what is wrong with a trial."""
+    if state["trial_id"] != trial_id:
+        return f"`trial_id` is {state['trial_id']}, but the trial is {trial_id}"
+    if fault := fault_in_space(state["hyperparameters"]):
+        return fault
+    if state["status"] == "COMPLETED":
+        metrics = state["metrics"]["metrics"]
+        if objective not in metrics or not metrics[objective]["observations"]:
+            return f"it is COMPLETED, but `metrics` lacks {objective}"
+        found = metrics[objective]
+        means = [statistics.fmean(one["value"]) for one in found["observations"]]
+        best = (min if found["direction"] == "min" else max)(means)
+        if state["score"] is None or not math.isclose(state["score"], best, rel_tol=1e-9):
+            return f"`score` is {state['score']}, but the best {objective} is {best}"
+        if state["best_step"] not in [one["step"] for one in found["observations"]]:
+            return f"`best_step` is {state['best_step']}, which no value of {objective} has"
+    try:
+        Trial.from_state(copy.deepcopy(state))
+    except Exception as error:
+        return f"KerasTuner cannot read the trial ({type(error).__name__}: {error})"
+    return None
+
+
+def fault_in_oracle(
+    state: OracleState, space: keras_tuner.HyperParameters, begun: Iterable[str]
+) -> str | None:
+    """Says what is wrong with an oracle's state.
+
+    Args:
+        state: to check.
+        space: the hyperparameters that the search was started with.
+        begun: trials that have left results, so that the state must know them.
+    """
+    started = state["start_order"]
+    if unknown := sorted(set(begun) - set(started)):
+        return f"`start_order` lacks trial {', '.join(unknown)}, whose folder has results"
+    for name, trials in _named_trials(state).items():
+        if foreign := sorted(set(trials) - set(started)):
+            return f"`{name}` has trial {', '.join(foreign)}, which `start_order` lacks"
+        if name in ("start_order", "end_order", "ordered_ids") and len(set(trials)) < len(trials):
+            return f"`{name}` has a trial twice"
+        if name in ("ordered_ids", "id_to_hash") and len(set(trials)) < len(started):
+            return f"`{name}` lacks trials that `start_order` has"
+    if started and not state["tried_so_far"]:
+        return "`tried_so_far` is empty"
+    if state["seed_state"] < state["seed"]:
+        return "`seed_state` is less than `seed`"
+    if fault := fault_in_space(state["hyperparameters"], needs_values=False):
+        return fault
+    names = {entry["config"]["name"] for entry in state["hyperparameters"]["space"]}
+    missing = [one.name for one in space.space if one.name not in names]
+    return f"`hyperparameters.space` lacks {', '.join(missing)}" if missing else None
+
+
+def _named_trials(state: OracleState) -> dict[str, list[str]]:
+    """Returns the trials that each part of an oracle's state names."""
+    found = {name: state[name] for name in ("start_order", "end_order", "retry_queue")}
+    found |= {name: list(state[name]) for name in ("run_times", "id_to_hash")}
+    found["ongoing_trials"] = list(state["ongoing_trials"].values())
+    found |= {name: state[name] for name in ("ordered_ids", "populate_next") if name in state}
+    rounds = [one for bracket in state.get("brackets", []) for one in bracket["rounds"]]
+    found["brackets"] = [place["id"] for one in rounds for place in one]
+    return found

@@ -1,0 +1,184 @@
+"""What the files of a search say: the shape of each record.
+
+`trial.json` and `oracle.json` have KerasTuner's own keys, by which KerasTuner can read them, too.
+"""
+
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from keras_dlnotes.training.shapes import Condition, Count, Positive, Text, text_like
+
+TrialId = Annotated[str, text_like("[0-9]+")]
+Value = bool | int | float | str
+
+
+class Space(TypedDict):
+    """Hyperparameters and their values, as `HyperParameters.get_config` gives them."""
+
+    space: list["Hyperparameter"]
+    values: dict[str, Value]
+
+
+class Hyperparameter(TypedDict):
+    """One of a space."""
+
+    class_name: Literal["Int", "Float", "Choice", "Boolean", "Fixed"]
+    config: dict[str, Any]
+
+
+class Answer(TypedDict):
+    """What the preflight found."""
+
+    space: Space
+    metrics: list[str]
+
+
+class Refusal(TypedDict):
+    """Why the preflight failed."""
+
+    error: str
+    is_argument: bool
+    traceback: str
+
+
+class SearchSettings(TypedDict):
+    """What a search was started with."""
+
+    task: Text
+    data: str | None
+    tuner: Literal["hyperband", "random", "bayesian", "grid"]
+    tuner_arguments: dict[str, Any]
+    max_trials: Positive | None
+    objective: Text
+    direction: Literal["min", "max"]
+    epochs: Positive
+    batch_size: Positive
+    patience: Count | None
+    executions: Positive
+    seed: Count
+    backend: Text
+    space: NotRequired[Space]
+
+
+class SearchRecord(TypedDict):
+    """`search.json`."""
+
+    format: str
+    settings: SearchSettings
+
+
+class Observation(TypedDict):
+    """A metric's values in one step."""
+
+    value: Annotated[list[float], Condition("a list that is not empty", bool)]
+    step: Count
+
+
+class Observations(TypedDict):
+    """A metric's values."""
+
+    direction: Literal["min", "max"]
+    observations: list[Observation]
+
+
+class Metrics(TypedDict):
+    """All metrics of a trial."""
+
+    metrics: dict[str, Observations]
+
+
+class TrialState(TypedDict):
+    """`trial.json`."""
+
+    trial_id: TrialId
+    hyperparameters: Space
+    metrics: Metrics
+    score: float | None
+    best_step: Count | None
+    status: Literal["RUNNING", "IDLE", "INVALID", "STOPPED", "COMPLETED", "FAILED"]
+    message: str | None
+
+
+class TrialSettings(TypedDict):
+    """What a training of a trial was started with."""
+
+    hyperparameters: dict[str, Value]
+
+
+class TrialRun(TypedDict):
+    """`run.json` of a training of a trial."""
+
+    format: str
+    settings: TrialSettings
+
+
+class Deaths(TypedDict):
+    """`deaths.json`: how often a trial's process was killed since it had these epochs."""
+
+    epochs: list[str]
+    deaths: Positive
+
+
+class OracleState(TypedDict):
+    """What the `oracle.json` of every tuner has."""
+
+    ongoing_trials: dict[str, TrialId]
+    hyperparameters: Space
+    start_order: list[TrialId]
+    end_order: list[TrialId]
+    run_times: dict[TrialId, Count]
+    retry_queue: list[TrialId]
+    seed: Positive
+    seed_state: Positive
+    tried_so_far: list[str]
+    id_to_hash: dict[TrialId, str | None]
+    display: "Display"
+    exhausted: bool
+
+
+class Display(TypedDict):
+    """What KerasTuner would print."""
+
+    search_start: str | None
+    trial_start: dict[str, str]
+    trial_number: dict[str, Count]
+
+
+class Place(TypedDict):
+    """A trial of a round, and the one that it goes on from."""
+
+    past_id: TrialId | None
+    id: TrialId
+
+
+class Bracket(TypedDict):
+    """Rounds of trials."""
+
+    bracket_num: Count
+    rounds: list[list[Place]]
+
+
+class HyperbandState(OracleState):
+    """`oracle.json` of Hyperband."""
+
+    hyperband_iterations: float
+    max_epochs: Positive
+    min_epochs: Positive
+    factor: Positive
+    brackets: list[Bracket]
+    current_bracket: int
+    current_iteration: Count
+
+
+class BayesianState(OracleState):
+    """`oracle.json` of the Bayesian oracle."""
+
+    num_initial_points: Count | None
+    alpha: float
+    beta: float
+
+
+class GridState(OracleState):
+    """`oracle.json` of the grid."""
+
+    ordered_ids: list[TrialId]
+    populate_next: list[TrialId]

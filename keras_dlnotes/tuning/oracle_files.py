@@ -1,0 +1,101 @@
+"""The files of an oracle and its trials: written whole, and made anew where one is lost."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from keras_dlnotes.training import RunFolder
+from keras_dlnotes.training.records import read_own_record, write_record
+from keras_dlnotes.tuning.contradictions import fault_in_oracle, fault_in_trial
+from keras_dlnotes.tuning.folder import (
+    COMPLETED,
+    ENDING,
+    FAILED,
+    ORACLE,
+    SPARE,
+    TRIAL,
+    Ending,
+    execution_path,
+    hyperparameters_of,
+    logger,
+    read_ending,
+    trial_ids,
+    trial_path,
+    write_ending,
+)
+from keras_dlnotes.tuning.formats import OracleState, TrialRun, TrialState
+from keras_dlnotes.tuning.records import read_or_warn
+
+
+class OracleFiles:
+    """How an oracle reads and writes its folder.
+
+    Attributes:
+        folder: of the search.
+        record: the shape of the oracle's state.
+    """
+
+    folder: Path
+    record: Any = OracleState
+
+    def save(self) -> None:
+        state = self.get_state()
+        write_record(self.folder / ORACLE, state)
+        write_record(self.folder / SPARE, state)
+
+    def _save_trial(self, trial: Trial) -> None:
+        path = trial_path(self.folder, trial.trial_id)
+        path.mkdir(exist_ok=True)
+        write_record(path / TRIAL, trial.get_state())
+
+    def _read_state(self, name: str) -> dict[str, Any] | None:
+        """Returns a state that knows every trial which has left something."""
+        paths = {trial_id: trial_path(self.folder, trial_id) for trial_id in trial_ids(self.folder)}
+        begun = [
+            trial_id
+            for trial_id, path in paths.items()
+            if (path / ENDING).exists() or any(path.glob("execution_*"))
+        ]
+        check = partial(fault_in_oracle, space=self.get_space(), begun=begun)
+        return read_own_record(self.folder / name, self.record, check)
+
+    def _read_ending(self, trial_id: str) -> Ending | None:
+        return read_ending(self.folder, trial_id, self.objective.name, read_own_record)
+
+    def _restore_ending(self, trial: Trial) -> None:
+        """Writes an ending that is lost anew: the trial's own file knows all of it but the time."""
+        values = {name: trial.metrics.get_last_value(name) for name in trial.metrics.metrics}
+        completed = trial.status == TrialStatus.COMPLETED
+        ending = Ending(
+            COMPLETED if completed else FAILED,
+            trial.hyperparameters.get_config(),
+            {name: float(value) for name, value in values.items() if completed},
+            trial.best_step or 0,
+            None if completed else trial.message or "Nothing tells why.",
+        )
+        write_ending(self.folder, trial.trial_id, ending)
+
+    def _read_trial(self, trial_id: str) -> Trial:
+        """Reads a trial; one whose file is lost comes back from what else the folder knows."""
+        check = partial(fault_in_trial, trial_id=trial_id, objective=self.objective.name)
+        content = read_own_record(trial_path(self.folder, trial_id) / TRIAL, TrialState, check)
+        if content is not None:
+            return Trial.from_state(content)
+        ending = self._read_ending(trial_id)
+        path = execution_path(self.folder, trial_id, 0) / RunFolder.settings_file
+        run = read_or_warn(path, TrialRun)
+        if ending is not None:
+            trial = Trial(hyperparameters_of(ending.hyperparameters), trial_id)
+        elif run is not None:
+            trial = Trial(self.get_space(), trial_id)
+            trial.hyperparameters.values = run["settings"]["hyperparameters"]
+            trial.hyperparameters.ensure_active_values()
+        else:
+            logger.warning("Nothing tells what trial %s was; it counts as failed.", trial_id)
+            message = "Its files were corrupt."
+            trial = Trial(keras_tuner.HyperParameters(), trial_id, TrialStatus.FAILED, message)
+        self._save_trial(trial)
+        return trial
