@@ -70,13 +70,14 @@ def divisor(strategy: str) -> int:
 def even(arrays: tuple[Any, ...], divisor: int) -> tuple[Any, ...]:
     """Leaves out the last examples, fewer than the divisor, that cannot be shared out.
 
-    >>> even(([1, 2, 3, 4, 5], [5, 4, 3, 2, 1]), divisor=2)
-    ([1, 2, 3, 4], [5, 4, 3, 2])
+    >>> import numpy as np
+    >>> even((np.array([1, 2, 3]), {"a": np.array([3, 2, 1])}), divisor=2)
+    (array([1, 2]), {'a': array([3, 2])})
     """
     if divisor == 1:
         return arrays
-    (count, *_) = (len(array) for array in arrays)
-    return tuple(array[: count - count % divisor] for array in arrays)
+    count = len(keras.tree.flatten(arrays)[0])
+    return keras.tree.map_structure(lambda array: array[: count - count % divisor], arrays)
 
 
 class EvenBatches(keras.utils.PyDataset):

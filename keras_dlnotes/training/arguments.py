@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.checks import argument_error, choice
+from keras_dlnotes.training.arrays import as_array
 
 
 def built_model(value: Any) -> keras.Model:
@@ -43,31 +44,40 @@ def callback_list(value: Any) -> list[keras.callbacks.Callback]:
 
 
 def rows(name: str, value: Any) -> tuple[Any, ...]:
-    """Returns (inputs, targets, …) with each array as NumPy's, all with the same examples ≥ 1.
+    """Returns (inputs, targets, sample weights) as NumPy's arrays of the same examples, ≥ 1.
 
-    NumPy's arrays stay as they are, so they may be memory-mapped files. Others are converted: the
-    rows of a table of pandas would be found by their labels, not by their places.
+    The weights may be None or missing, and the targets, too.
     """
-    if not isinstance(value, tuple | list) or not value:
-        raise argument_error(name, "made of (inputs, targets, …)", value)
-    arrays = keras.tree.map_structure(lambda entry: _array(name, entry), tuple(value))
+    if not isinstance(value, tuple | list) or not 1 <= len(value) <= 3:
+        raise argument_error(name, "made of (inputs, targets) or (inputs, targets, weights)", value)
+    if len(value) == 3 and value[2] is None:
+        value = value[:2]
+    arrays = keras.tree.map_structure(lambda entry: as_array(name, entry), tuple(value))
     lengths = {len(array) for array in keras.tree.flatten(arrays)}
     if len(lengths) != 1:
         raise argument_error(name, "arrays of one length", sorted(lengths))
     if lengths == {0}:
         raise argument_error(name, "arrays of at least one example", 0)
-    return arrays
+    return _with_weights_for_each(name, *arrays) if len(arrays) == 3 else arrays
 
 
-def _array(name: str, value: Any) -> np.ndarray:
-    if not isinstance(value, np.ndarray):
-        is_tensor = keras.ops.is_tensor(value)
-        value = keras.ops.convert_to_numpy(value) if is_tensor else np.asarray(value)
-    if not value.ndim:
-        raise argument_error(name, "made of arrays with an example a row", value[()])
-    if value.dtype == object and not all(isinstance(entry, str | bytes) for entry in value.flat):
-        raise argument_error(name, "made of arrays of numbers or texts", "one of objects")
-    return value
+def _with_weights_for_each(name: str, inputs: Any, targets: Any, weights: Any) -> tuple[Any, ...]:
+    """Gives several targets the weights of each; as in Keras, one weight an example is for all."""
+    if not keras.tree.is_nested(targets):
+        fits = not keras.tree.is_nested(weights)
+    elif not keras.tree.is_nested(weights):
+        fits = weights.shape[1:] in ((), (1,))
+        weights = keras.tree.map_structure(lambda _: weights, targets)
+    else:
+        structures = [
+            keras.tree.map_structure(lambda _: None, keras.tree.lists_to_tuples(part))
+            for part in (targets, weights)
+        ]
+        fits = structures[0] == structures[1]
+    if not fits:
+        expected = "with sample weights for each of the targets, or one an example for all of them"
+        raise argument_error(name, expected, keras.tree.map_structure(np.shape, weights))
+    return inputs, targets, weights
 
 
 def as_arguments(arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:

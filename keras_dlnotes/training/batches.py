@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_dlnotes.checks import argument_error, integer
 from keras_dlnotes.training.arguments import rows
+from keras_dlnotes.training.arrays import as_fed
 
 
 class ShuffledBatches(keras.utils.PyDataset):
@@ -17,7 +18,9 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     Args:
         arrays: (inputs, targets) or (inputs, targets, sample weights); each an array with an
-            example a row, or a list or dict of such arrays.
+            example a row, or a list or dict of such arrays: NumPy's, memory-mapped files, tensors
+            of any framework, tables of pandas, whose rows go by position. As Keras does, batches
+            have floating-point numbers as `floatx`, and tuples for lists.
         batch_size: examples a batch, ≥ 1; the last batch of an epoch may be smaller.
         seed: int ≥ 0.
 
@@ -37,7 +40,8 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def __init__(self, arrays: tuple[Any, ...], batch_size: int, seed: int):
         super().__init__()
-        self.arrays = rows("arrays", arrays)
+        # TensorFlow's pipelines take a list for one tensor
+        self.arrays = keras.tree.lists_to_tuples(rows("arrays", arrays))
         self.example_count = len(keras.tree.flatten(self.arrays)[0])
         self.batch_size = integer("batch_size", batch_size, minimum=1)
         self.seed = integer("seed", seed)
@@ -62,7 +66,7 @@ class ShuffledBatches(keras.utils.PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"Batch {index} is none of the {len(self)} batches of an epoch.")
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        return keras.tree.map_structure(lambda array: array[chosen], self.arrays)
+        return keras.tree.map_structure(lambda array: as_fed("arrays", array[chosen]), self.arrays)
 
 
 class ConsecutiveBatches(ShuffledBatches):

@@ -14,6 +14,7 @@ from keras_dlnotes.training.arguments import (
     rows,
     verbosity,
 )
+from keras_dlnotes.training.arrays import as_fed
 from keras_dlnotes.training.batches import ShuffledBatches
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.callbacks import (
@@ -71,7 +72,8 @@ def fit_resumable(
 
     Args:
         model: compiled; one that is not built yet is built on the first batch.
-        training: (inputs, targets) arrays, or (inputs, targets, sample weights).
+        training: (inputs, targets) or (inputs, targets, sample weights): arrays as for
+            `ShuffledBatches`.
         validation: the same for the data that decides on early stopping.
         folder: an entered `RunFolder`; `history.csv` and TensorBoard `logs` go there.
         epochs: most epochs, those of earlier processes included, ≥ 1.
@@ -138,7 +140,6 @@ def fit_resumable(
         folder.begin()
         folder.remove_results()
         shared = dict(
-            validation_data=validation,
             initial_epoch=state.epoch,
             epochs=state.epoch if state.stopped else epochs,
             verbose=verbose,
@@ -157,8 +158,15 @@ def fit_resumable(
         )
         if fit is not None:
             by_place, weights = as_arguments(training)
-            fit(*by_place, **weights, **shared)
+            fit(*by_place, **weights, validation_data=validation, **shared)
         else:
-            # Keras would shuffle the batches themselves by a state that nobody saves.
-            model.fit(batches_of_epoch, shuffle=False, validation_batch_size=batch_size, **shared)
+            model.fit(
+                batches_of_epoch,
+                shuffle=False,  # by a state that nobody saves
+                validation_data=keras.tree.map_structure(
+                    lambda array: as_fed("validation", array), validation
+                ),
+                validation_batch_size=batch_size,
+                **shared,
+            )
     return state

@@ -181,7 +181,8 @@ class Results:
         """Trains a new model of the best hyperparameters on all data.
 
         Args:
-            training: (inputs, targets); by default the training and validation data together.
+            training: (inputs, targets), and sample weights if wanted; by default the training and
+                validation data together.
             epochs: how many; by default as many as the best trial's best epoch.
             verbose: as in `keras.Model.fit`.
 
@@ -270,10 +271,22 @@ class Results:
         return checkpoints, checkpoints.read()
 
 
-def joined(*parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Returns the examples of all parts, one part after the other.
+def joined(training: tuple[Any, ...], validation: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Returns the examples of both, those of validation after the others.
 
     >>> joined((np.zeros(2), np.zeros(2)), (np.ones(1), np.ones(1)))[0]
     array([0., 0., 1.])
     """
-    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *map(tuple, parts))
+    parts = [keras.tree.lists_to_tuples(tuple(part)) for part in (training, validation)]
+    try:
+        keras.tree.assert_same_structure(*parts)
+        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+    except ValueError as error:
+        weighted = {len(part) for part in parts} == {2, 3}
+        expected = "given where " + (
+            "the search's training or validation data alone have sample weights"
+            if weighted
+            else "the search's training and validation data cannot be joined"
+        )
+        shapes = [keras.tree.map_structure(np.shape, part) for part in parts]
+        raise argument_error("training", expected, None, f"Shapes: {shapes}") from error
