@@ -121,7 +121,8 @@ class Checkpoints:
 
     def restore_best(self, model: keras.Model, state: RunState) -> None:
         """Gives a newly built and compiled model the weights of the best epoch."""
-        model.optimizer.build(model.trainable_variables)
+        if getattr(model, "optimizer", None) is not None:  # it has one where it is compiled
+            model.optimizer.build(model.trainable_variables)
         self._load_weights(model, state, state.early_stopping["best_epoch"] + 1)
 
     def _load_weights(self, model: keras.Model, state: RunState, epoch: int) -> None:

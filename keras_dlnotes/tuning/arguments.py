@@ -28,6 +28,7 @@ from keras_dlnotes.tuning.recipes import (
     Space,
     TaskRecipe,
     check_hypermodel,
+    has_own_fit,
 )
 from keras_dlnotes.tuning.service import split_address
 from keras_dlnotes.tuning.spaces import TASK_EPOCHS
@@ -71,11 +72,14 @@ def make_recipe(
     if data is not None:
         raise argument_error("data", "None for a hypermodel, which has its own", data)
     training, validation = rows("training", training), rows("validation", validation)
+    given = {"epochs": epochs, "batch_size": batch_size}
     return HyperModelRecipe(
         name=check_hypermodel(task_or_hypermodel),
         epochs=epochs or EPOCHS,
         batch_size=batch_size or BATCH_SIZE,
         patience=patience,
+        objective=None if has_own_fit(task_or_hypermodel) else "val_loss",
+        asked=frozenset(name for name, value in given.items() if value is not None),
         hypermodel=task_or_hypermodel,
         splits=Splits(training, validation, validation),
     )
@@ -142,12 +146,18 @@ def check_oracle(tuner: str, arguments: Any, objective: keras_tuner.Objective, e
         raise argument_error("tuner_arguments", expected, arguments, str(error)) from error
 
 
-def check_objective(objective: str | keras_tuner.Objective) -> keras_tuner.Objective:
+def check_objective(
+    objective: str | keras_tuner.Objective | None,
+) -> keras_tuner.Objective | None:
     """Returns an objective with its direction, which the name tells where it is not given.
+
+    None stays, for what the trials are to tell.
 
     >>> check_objective("val_accuracy").direction
     'max'
     """
+    if objective is None:
+        return None
     if isinstance(objective, str):
         try:
             direction = guess_direction(objective)

@@ -248,6 +248,9 @@ def make_oracle(
     """Returns the oracle of a search, which has yet to be reloaded."""
     choice("tuner", tuner, ORACLES)
     settings = {"max_epochs": epochs} if tuner == "hyperband" else {"max_trials": max_trials}
+    # Those that are listed are in the space, and a trial is tried again by its own process.
+    done = ("hyperparameters", "max_retries_per_trial")
+    arguments = {name: value for name, value in arguments.items() if name not in done}
     oracle = ORACLES[tuner](
         objective=objective,
         hyperparameters=space,

@@ -1,5 +1,6 @@
 """What a search trains: how hyperparameters become a compiled model, and on which data."""
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -7,6 +8,7 @@ from typing import Any
 
 import keras
 import keras_tuner
+from keras_tuner.errors import FatalTypeError
 
 from keras_dlnotes.checks import argument_error
 from keras_dlnotes.tasks import Splits, Task
@@ -26,14 +28,17 @@ class Recipe:
         epochs: most epochs of a trial.
         batch_size: examples a step.
         patience: epochs without a better objective after which a trial stops; None for never.
-        objective: name of the logged value that should improve, where nobody says otherwise.
+        objective: name of the logged value that should improve, where nobody says otherwise; None
+            where that depends on what a trial returns.
+        asked: which of "epochs" and "batch_size" the user has set, rather than we.
     """
 
     name: str
     epochs: int
     batch_size: int
     patience: int | None = None
-    objective: str = "val_loss"
+    objective: str | None = "val_loss"
+    asked: frozenset[str] = frozenset()
 
     def outline(self) -> "Recipe":
         """Returns the same without data or model, for a process that needs neither."""
@@ -66,6 +71,11 @@ class Recipe:
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
         """Returns what takes the place of `model.fit`, if anything does."""
         return None
+
+    @property
+    def has_own_fit(self) -> bool:
+        """Whether something takes the place of `model.fit`."""
+        return False
 
     @property
     def carry_states(self) -> bool:
@@ -127,28 +137,39 @@ class HyperModelRecipe(Recipe):
     splits: Splits
 
     def declare(self, hp: keras_tuner.HyperParameters) -> Any:
+        if isinstance(self.hypermodel, keras_tuner.HyperModel):
+            self.hypermodel.declare_hyperparameters(hp)
         return self._build(hp)
 
     def build(self, hp: keras_tuner.HyperParameters, splits: Splits) -> keras.Model:
         model = self._build(hp)
         if not isinstance(model, keras.Model):
-            raise TypeError(f"build(hp) must return a compiled keras.Model. It returned: {model!r}")
-        if not getattr(model, "compiled", False):
-            raise TypeError("build(hp) must return a compiled model. Call model.compile(…) in it.")
+            raise FatalTypeError(f"build(hp) must return a keras.Model. It returned: {model!r}")
+        if not self.has_own_fit and not getattr(model, "compiled", False):
+            message = "build(hp) must return a compiled model. Call model.compile(…) in it."
+            raise FatalTypeError(message)
         return model
 
     def load(self) -> Splits:
         return self.splits
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
-        overridden = getattr(type(self.hypermodel), "fit", None)
-        if overridden in (None, keras_tuner.HyperModel.fit):
-            return None
-        return lambda *arguments, **options: self.hypermodel.fit(hp, model, *arguments, **options)
+        return functools.partial(self.hypermodel.fit, hp, model) if self.has_own_fit else None
+
+    @property
+    def has_own_fit(self) -> bool:
+        return has_own_fit(self.hypermodel)
 
     def _build(self, hp: keras_tuner.HyperParameters) -> Any:
         is_model = isinstance(self.hypermodel, keras_tuner.HyperModel)
         return self.hypermodel.build(hp) if is_model else self.hypermodel(hp)
+
+
+def has_own_fit(hypermodel: Any) -> bool:
+    """Tells whether a hypermodel trains its models itself."""
+    if not isinstance(hypermodel, keras_tuner.HyperModel):
+        return False
+    return getattr(hypermodel.fit, "__func__", None) is not keras_tuner.HyperModel.fit
 
 
 def check_hypermodel(value: Any) -> str:

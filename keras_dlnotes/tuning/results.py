@@ -3,7 +3,9 @@
 import functools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,7 +16,7 @@ from keras_dlnotes import checks, reports
 from keras_dlnotes.checks import argument_error, integer
 from keras_dlnotes.tasks import Splits
 from keras_dlnotes.training import RunFolderError, atomic_path
-from keras_dlnotes.training.arguments import as_arguments, rows, verbosity
+from keras_dlnotes.training.arguments import rows, verbosity
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.records import read_record
@@ -28,6 +30,8 @@ from keras_dlnotes.tuning.folder import (
     hyperparameters_of,
 )
 from keras_dlnotes.tuning.formats import SearchRecord
+from keras_dlnotes.tuning.keeping import read_outcome
+from keras_dlnotes.tuning.own_fit import train_again
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame, write_table
 
@@ -162,8 +166,18 @@ class Results:
     def best_model(self) -> keras.Model:
         """Returns the best trial's model with the weights of its best epoch, as they were trained.
 
-        Where a trial was executed several times, it is the best execution.
+        Where a trial was executed several times, it is the best execution. Where the hypermodel has
+        a `fit` of its own that returns a number or a dict, the weights are those that the model had
+        when `fit` returned; or those of the best epoch, where the number is its objective.
+
+        Raises:
+            ValueError: where nobody saved the weights that the best score is of.
         """
+        if not self._has_weights:
+            raise ValueError(
+                f"The weights of the best epoch of trial {self.best_trial} are not saved, since "
+                "HyperModel.fit did not hand its `callbacks` on to model.fit. Use retrain()."
+            )
         checkpoints, state = self._best_execution()
         recipe, splits, hp = self._needed_recipe(), self._splits, self.best_hyperparameters
         model = recipe.build(hp, splits)
@@ -196,14 +210,11 @@ class Results:
         verbosity(verbose)
         recipe, splits, hp = self._needed_recipe(), self._splits, self.best_hyperparameters
         arrays = joined(splits.training, splits.validation) if training is None else training
+        if recipe.has_own_fit:
+            return self._retrain_by_own_fit(arrays, epochs, verbose)
         epochs = self._best.ending.step + 1 if epochs is None else epochs
         keras.utils.set_random_seed(self._seed)
         model = recipe.build(hp, splits)
-        fit = recipe.fit(hp, model)
-        if fit is not None:
-            by_place, weights = as_arguments(arrays)
-            fit(*by_place, **weights, epochs=epochs, verbose=verbose)
-            return model
         batches = recipe.batches(arrays, recipe.batch_size_of(hp), self._seed)
         order = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
@@ -211,12 +222,25 @@ class Results:
         model.fit(batches, shuffle=False, epochs=epochs, verbose=verbose, callbacks=[order])
         return model
 
+    def _retrain_by_own_fit(
+        self, arrays: tuple[Any, ...], epochs: int | None, verbose: str | int
+    ) -> keras.Model:
+        recipe, hp = self._needed_recipe(), self.best_hyperparameters
+        outcome = read_outcome(self._best_path)
+        if epochs is not None:
+            recipe = replace(recipe, asked=recipe.asked | {"epochs"})
+        elif outcome is None or outcome.is_plain:
+            epochs = self._best.ending.step + 1
+        else:  # nobody knows how it goes on
+            epochs = hp.values.get("tuner/epochs", recipe.epochs)
+        return train_again(recipe, self._splits, hp, arrays, epochs, self._seed, verbose)
+
     def to_html(self, path: str | PathLike) -> None:
         """Writes a page: how the search got on, what made the difference, and the best model."""
         path = checks.path("path", path)
         title = f"Search: {self._task}"
         page = reports.search_page(self.to_frame(), self.objective, self.direction, title=title)
-        if self._recipe is not None and self._completed:
+        if self._recipe is not None and self._completed and self._has_weights:
             _, state = self._best_execution()
             add_best_model(
                 page,
@@ -252,8 +276,14 @@ class Results:
             raise argument_error("recipe", "what the search trained, to build its models", None)
         return self._recipe
 
-    def _best_execution(self) -> tuple[Checkpoints, RunState]:
-        """Returns where the weights of the best trial's best execution are."""
+    @property
+    def _has_weights(self) -> bool:
+        outcome = read_outcome(self._best_path)
+        return outcome is None or outcome.has_weights
+
+    @property
+    def _best_path(self) -> Path:
+        """The folder of the best trial's best execution."""
         histories = {
             execution: [row for row in history if self.objective in row]
             for execution, history in self._best.histories.items()
@@ -266,8 +296,11 @@ class Results:
         def best_value(execution: int) -> float:
             return min(self._sign * row[self.objective] for row in histories[execution])
 
-        path = execution_path(self.directory, self._best.name, min(histories, key=best_value))
-        checkpoints = Checkpoints(path / CHECKPOINTS)
+        return execution_path(self.directory, self._best.name, min(histories, key=best_value))
+
+    def _best_execution(self) -> tuple[Checkpoints, RunState]:
+        """Returns where the weights of the best trial's best execution are."""
+        checkpoints = Checkpoints(self._best_path / CHECKPOINTS)
         return checkpoints, checkpoints.read()
 
 

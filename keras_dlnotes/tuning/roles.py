@@ -20,10 +20,12 @@ import grpc
 import keras
 import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
+from keras_tuner.errors import FatalError
 
 from keras_dlnotes.training.records import read_own_record, write_record
 from keras_dlnotes.tuning import preflight
 from keras_dlnotes.tuning.contradictions import fault_in_trial
+from keras_dlnotes.tuning.fatal import tell_fatal
 from keras_dlnotes.tuning.folder import (
     FAILED,
     TRIAL,
@@ -73,11 +75,20 @@ def look_ahead(job: str, answer: str) -> int:
     """Runs the preflight and leaves its answer in a file."""
     task = _load(job)
     try:
-        found = preflight.look_ahead(task.recipe, task.conditions.objective)
+        found = preflight.look_ahead(
+            task.recipe,
+            task.conditions.objective,
+            task.oracle["arguments"],
+            epochs_are_asked=task.oracle["tuner"] == "hyperband",
+        )
     except Exception as error:
+        is_argument = isinstance(error, ValueError) and str(error).startswith("Argument")
+        told = is_argument or isinstance(error, preflight.RuledOutError)
         found = {
-            "error": "".join(traceback.format_exception_only(error)).strip(),
-            "is_argument": isinstance(error, ValueError) and str(error).startswith("Argument"),
+            "error": str(error)
+            if told
+            else "".join(traceback.format_exception_only(error)).strip(),
+            "is_argument": is_argument,
             "traceback": traceback.format_exc(),
         }
     write_record(Path(answer), found)
@@ -130,9 +141,13 @@ def train(job: str, tuner_id: str, has_died: bool) -> int:
         ending = _fate(path, hp) if has_died else None
         if ending is None:
             splits = task.recipe.load()
-            ending = run_trial(
-                task.recipe, splits, hp, task.conditions, task.folder, trial.trial_id
-            )
+            try:
+                ending = run_trial(
+                    task.recipe, splits, hp, task.conditions, task.folder, trial.trial_id
+                )
+            except FatalError:
+                tell_fatal(path)
+                return TRIAL_ENDED
         log_trial(task.folder, trial.trial_id, task.conditions.executions, ending)
         write_ending(task.folder, trial.trial_id, ending)
         logger.info("Trial %s has ended: %s", trial.trial_id, ending.status)

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import ORACLES
-from keras_dlnotes.tuning.recipes import Space
+from keras_dlnotes.tuning.recipes import Recipe, Space
 from keras_dlnotes.tuning.records import Records, TrialRecord
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.roles import Job
@@ -74,14 +75,19 @@ def search(
 
     Args:
         task_or_hypermodel: the name of a task, a `Task`, a function `build(hp)` that returns a
-            compiled model, or a `keras_tuner.HyperModel`.
+            compiled model, or a `keras_tuner.HyperModel`. Its `fit`, where it has one of its own,
+            is called as KerasTuner does, and returns a History, a number, a dict of metrics or a
+            list of these. A trial goes on from its last epoch where that is the History of its one
+            `model.fit`; every other one is done anew when it is killed, and `best_model()` has the
+            weights with which `fit` returned.
         tuner: "hyperband", "random", "bayesian" or "grid". The first trial is the default
             configuration.
         max_trials: most trials, ≥ 1; by default 20 for "random" and "bayesian", and all there are
             for the others. It may grow when a search goes on.
         objective: name of the logged value to improve, or a `keras_tuner.Objective`, for a name
             that does not tell which direction is better; by default what the task monitors, or
-            "val_loss".
+            "val_loss", or the number that a hypermodel's own `fit` returns, which is then called
+            "default_objective" and minimized.
         training: (inputs, targets), and sample weights if wanted, for a hypermodel.
         validation: the same for the data that the objective is taken on.
         space: hp → arguments of the task's builder; by default the task's own space.
@@ -113,8 +119,9 @@ def search(
 
     Raises:
         ValueError: for an argument out of range, or an objective that no trial logs.
-        SearchError: where the first step of the default or of a random model fails, too many trials
-            fail, or none is completed; the message has the trial's own exception.
+        SearchError: where the first step of the default or of a random model fails, a trial raises
+            KerasTuner's `FatalError`, too many trials fail, or none is completed; the message has
+            the trial's own exception.
         RunFolderError: where the folder is occupied, in use or of other settings.
 
     Example:
@@ -156,8 +163,8 @@ def search(
         "tuner": tuner,
         "tuner_arguments": dict(tuner_arguments or {}),
         "max_trials": max_trials,
-        "objective": objective.name,
-        "direction": objective.direction,
+        "objective": objective and objective.name,
+        "direction": objective and objective.direction,
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "patience": recipe.patience,
@@ -168,14 +175,11 @@ def search(
     defaults = {"max_trials": TRIALS if tuner in ENDLESS_TUNERS else None}
     resume = resume and not overwrite
     with SearchFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
-        conditions = Conditions(objective, executions_per_trial, seed)
-        oracle = {
-            "tuner": tuner,
-            "max_trials": folder.settings["max_trials"],
-            "arguments": dict(tuner_arguments or {}),
-        }
-        job = Job(recipe, conditions, folder.path.absolute(), oracle)
+        folder.settings.setdefault("asked", sorted(recipe.asked))
+        job = job_of(recipe, folder.path, folder.settings)
         metrics = settle_space(folder, job)
+        job = job_of(recipe, folder.path, folder.settings)
+        objective = job.conditions.objective
         trials = Records(folder.path, objective.name, read_own_record).read()
         watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress, loggers)
         if not _is_finished(folder, trials):
@@ -234,16 +238,33 @@ def work(
     if recipe.name != settings["task"]:
         expected = f"{settings['task']!r}, as in the search's folder"
         raise argument_error("task_or_hypermodel", expected, recipe.name)
-    objective = keras_tuner.Objective(settings["objective"], settings["direction"])
-    conditions = Conditions(objective, settings["executions"], settings["seed"])
-    names = ("tuner", "max_trials", "tuner_arguments")
-    tuner, max_trials, arguments = (settings[name] for name in names)
-    oracle = {"tuner": tuner, "max_trials": max_trials, "arguments": arguments}
-    job = Job(recipe, conditions, path.absolute(), oracle)
+    job = job_of(recipe, path, settings)
     watch = Watch(job, settings["space"], None, on_progress)
     host = platform.node().replace("chief", "host")  # "chief" means the chief to KerasTuner
     with free_names(path, host, workers) as names:
         Supervisor(job, None, names, chief, is_chief=False).run(watch)
+
+
+def job_of(recipe: Recipe, path: Path, settings: Mapping[str, Any]) -> Job:
+    """Returns what the processes of a search work on, from what the search was started with."""
+    arguments = settings["tuner_arguments"]
+    objective = None
+    if settings["objective"] is not None:
+        objective = keras_tuner.Objective(settings["objective"], settings["direction"])
+    conditions = Conditions(
+        objective,
+        settings["executions"],
+        settings["seed"],
+        arguments.get("max_retries_per_trial", 0),
+        arguments.get("allow_new_entries", True),
+    )
+    oracle = {
+        "tuner": settings["tuner"],
+        "max_trials": settings["max_trials"],
+        "arguments": arguments,
+    }
+    recipe = replace(recipe, asked=frozenset(settings.get("asked", ())))
+    return Job(recipe, conditions, path.absolute(), oracle)
 
 
 def wait_for_settings(path: Path) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from keras_dlnotes.tuning.supervisor import SearchError, launcher, write_job
 def settle_space(folder: SearchFolder, job: Job) -> list[str]:
     """Runs the preflight in a process of its own, and refuses a search of another space.
 
+    The objective becomes a setting, too, where what a trial returns has told it.
+
     Returns:
         The names that a trial logs.
     """
@@ -27,7 +29,8 @@ def settle_space(folder: SearchFolder, job: Job) -> list[str]:
             f"The search in {folder.path} was started with another search space; what differs: "
             f"{', '.join(names)}. Take another folder, or replace it (--overwrite, overwrite=True)."
         )
-    folder.settings["space"] = found["space"]
+    for name in ("space", "objective", "direction"):
+        folder.settings[name] = found[name]
     return found["metrics"]
 
 

@@ -1,7 +1,7 @@
 """Training one trial in its folder, from its last finished epoch where it has begun."""
 
+import math
 import shutil
-import statistics
 import time
 import traceback
 from dataclasses import dataclass
@@ -9,10 +9,14 @@ from pathlib import Path
 
 import keras
 import keras_tuner
+from keras_tuner.errors import FailedTrialError, FatalError
 
 from keras_dlnotes.tasks import Splits
 from keras_dlnotes.training import RunFolder, RunState, fit_resumable, run_state
+from keras_dlnotes.training.checkpoints import Checkpoints
 from keras_dlnotes.training.records import CorruptRecordError, UnreadableRecordError, set_aside
+from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.tuning.entries import check_entries, names_of
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     FAILED,
@@ -21,9 +25,11 @@ from keras_dlnotes.tuning.folder import (
     execution_path,
     logger,
 )
+from keras_dlnotes.tuning.keeping import read_outcome
+from keras_dlnotes.tuning.outcomes import mean_of, missing
+from keras_dlnotes.tuning.own_fit import train_by_own_fit
 from keras_dlnotes.tuning.recipes import Recipe
 
-CHECKPOINTS = "checkpoints"
 LOCK_SECONDS = 10.0  # that a killed predecessor's folder may stay locked
 MEMORY_WORDS = ("out of memory", "oom when allocating", "resource_exhausted", "bad_alloc")
 
@@ -33,14 +39,18 @@ class Conditions:
     """What all trials of a search have in common.
 
     Attributes:
-        objective: what is to improve.
+        objective: what is to improve; None before the preflight has told, where nobody says.
         executions: trainings of each trial, which differ in their seed.
         seed: of the first of them.
+        retries: how often a trial that fails is tried again.
+        allows_new_entries: whether a trial may ask for hyperparameters that nobody has listed.
     """
 
-    objective: keras_tuner.Objective
+    objective: keras_tuner.Objective | None
     executions: int
     seed: int
+    retries: int = 0
+    allows_new_entries: bool = True
 
 
 def run_trial(
@@ -51,26 +61,46 @@ def run_trial(
     folder: Path,
     trial_id: str,
 ) -> Ending:
-    """Trains a trial to its end and returns what came of it, an exception included."""
+    """Trains a trial to its end and returns what came of it, an exception included.
+
+    Raises:
+        FatalError: KerasTuner's, which ends the search.
+    """
     started = time.perf_counter()
-    try:
-        states = [
-            _execute(recipe, splits, hp, conditions, folder, trial_id, execution)
-            for execution in range(conditions.executions)
-        ]
-    except UnreadableRecordError:  # the trial is not to blame
-        raise
-    except Exception as error:
-        status = OUT_OF_MEMORY if is_out_of_memory(error) else FAILED
-        seconds = time.perf_counter() - started
-        return Ending(
-            status, hp.get_config(), message=traceback.format_exc(), seconds=round(seconds, 3)
-        )
+    for attempt in range(conditions.retries + 1):
+        try:
+            known = names_of(hp)
+            states = [
+                _execute(recipe, splits, hp, conditions, folder, trial_id, execution)
+                for execution in range(conditions.executions)
+            ]
+            if not conditions.allows_new_entries:
+                check_entries(known, hp)
+            return _ending(states, hp, conditions.objective)
+        except (FatalError, UnreadableRecordError):  # of which the latter is no fault of the trial
+            raise
+        except Exception as error:
+            if attempt < conditions.retries and not isinstance(error, FailedTrialError):
+                logger.warning("Trial %s is tried again.", trial_id, exc_info=True)
+                continue
+            status = OUT_OF_MEMORY if is_out_of_memory(error) else FAILED
+            seconds = round(time.perf_counter() - started, 3)
+            message = traceback.format_exc()
+            return Ending(status, hp.get_config(), message=message, seconds=seconds)
+    raise AssertionError("unreachable")
+
+
+def _ending(
+    states: list[RunState], hp: keras_tuner.HyperParameters, objective: keras_tuner.Objective
+) -> Ending:
     best = [state.history[state.early_stopping["best_epoch"]] for state in states]
+    metrics = mean_of(best)
+    if math.isnan(metrics[objective.name]):
+        raise ValueError(f"The objective {objective.name} is NaN.")
     return Ending(
         COMPLETED,
         hp.get_config(),
-        {name: statistics.fmean(row[name] for row in best) for name in best[0]},
+        metrics,
         states[0].early_stopping["best_epoch"],
         seconds=round(sum(state.seconds for state in states), 3),
     )
@@ -116,15 +146,16 @@ def _train(
     seed = conditions.seed + int(path.name.rpartition("_")[2])
     epochs = values.get("tuner/epochs", recipe.epochs)
     settings = {"hyperparameters": values, "seed": seed, "epochs": epochs}
-    keras.utils.set_random_seed(seed)
-    model = recipe.build(hp, splits)
     with RunFolder(path, settings, resume=True, wait=LOCK_SECONDS) as run:
         run.begin()
+        ancestor = None
         if values.get("tuner/trial_id") is not None:
-            ancestor = execution_path(path.parents[1], values["tuner/trial_id"], 0)
-            _inherit(ancestor.with_name(path.name), run, values["tuner/initial_epoch"])
+            first = execution_path(path.parents[1], values["tuner/trial_id"], 0)
+            ancestor = first.with_name(path.name)
+            _inherit(ancestor, run, values["tuner/initial_epoch"])
         logger.info("%s goes on from epoch %d", path, run_state(run).epoch)
-        return train_in(run, recipe, splits, hp, model, conditions.objective, epochs, seed)
+        objective = conditions.objective
+        return train_in(run, recipe, splits, hp, objective, epochs, seed, ancestor)[0]
 
 
 def train_in(
@@ -132,12 +163,22 @@ def train_in(
     recipe: Recipe,
     splits: Splits,
     hp: keras_tuner.HyperParameters,
-    model: keras.Model,
-    objective: keras_tuner.Objective,
+    objective: keras_tuner.Objective | None,
     epochs: int,
     seed: int,
-) -> RunState:
-    """Trains a model in an entered run folder: the one way of every trial and of the preflight."""
+    ancestor: Path | None = None,
+) -> tuple[RunState, keras_tuner.Objective]:
+    """Trains a model in an entered run folder: the one way of every trial and of the preflight.
+
+    Args:
+        objective: what is to improve; None, for a `fit` of the user's own, for what it returns.
+        ancestor: the folder of the execution that this one goes on from.
+    """
+    if recipe.has_own_fit:
+        weights = ancestor and ancestor / CHECKPOINTS
+        return train_by_own_fit(run, recipe, splits, hp, objective, epochs, seed, weights)
+    keras.utils.set_random_seed(seed)
+    model = recipe.build(hp, splits)
     state = fit_resumable(
         model,
         splits.training,
@@ -150,19 +191,27 @@ def train_in(
         monitor=objective.name,
         mode=objective.direction,
         batches=recipe.batches,
-        fit=recipe.fit(hp, model),
         carry_states=recipe.carry_states,
         verbose=0,
     )
-    if not state.history:
-        raise TypeError("HyperModel.fit must hand its keyword arguments on to model.fit.")
-    return state
+    if objective.name not in state.history[-1]:
+        raise missing(objective, state.history[-1])
+    return state, objective
 
 
 def _inherit(ancestor: Path, run: RunFolder, epochs: int) -> None:
-    """Begins with the state that another trial of these hyperparameters ended with."""
+    """Begins with the state that another trial of these hyperparameters ended with.
+
+    What a `fit` of the user's own left is no state to go on from, unless it was one training that
+    has not ended by itself.
+    """
     if run_state(run).epoch or not epochs:
         return
+    outcome = read_outcome(ancestor)
+    if outcome is not None:
+        state = Checkpoints(ancestor / CHECKPOINTS).read()
+        if not outcome.is_plain or state.stopped:
+            return
     partial = run.path / ".partial-checkpoints"
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(ancestor / CHECKPOINTS, partial)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from keras_dlnotes.tuning.fatal import fatal_errors
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     OUT_OF_MEMORY,
@@ -75,6 +76,7 @@ class Watch:
         self._log(ended)
         self._told = {trial.name for trial in ended}
         self._done_before = len(self._told)
+        self._old_errors = fatal_errors(job.folder)
         self._planned = make_oracle(
             objective=job.conditions.objective,
             space=hyperparameters_of(space),
@@ -101,6 +103,7 @@ class Watch:
             write_table(self._job.folder / RESULTS, trials)
         if self._on_progress is not None:
             self._on_progress(self._progress(trials, failed))
+        self._check_fatal_errors()
         self._check_failures(ended)
 
     def write_table(self) -> None:
@@ -122,6 +125,13 @@ class Watch:
                     trial_logger.log(str(self._job.folder), trial)
                 except Exception:  # a search must not end since somebody's server is away
                     logger.exception("Trial %s could not be logged.", trial.name)
+
+    def _check_fatal_errors(self) -> None:
+        for path, when in fatal_errors(self._job.folder).items():
+            if self._old_errors.get(path) != when:
+                message = path.read_text(encoding="utf-8")
+                name = path.parent.name.removeprefix("trial_")
+                raise SearchError(f"Trial {name} ends the search: {brief(message)}", message)
 
     def _check_failures(self, ended: list[TrialRecord]) -> None:
         if self._most_failures is None:  # a worker elsewhere, which leaves that to the chief

@@ -1,0 +1,19 @@
+"""How a trial ends the whole search: by KerasTuner's FatalError."""
+
+import traceback
+from pathlib import Path
+
+from keras_dlnotes.training import atomic_path
+
+FATAL = "fatal.txt"
+
+
+def tell_fatal(trial: Path) -> None:
+    """Leaves the error that is being handled in the trial's folder; the trial has not ended."""
+    with atomic_path(trial / FATAL) as partial:
+        partial.write_text(traceback.format_exc(), encoding="utf-8")
+
+
+def fatal_errors(folder: Path) -> dict[Path, int]:
+    """Returns the files of the trials that have told of such an error, and when they did."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob(f"trial_*/{FATAL}")}

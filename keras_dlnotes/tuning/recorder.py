@@ -1,0 +1,163 @@
+"""The callback that a hypermodel's own `fit` gets: it keeps what each of its trainings logs."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+
+from keras_dlnotes.training import RunState
+from keras_dlnotes.training.callbacks import HistoryFile, RestoreGenerators
+from keras_dlnotes.training.checkpoints import Checkpoints
+from keras_dlnotes.training.run_folder import CHECKPOINTS, HISTORY, LOGS
+
+TRAININGS = "trainings"  # those that a killed trial does not go on from
+
+
+class NotResumableError(Exception):
+    """A `fit` of the user's own that does not go on where it was told to."""
+
+
+class Training:
+    """One call of `model.fit`, or one loop that calls the callbacks.
+
+    Attributes:
+        checkpoints: of its last and of its best epoch.
+        state: how far it has come.
+        model: what is trained.
+        history: Keras's own record of it.
+    """
+
+    def __init__(self, path: Path, model: keras.Model, state: RunState | None = None):
+        self.checkpoints = Checkpoints(path)
+        self.state = RunState() if state is None else state
+        self.model = model
+        self.history: keras.callbacks.History | None = getattr(model, "history", None)
+
+    @property
+    def best(self) -> float | None:
+        """The objective of the best epoch; None where there was none."""
+        return self.state.early_stopping.get("best")
+
+    def sort_key(self, objective: keras_tuner.Objective) -> float:
+        """The lower, the better."""
+        if self.best is None or math.isnan(self.best):
+            return math.inf
+        return self.best if objective.direction == "min" else -self.best
+
+
+class Recorder(keras.callbacks.Callback):
+    """Records the epochs of every training within a `fit`, with the weights of the best ones.
+
+    It changes nothing of the training but that it ends it where no epoch is better for long. Loops
+    of the user's own may call `on_epoch_end` alone.
+
+    Args:
+        path: the run folder.
+        objective: what decides on the best epoch; where it isn't logged, "val_loss" does.
+        patience: epochs without a better one after which a training ends; None for never.
+        resumed: the state that the first training goes on from; None where it begins.
+        is_resumable: whether the first training may be gone on from by another process.
+
+    Attributes:
+        trainings: in the order in which they began.
+        resumed: as above.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        objective: keras_tuner.Objective,
+        patience: int | None,
+        resumed: RunState | None = None,
+        is_resumable: bool = True,
+    ):
+        super().__init__()
+        self.trainings: list[Training] = []
+        self._path = path
+        self._objective = objective
+        self._patience = patience
+        self.resumed = resumed
+        self._is_resumable = is_resumable
+        self._is_training = False
+        self._others: list[keras.callbacks.Callback] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        resumed = None if self.trainings else self.resumed
+        training = Training(self._path / self._place(), self.model, resumed)
+        self.trainings.append(training)
+        self._is_training = True
+        self._started = time.perf_counter() - training.state.seconds
+        self._others = [HistoryFile(self._path / HISTORY, training.state.history)]
+        if getattr(self.model, "optimizer", None) is not None:  # else TensorBoard's callback fails
+            self._others.append(keras.callbacks.TensorBoard(self._path / LOGS))
+        if resumed is not None:
+            training.checkpoints.restore(self.model, resumed)
+            self._others.append(RestoreGenerators(resumed.generators))
+        for other in self._others:
+            other.set_params(self.params or {})
+            other.set_model(self.model)
+            other.on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._begin_anyway()
+        state = self.trainings[-1].state
+        if state is self.resumed and epoch != state.epoch:
+            raise NotResumableError
+        for other in self._others:
+            other.on_epoch_begin(epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        if not row:
+            return
+        self._begin_anyway()
+        training = self.trainings[-1]
+        state = training.state
+        for other in self._others:
+            other.on_epoch_end(state.epoch, row)
+        state.epoch += 1
+        state.history.append(row)
+        state.seconds = time.perf_counter() - self._started
+        self._judge(state, row)
+        if self._patience is not None and state.early_stopping["wait"] >= self._patience:
+            self.model.stop_training = True
+        state.stopped = bool(getattr(self.model, "stop_training", False))
+        training.checkpoints.path.mkdir(parents=True, exist_ok=True)
+        training.checkpoints.save(self.model, state)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        for other in self._others:
+            other.on_train_end(logs)
+        self._others = []
+        self._is_training = False
+
+    def close(self) -> None:
+        """Ends what a loop that calls `on_epoch_end` alone has left open."""
+        if self._is_training:
+            self.on_train_end()
+
+    def _begin_anyway(self) -> None:
+        if not self._is_training:
+            self.on_train_begin()
+
+    def _place(self) -> str:
+        if self._is_resumable and not self.trainings:
+            return CHECKPOINTS
+        return f"{TRAININGS}/{len(self.trainings)}"
+
+    def _judge(self, state: RunState, row: dict[str, float]) -> None:
+        """Notes whether the last epoch is the best, as KerasTuner's `SaveBestEpoch` does."""
+        epoch, found = state.epoch - 1, state.early_stopping
+        objective = self._objective
+        if objective.name not in row and "val_loss" in row:
+            objective = keras_tuner.Objective("val_loss", "min")
+        value = row.get(objective.name)
+        if value is None:
+            state.early_stopping = {"best": None, "best_epoch": epoch, "wait": 0}
+        elif not found or found["best"] is None or objective.better_than(value, found["best"]):
+            state.early_stopping = {"best": value, "best_epoch": epoch, "wait": 0}
+        else:
+            state.early_stopping = found | {"wait": found["wait"] + 1}
