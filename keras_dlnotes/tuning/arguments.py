@@ -1,8 +1,5 @@
 """From the arguments of `search` and `work` to what is trained, and what is improved."""
 
-import inspect
-import json
-from pathlib import Path
 from typing import Any
 
 import keras_tuner
@@ -12,7 +9,6 @@ from keras_dlnotes.checks import (
     function,
     integer,
     is_sequence,
-    mapping,
     text,
 )
 from keras_dlnotes.reports.search_trials import guess_direction
@@ -21,7 +17,6 @@ from keras_dlnotes.tasks.loading import check_data
 from keras_dlnotes.tasks.table import find
 from keras_dlnotes.training.arguments import rows
 from keras_dlnotes.tuning.neighbours import space_of
-from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
 from keras_dlnotes.tuning.recipes import (
     HyperModelRecipe,
     Recipe,
@@ -35,9 +30,6 @@ from keras_dlnotes.tuning.spaces import TASK_EPOCHS
 
 EPOCHS = 10  # of a hypermodel's trial
 BATCH_SIZE = 32
-# What `search` itself tells KerasTuner's oracles.
-OURS = {"self", "objective", "hyperparameters", "seed", "max_trials", "max_epochs"}
-OURS |= {"max_consecutive_failed_trials", "args", "kwargs"}
 
 
 def make_recipe(
@@ -124,26 +116,6 @@ def check_listeners(loggers: Any, on_progress: Any) -> None:
         raise argument_error("loggers", "a list of objects with a method `log`", loggers)
     if on_progress is not None:
         function("on_progress", on_progress)
-
-
-def check_oracle(tuner: str, arguments: Any, objective: keras_tuner.Objective, epochs: int) -> None:
-    """Raises where KerasTuner's oracle does not take the further arguments."""
-    if arguments is None:
-        return
-    mapping("tuner_arguments", arguments)
-    allowed = sorted({*inspect.signature(ORACLES[tuner].__init__).parameters} - OURS)
-    unknown = [name for name in arguments if name not in allowed]
-    if unknown:
-        expected = f"some of {', '.join(map(repr, allowed))}, which {tuner!r} takes"
-        raise argument_error("tuner_arguments", expected, arguments)
-    try:
-        json.dumps(dict(arguments))  # for the settings' file
-        space = keras_tuner.HyperParameters()
-        shared = {"max_trials": 1, "epochs": epochs, "seed": 0, "folder": Path()}
-        make_oracle(tuner, objective, space, **shared, arguments=dict(arguments))
-    except Exception as error:  # whatever an oracle's constructor stumbles over
-        expected = f"what {tuner!r} of KerasTuner takes"
-        raise argument_error("tuner_arguments", expected, arguments, str(error)) from error
 
 
 def check_objective(

@@ -60,6 +60,7 @@ def look_ahead(
     if epochs_are_asked:
         recipe = replace(recipe, asked=recipe.asked | {"epochs"})
     listed = listed_space(arguments)
+    listed_names = None if listed is None else names_of(listed)
     oracle = RandomSearchOracle(
         objective=objective,
         max_trials=1,
@@ -82,8 +83,8 @@ def look_ahead(
             messages.append(str(error))
             has_passed = False
         oracle.update_space(hp)  # with what `fit` asks for, or an `if` in Python code leads to
-        if listed is not None and not arguments.get("allow_new_entries", True):
-            check_entries(names_of(listed), hp)
+        if listed_names is not None and not arguments.get("allow_new_entries", True):
+            check_entries(listed_names, hp)
         if number and has_passed:  # one that is drawn
             break
     if not metrics:

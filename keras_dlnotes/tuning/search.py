@@ -17,7 +17,6 @@ from keras_dlnotes.tuning.arguments import (
     check_address,
     check_listeners,
     check_objective,
-    check_oracle,
     check_trained,
     make_recipe,
 )
@@ -34,6 +33,7 @@ from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.space_check import settle_space
 from keras_dlnotes.tuning.supervisor import SearchError, Supervisor, is_exhausted
 from keras_dlnotes.tuning.trials import Conditions
+from keras_dlnotes.tuning.tuner_arguments import oracle_arguments
 from keras_dlnotes.tuning.watch import Progress, Watch
 
 SETTINGS_SECONDS = 300.0  # that a worker waits for the search's folder
@@ -99,7 +99,9 @@ def search(
             task's own, or never.
         executions_per_trial: trainings of each configuration, from 1 to 1024, with different
             seeds; their objectives are averaged.
-        tuner_arguments: further ones of KerasTuner's oracle, such as {"factor": 4}.
+        tuner_arguments: further ones of KerasTuner's oracle, such as {"factor": 4}; with
+            {"hyperparameters": hp, "tune_new_entries": False}, only those that `hp` lists are
+            tuned, and the others keep their defaults.
         max_consecutive_failures: failed trials in a row after which the search stops; those that
             ran out of memory don't count.
         seed: int from 0 to 2³² − 1025 that fixes the configurations, initial weights and order of
@@ -153,7 +155,7 @@ def search(
     flag("resume", resume)
     flag("overwrite", overwrite)
     check_listeners(loggers, on_progress)
-    check_oracle(tuner, tuner_arguments, objective, recipe.epochs)
+    arguments = oracle_arguments(tuner, tuner_arguments, objective, recipe.epochs)
     path = (
         Path("searches") / recipe.name if directory is None else checks.path("directory", directory)
     )
@@ -161,7 +163,7 @@ def search(
         "task": recipe.name,
         "data": getattr(recipe, "data", None),
         "tuner": tuner,
-        "tuner_arguments": dict(tuner_arguments or {}),
+        "tuner_arguments": arguments,
         "max_trials": max_trials,
         "objective": objective and objective.name,
         "direction": objective and objective.direction,

@@ -31,7 +31,11 @@ WRONG = {
     "executions_per_trial": (*bad_calls.COUNT, 2**40),
     "tuner_arguments": (
         *(*bad_calls.without(bad_calls.MAPPING, None), {"a": 1}, {"seed": 1}, {3: 1}),
-        *({"factor": "4"}, {"factor": 1}, {"hyperband_iterations": object()}),
+        *({"factor": "4"}, {"factor": 1}, {"factor": 2.5}, {"hyperband_iterations": object()}),
+        *({"hyperband_iterations": None}, {"hyperparameters": {}}, {"tune_new_entries": False}),
+        *({"allow_new_entries": False}, {"tune_new_entries": 1}, {"max_retries_per_trial": -1}),
+        *({"objective": "loss"}, {"max_trials": 3}, {"max_epochs": 3}, {"alpha": 1.0}),
+        {"max_consecutive_failed_trials": 3},
     ),
     "max_consecutive_failures": bad_calls.COUNT,
     "seed": (*bad_calls.INDEX, 2**32, 2**40),
