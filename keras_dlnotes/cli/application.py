@@ -1,5 +1,6 @@
 """What all commands share: the application, its exit codes, and how errors are told."""
 
+import os
 import sys
 import traceback
 from enum import IntEnum
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_dlnotes._version import __version__
+from keras_dlnotes.cli.streams import lasting_streams
 
 
 class ExitCode(IntEnum):
@@ -28,7 +30,7 @@ MEANINGS = {
     ExitCode.FAILED: "the run failed",
     ExitCode.USAGE: "unknown task, data set, model or option; backend that is not installed",
     ExitCode.FOLDER: "the run folder is occupied, in use, not writable, of other settings or "
-    "corrupt; a page can't be written",
+    "corrupt; the disk is full; a page can't be written; the working directory is gone",
     ExitCode.DATA: "the data set is not to be had or does not suit the task",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
@@ -60,6 +62,18 @@ console = Console(highlight=False)
 
 def main() -> NoReturn:
     """Runs the command line of this process and ends it with one of the `ExitCode`s."""
+    os.environ["MPLBACKEND"] = "agg"  # whatever the user draws by: here all goes to files
+    with lasting_streams() as files:
+        code = _run()
+        sys.stdout.flush()
+        lost = next((file.error for file in files if file.error is not None), None)
+        if lost is not None and code == ExitCode.DONE:
+            message = f"What was printed is lost: {lost.strerror}."
+            code = _explain(CommandError(message, ExitCode.FAILED))
+    sys.exit(code)
+
+
+def _run() -> ExitCode:
     try:
         code = app(standalone_mode=False)
     except Exception as error:
@@ -68,7 +82,7 @@ def main() -> NoReturn:
         code = _explain(error)
     except KeyboardInterrupt:
         code = _explain(CommandError("Interrupted.", ExitCode.INTERRUPTED))
-    sys.exit(code or ExitCode.DONE)
+    return code or ExitCode.DONE
 
 
 def _debugging() -> bool:

@@ -8,7 +8,13 @@ import typer
 
 from keras_dlnotes.checks import LARGEST_SEED
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
-from keras_dlnotes.cli.options import BackendName, DataName, TaskName, check_exclusive
+from keras_dlnotes.cli.options import (
+    BackendName,
+    DataName,
+    TaskName,
+    check_exclusive,
+    check_working_directory,
+)
 from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
 
 
@@ -57,9 +63,10 @@ def fit_task(
     """Trains a task's network, scores it and writes a report.
 
     The folder of the run gets model.keras, history.csv, metrics.json, report.html and TensorBoard
-    logs.
+    logs. A report that can't be written leaves the run done; --resume then tries again.
     """
     check_exclusive(resume=resume, overwrite=overwrite)
+    check_working_directory()
     if backend is not None:
         select_backend(backend)
     tasks = start_tasks()
@@ -104,4 +111,5 @@ def _print_result(result: Any) -> None:
         soft_wrap=True,
         markup=False,
     )
-    console.print(f"report: {result.report}", soft_wrap=True, markup=False)
+    if result.report.is_file():
+        console.print(f"report: {result.report}", soft_wrap=True, markup=False)

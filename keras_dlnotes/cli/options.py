@@ -1,5 +1,6 @@
 """The arguments and options that more than one command takes."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -20,6 +21,15 @@ BackendName = Annotated[
     Backend | None,
     typer.Option(help="Framework to run on.", show_default="KERAS_BACKEND, or tensorflow"),
 ]
+
+
+def check_working_directory() -> None:
+    """Refuses to work in a folder that somebody has removed."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        message = "The working directory is gone: change to another one."
+        raise CommandError(message, ExitCode.FOLDER) from error
 
 
 def check_exclusive(**options: object) -> None:

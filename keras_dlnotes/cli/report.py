@@ -19,7 +19,7 @@ from keras_dlnotes.cli.application import (
     console,
     table_of,
 )
-from keras_dlnotes.cli.options import check_exclusive
+from keras_dlnotes.cli.options import check_exclusive, check_working_directory
 from keras_dlnotes.cli.starting import start_keras
 
 APPLICATIONS = "keras.applications."
@@ -53,6 +53,7 @@ def report_model(
     The weights are of no matter: a network of keras.applications is built without them.
     """
     check_exclusive(json=json, savings=savings)
+    check_working_directory()
     shape = None if input_shape is None else _lengths(input_shape)
     if html is not None:
         _check_page(html)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, BinaryIO
 
 from keras_dlnotes.cli.application import CommandError, ExitCode, console
 
@@ -71,7 +71,7 @@ def _quiet_error_stream() -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
+    with _scratch_file() as log:
         os.dup2(log.fileno(), 2)
         try:
             yield
@@ -82,6 +82,13 @@ def _quiet_error_stream() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _scratch_file() -> BinaryIO:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:  # there is no folder to write to, and what is logged is not worth one
+        return open(os.devnull, "rb+")
 
 
 def check_names(tasks: Any, task: str, data: str | None, strategy: str | None = None) -> None:

@@ -9,7 +9,13 @@ from rich.text import Text
 
 from keras_dlnotes.checks import LARGEST_SEED
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
-from keras_dlnotes.cli.options import BackendName, DataName, TaskName, check_exclusive
+from keras_dlnotes.cli.options import (
+    BackendName,
+    DataName,
+    TaskName,
+    check_exclusive,
+    check_working_directory,
+)
 from keras_dlnotes.cli.search_display import SearchDisplay
 from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
 
@@ -100,6 +106,7 @@ def tune_task(
     """
     check_exclusive(resume=resume, overwrite=overwrite)
     check_exclusive(chief=chief, worker=worker)
+    check_working_directory()
     if workers == 0 and chief is None:
         raise CommandError("--workers 0 needs a --chief.", ExitCode.USAGE)
     if backend is not None:

@@ -13,7 +13,7 @@ import safetensors.numpy
 
 from keras_dlnotes.checks import argument_error
 from keras_dlnotes.interop.buffers import State, clean
-from keras_dlnotes.training.files import atomic_path
+from keras_dlnotes.training.files import write_bytes
 
 # safetensors sorts by name; this entry of its metadata keeps the order of the modules
 _ORDER = "keras_dlnotes.order"
@@ -70,9 +70,8 @@ def check_path(path) -> Path:
 
 
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    with atomic_path(path) as partial:
-        metadata = {"format": "pt", _ORDER: json.dumps(list(tensors))}
-        safetensors.numpy.save_file(tensors, partial, metadata=metadata)
+    metadata = {"format": "pt", _ORDER: json.dumps(list(tensors))}
+    write_bytes(path, safetensors.numpy.save(tensors, metadata=metadata))
 
 
 def _check_entries(state, argument) -> None:

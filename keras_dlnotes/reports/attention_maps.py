@@ -12,6 +12,7 @@ from keras_dlnotes.reports.theme import (
     draw_scale,
     draw_title,
     new_figure,
+    own_style,
     symmetric_limit,
 )
 from keras_dlnotes.reports.tiles import GAP, draw_tiles
@@ -143,6 +144,7 @@ def class_activation_map(
     return maps @ kernel[:, class_index]
 
 
+@own_style()
 def plot_attention_map(image: np.ndarray, values: np.ndarray, title: str = "") -> Figure:
     """Plots an image, and beside it what speaks for a class (blue) and against it (orange).
 

@@ -7,12 +7,17 @@ from matplotlib.figure import Figure
 
 from keras_dlnotes.reports.arrays import as_images, check_same_length
 from keras_dlnotes.reports.scalars import integer, texts
-from keras_dlnotes.reports.theme import WIDTH, new_figure
+from keras_dlnotes.reports.theme import (
+    WIDTH,
+    new_figure,
+    own_style,
+)
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
 LABEL_HEIGHT = 0.3
 
 
+@own_style()
 def plot_captions(
     images: np.ndarray, captions: Sequence[str], limit: int = 24, columns: int = 8
 ) -> Figure:

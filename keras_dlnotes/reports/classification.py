@@ -24,6 +24,7 @@ from keras_dlnotes.reports.theme import (
     draw_scale,
     draw_title,
     new_figure,
+    own_style,
     style_axes,
 )
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
@@ -33,6 +34,7 @@ READABLE_CLASSES = 20
 WHITE = "#ffffff"
 
 
+@own_style()
 def plot_confusion_matrix(
     labels: Sequence[int], predictions: Sequence[int], class_names: Sequence[str]
 ) -> Figure:
@@ -91,6 +93,7 @@ def plot_confusion_matrix(
     return figure
 
 
+@own_style()
 def plot_mistakes(
     images: np.ndarray,
     labels: Sequence[int],
@@ -185,6 +188,7 @@ def _short(name: str) -> str:
     return name if len(name) <= 9 else name[:8] + "…"
 
 
+@own_style()
 def _no_mistakes(examples: int) -> Figure:
     figure = new_figure(WIDTH, 1.2)
     message = f"No mistakes: all {examples:,} predictions are right."

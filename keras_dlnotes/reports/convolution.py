@@ -14,11 +14,13 @@ from keras_dlnotes.reports.theme import (
     draw_scale,
     draw_title,
     new_figure,
+    own_style,
     symmetric_limit,
 )
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
 
+@own_style()
 def plot_kernels(kernel: np.ndarray, limit: int = 64) -> Figure:
     """Plots the kernels of a convolution, each as the picture that it correlates the input with.
 
@@ -76,6 +78,7 @@ def plot_kernels(kernel: np.ndarray, limit: int = 64) -> Figure:
     return figure
 
 
+@own_style()
 def plot_feature_maps(
     image: np.ndarray, feature_maps: Mapping[str, np.ndarray], channels: int = 8
 ) -> Figure:

@@ -23,6 +23,7 @@ from keras_dlnotes.reports.theme import (
     WIDTH,
     draw_title,
     new_figure,
+    own_style,
     style_axes,
 )
 
@@ -30,6 +31,7 @@ OTHERS = "all others"
 LINE = 0.22  # inches a line of text
 
 
+@own_style()
 def plot_costs(
     names: Sequence[str],
     multiplications: Sequence[float],
@@ -89,6 +91,7 @@ def plot_costs(
     return figure
 
 
+@own_style()
 def plot_receptive_fields(
     input_shape: Sequence[int],
     sizes: Mapping[str, Sequence[int | None]],

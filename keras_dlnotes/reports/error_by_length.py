@@ -8,9 +8,18 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length, finite
 from keras_dlnotes.reports.scalars import text
-from keras_dlnotes.reports.theme import BLUE, MUTED, RULE, WIDTH, new_figure, style_axes
+from keras_dlnotes.reports.theme import (
+    BLUE,
+    MUTED,
+    RULE,
+    WIDTH,
+    new_figure,
+    own_style,
+    style_axes,
+)
 
 
+@own_style()
 def plot_error_by_length(
     lengths: Sequence[int], errors: Sequence[float], name: str = "error", length: str = "length"
 ) -> Figure:

@@ -13,13 +13,17 @@ from keras_dlnotes.reports.theme import (
     ORANGE,
     RULE,
     WIDTH,
+    draw_legend,
+    legend_label,
     new_figure,
+    own_style,
     style_axes,
 )
 
 COLOURS = (BLUE, ORANGE, MUTED)
 
 
+@own_style()
 def plot_forecasts(
     times: Sequence[float],
     truth: Sequence[float],
@@ -65,8 +69,10 @@ def plot_forecasts(
     for number, (method, values) in enumerate(curves.items()):
         style = ("solid", "dashed", "dotted")[number // len(COLOURS) % 3]
         colour = COLOURS[number % len(COLOURS)]
-        axes.plot(times, values, color=colour, linestyle=style, linewidth=1.6, label=method)
+        axes.plot(
+            times, values, color=colour, linestyle=style, linewidth=1.6, label=legend_label(method)
+        )
     axes.set(ylabel=name)
     axes.margins(x=0.01)
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=10, labelcolor=INK)
+    draw_legend(figure, 2)
     return figure

@@ -10,18 +10,22 @@ from keras_dlnotes.reports.arrays import argument_error, as_array
 from keras_dlnotes.reports.scalars import mapping, number, text
 from keras_dlnotes.reports.theme import (
     BLUE,
-    INK,
     MUTED,
     ORANGE,
     RULE,
     WIDTH,
+    draw_legend,
+    legend_label,
     new_figure,
+    own_style,
+    set_log_scale,
     style_axes,
 )
 
 LINES = ("solid", (0, (4, 1.5)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 
 
+@own_style()
 def plot_gradient_flow(
     norms: Mapping[str, Sequence[float]], xlabel: str = "time step", flat: float = 1e-3
 ) -> Figure:
@@ -66,20 +70,15 @@ def plot_gradient_flow(
         largest = max(largest, np.nanmax(line, initial=0, where=np.isfinite(line)))
         axes.plot(
             np.where(line > 0, line, np.nan),
-            label=text("norms", name),
+            label=legend_label(text("norms", name)),
             color=(BLUE, ORANGE, MUTED)[place % 3],
             linestyle=LINES[place // 3 % len(LINES)],
             linewidth=1.8,
             marker="o" if len(line) == 1 else "",
         )
-    axes.set(yscale="log", xlabel=xlabel, ylabel="norm of the gradient")
+    axes.set(xlabel=xlabel, ylabel="norm of the gradient")
+    set_log_scale(axes)
     if largest:
         axes.axhspan(flat * largest, largest, color=RULE, alpha=0.35, linewidth=0)
-    figure.legend(
-        loc="outside upper left",
-        ncols=min(len(norms), 3),
-        frameon=False,
-        fontsize=10,
-        labelcolor=INK,
-    )
+    draw_legend(figure, min(len(norms), 3))
     return figure

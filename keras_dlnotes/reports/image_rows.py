@@ -7,12 +7,18 @@ from matplotlib.figure import Figure
 
 from keras_dlnotes.reports.arrays import as_images, check_same_length
 from keras_dlnotes.reports.scalars import integer, mapping, text
-from keras_dlnotes.reports.theme import WIDTH, draw_title, new_figure
+from keras_dlnotes.reports.theme import (
+    WIDTH,
+    draw_title,
+    new_figure,
+    own_style,
+)
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
 TITLE_HEIGHT = 0.35  # inches
 
 
+@own_style()
 def plot_image_rows(rows: Mapping[str, np.ndarray], limit: int = 10) -> Figure:
     """Plots rows of images, so that those in one column are seen to belong together.
 

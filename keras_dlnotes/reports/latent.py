@@ -14,7 +14,16 @@ from keras_dlnotes.reports.arrays import (
     finite,
 )
 from keras_dlnotes.reports.scalars import integer, texts
-from keras_dlnotes.reports.theme import INK, MUTED, WIDTH, draw_title, new_figure, style_axes
+from keras_dlnotes.reports.theme import (
+    MUTED,
+    WIDTH,
+    draw_legend,
+    draw_title,
+    legend_label,
+    new_figure,
+    own_style,
+    style_axes,
+)
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
 # Colours in Okabe and Ito's manner that stand out from light and dark paper alike. Where there are
@@ -24,6 +33,7 @@ MARKS = ("o", "^", "s", "D")
 LARGEST_GRID = 1024
 
 
+@own_style()
 def plot_latent_map(
     codes: np.ndarray,
     labels: Sequence[int] | None = None,
@@ -81,17 +91,8 @@ def plot_latent_map(
             mark = MARKS[number // len(CLASS_COLOURS) % len(MARKS)]
             chosen = points[numbers == number]
             name = f"{number}" if names is None else names[number]
-            axes.scatter(*chosen.T, color=colour, marker=mark, label=name, **style)
-        figure.legend(
-            loc="outside upper left",
-            ncols=6,
-            frameon=False,
-            fontsize=10,
-            labelcolor=INK,
-            markerscale=1.8,
-            handletextpad=0.2,
-            columnspacing=1,
-        )
+            axes.scatter(*chosen.T, color=colour, marker=mark, label=legend_label(name), **style)
+        draw_legend(figure, 6, markerscale=1.8, handletextpad=0.2, columnspacing=1)
     axes.set(xlabel=axis_names[0], ylabel=axis_names[1])
     return figure
 
@@ -146,6 +147,7 @@ def latent_grid(
     return grid.reshape(size * size, -1)
 
 
+@own_style()
 def plot_latent_grid(images: np.ndarray, columns: int | None = None) -> Figure:
     """Plots what a grid of codes decodes to: whether there is valid data between examples.
 

@@ -16,13 +16,16 @@ from keras_dlnotes.reports.theme import (
     ORANGE,
     RULE,
     WIDTH,
+    draw_legend,
     new_figure,
+    own_style,
     style_axes,
 )
 
 VALIDATION = "val_"
 
 
+@own_style()
 def plot_learning_curves(
     history: Mapping[str, Sequence[float]], best_epoch: int | None = None
 ) -> Figure:
@@ -128,12 +131,4 @@ def _draw_legend(figure: Figure, best_epoch: int | None, reason: str) -> None:
     if best_epoch is not None:
         text = f"best epoch: {best_epoch}" + (f" ({reason})" if reason else "")
         handles[text] = handles.pop("best epoch")
-    figure.legend(
-        handles.values(),
-        handles.keys(),
-        loc="outside upper left",
-        ncols=len(handles),
-        frameon=False,
-        fontsize=10,
-        labelcolor=INK,
-    )
+    draw_legend(figure, len(handles), handles=handles.values(), labels=handles.keys())

@@ -11,12 +11,14 @@ from keras_dlnotes.reports.scalars import choice, mapping, text
 from keras_dlnotes.reports.search_trials import guess_direction
 from keras_dlnotes.reports.theme import (
     BLUE,
-    INK,
     MUTED,
     ORANGE,
     RULE,
     WIDTH,
+    draw_legend,
+    legend_label,
     new_figure,
+    own_style,
     style_axes,
 )
 
@@ -24,6 +26,7 @@ READABLE_IN_TWO_COLUMNS = 36  # characters a label
 DASHES = ("solid", (0, (4, 1.5)), (0, (1, 1.5)))
 
 
+@own_style()
 def plot_runs(
     histories: Mapping[str, Mapping[str, Sequence[float]]],
     metric: str = "val_loss",
@@ -70,20 +73,16 @@ def plot_runs(
         colour = (BLUE, ORANGE, MUTED)[number % 3]
         epochs = np.arange(1, len(curve) + 1)
         dashes = DASHES[number // 3 % len(DASHES)]
-        [line] = axes.plot(epochs, curve, color=colour, linestyle=dashes, linewidth=1.8, label=name)
+        [line] = axes.plot(
+            epochs, curve, color=colour, linestyle=dashes, linewidth=1.8, label=legend_label(name)
+        )
         if not np.isnan(curve).all():
             best = _best(curve, direction)
             axes.plot(best + 1, curve[best], "o", color=colour, markersize=5, label="_best")
-            line.set_label(f"{name}: {curve[best]:.4g} at epoch {best + 1}")
+            line.set_label(legend_label(f"{name}: {curve[best]:.4g} at epoch {best + 1}"))
     axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
     longest = max(len(str(line.get_label())) for line in axes.get_lines())
-    figure.legend(
-        loc="outside upper left",
-        ncols=2 if longest <= READABLE_IN_TWO_COLUMNS else 1,
-        frameon=False,
-        fontsize=10,
-        labelcolor=INK,
-    )
+    draw_legend(figure, 2 if longest <= READABLE_IN_TWO_COLUMNS else 1)
     return figure
 
 

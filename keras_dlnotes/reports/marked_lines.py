@@ -6,12 +6,21 @@ from matplotlib.figure import Figure
 
 from keras_dlnotes.reports.arrays import argument_error, check_same_length
 from keras_dlnotes.reports.scalars import integer, texts
-from keras_dlnotes.reports.theme import BLUE, INK, MUTED, ORANGE, WIDTH, new_figure
+from keras_dlnotes.reports.theme import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    WIDTH,
+    new_figure,
+    own_style,
+)
 
 LINE_HEIGHT = 0.21  # inches
 LETTER_WIDTH = 0.6  # of the font size, in DejaVu Sans Mono
 
 
+@own_style()
 def plot_marked_lines(
     truth: Sequence[str], seen: Sequence[str], found: Sequence[str], limit: int = 8
 ) -> Figure:
@@ -54,7 +63,7 @@ def plot_marked_lines(
     triples = list(zip(*lines.values(), strict=True))[:limit]
     longest = max(1, *(len(line) for line, *_ in triples))
     height = LINE_HEIGHT * (3 * len(triples) + 0.5)
-    figure = Figure(figsize=(WIDTH, height), facecolor=new_figure(1, 1).get_facecolor())
+    figure = new_figure(WIDTH, height, layout="none")
     size = min(10.0, 0.96 * WIDTH * 72 / (longest * LETTER_WIDTH))
     for number, (line, before, after) in enumerate(triples):
         top = 1 - LINE_HEIGHT * (3 * number + 0.7) / height
@@ -77,7 +86,7 @@ def _write(figure: Figure, top: float, size: float, line: str, colours: Sequence
         figure.text(
             0.02 + start * LETTER_WIDTH * size / (72 * WIDTH),
             top,
-            line[start:position].replace("$", r"\$"),
+            line[start:position],
             family="DejaVu Sans Mono",
             fontsize=size,
             color=colours[start],

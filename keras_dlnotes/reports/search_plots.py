@@ -19,7 +19,10 @@ from keras_dlnotes.reports.theme import (
     PAPER,
     RULE,
     WIDTH,
+    draw_legend,
     new_figure,
+    own_style,
+    set_log_scale,
     style_axes,
 )
 
@@ -28,6 +31,7 @@ LEVELS = 6  # choices of one hyperparameter that are named
 ABSENT = -0.14  # where a line passes an axis of which its trial has no value
 
 
+@own_style()
 def plot_search_progress(
     objective: Sequence[float],
     direction: str = "min",
@@ -69,7 +73,7 @@ def plot_search_progress(
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     if spans_decades(objective[known]):
-        axes.set_yscale("log")
+        set_log_scale(axes)
     axes.plot(trials, best, color=ORANGE, drawstyle="steps-post", label="best so far")
     style = {"linestyle": "none", "marker": "o", "markersize": 5, "color": BLUE}
     for label, shown, fill in (
@@ -85,10 +89,11 @@ def plot_search_progress(
         axes.plot(lost, np.full(len(lost), 0.02), **style, **foot, label="no value")
     axes.set(xlabel="trials so far", ylabel=name.replace("_", " "))
     axes.set_xlim(0.5, len(trials) + 0.5)
-    figure.legend(loc="outside upper left", ncols=4, frameon=False, fontsize=10, labelcolor=INK)
+    draw_legend(figure, 4)
     return figure
 
 
+@own_style()
 def plot_parallel_coordinates(
     hyperparameters: Mapping[str, Sequence[Any]],
     objective: Sequence[float],
@@ -148,6 +153,7 @@ def plot_parallel_coordinates(
     return figure
 
 
+@own_style()
 def plot_importance(importance: Mapping[str, float], limit: int = 16) -> Figure:
     """Plots the share of the objective's variance that each hyperparameter explains.
 

@@ -7,7 +7,12 @@ from matplotlib.patches import Patch
 
 from keras_dlnotes.reports.arrays import argument_error, as_images, to_array
 from keras_dlnotes.reports.scalars import integer
-from keras_dlnotes.reports.theme import INK, WIDTH, new_figure
+from keras_dlnotes.reports.theme import (
+    WIDTH,
+    draw_legend,
+    new_figure,
+    own_style,
+)
 from keras_dlnotes.reports.tiles import GAP, draw_tiles, tiles_height
 
 # Bright, because they lie on photographs, not on the page's paper.
@@ -16,6 +21,7 @@ OPACITY = 0.55
 LABEL_HEIGHT = 0.16
 
 
+@own_style()
 def plot_overlays(
     images: np.ndarray, truth: np.ndarray, found: np.ndarray, limit: int = 8, columns: int = 4
 ) -> Figure:
@@ -61,17 +67,11 @@ def plot_overlays(
     axes = figure.subplots()
     labels = [f"IoU {_overlap(*pair):.2f}" for pair in zip(truth, found, strict=True)]
     draw_tiles(axes, overlays, columns, labels, LABEL_HEIGHT)
-    figure.legend(
-        handles=[
-            Patch(color=colour, label=label)
-            for colour, label in ((HIT, "found"), (MISSED, "missed"), (WRONG, "wrongly found"))
-        ],
-        loc="outside upper left",
-        ncols=3,
-        frameon=False,
-        fontsize=10,
-        labelcolor=INK,
-    )
+    patches = [
+        Patch(color=colour, label=label)
+        for colour, label in ((HIT, "found"), (MISSED, "missed"), (WRONG, "wrongly found"))
+    ]
+    draw_legend(figure, 3, handles=patches)
     return figure
 
 

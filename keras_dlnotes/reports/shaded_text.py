@@ -15,6 +15,7 @@ from keras_dlnotes.reports.theme import (
     draw_scale,
     draw_title,
     new_figure,
+    own_style,
 )
 
 LINE_HEIGHT = 0.17  # inches
@@ -30,6 +31,7 @@ INKED = {
 SHADES = ListedColormap(SEQUENTIAL.colors[: SEQUENTIAL.N // 2 + 1], "paper-light-blue")
 
 
+@own_style()
 def plot_shaded_text(
     text: str,
     values: Mapping[str, Sequence[float]],

@@ -1,16 +1,21 @@
-"""The look that all figures share: colours, and axes styled without matplotlib's global state.
+"""The look that all figures share, whatever the user has set for matplotlib's own.
 
 A figure is ink on paper. The page swaps the colours named in `DARK` where the reader prefers a dark
 page; whatever lies on the paper is therefore drawn in these colours or fades to transparency.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import LogFormatterSciNotation
 
 PAPER = "#fdfdfc"
 INK = "#23282e"
@@ -48,10 +53,37 @@ DIVERGING = ListedColormap(
 )
 
 
+# A name with a dollar is a name: nothing that is written is read as mathematics. By the salt, the
+# same figure has the same identifiers.
+STYLE = ["default", {"text.parse_math": False, "svg.hashsalt": "keras_dlnotes"}]
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+POWER = re.compile(r"\^\{(.*?)\}")
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Sets aside what a matplotlibrc or the user's program has set, but for the backend."""
+    with style.context(STYLE):
+        yield
+
+
+class OwnFigure(Figure):
+    """A figure that is drawn, and so its ticks are made, by the settings it was made with."""
+
+    def draw(self, renderer: Any) -> None:
+        with own_style():
+            super().draw(renderer)
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        with own_style():
+            super().savefig(fname, **options)
+
+
 def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:
-    """Returns an empty figure of this size in inches."""
-    figure = Figure(figsize=(width, height), facecolor=PAPER, layout=layout)
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    """Returns an empty figure of this size in inches; whoever draws on it is in `own_style`."""
+    figure = OwnFigure(figsize=(width, height), facecolor=PAPER, layout=layout)
+    if layout != "none":
+        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     return figure
 
 
@@ -68,6 +100,43 @@ def style_axes(axes: Axes) -> None:
 def draw_title(axes: Axes, text: str, fontsize: float = 11) -> None:
     """Writes a title above the left edge of the axes."""
     axes.set_title(text, loc="left", fontsize=fontsize, color=INK)
+
+
+def legend_label(name: str) -> str:
+    """Returns what a legend shows for a name: one that begins with "_" it would leave out.
+
+    >>> legend_label("lstm"), legend_label("_lstm")
+    ('lstm', '\\u200b_lstm')
+    """
+    return f"\u200b{name}" if name.startswith("_") else name
+
+
+def draw_legend(figure: Figure, columns: int, **options: Any) -> None:
+    """Writes what the marks mean above the axes."""
+    figure.legend(
+        loc="outside upper left",
+        ncols=columns,
+        frameon=False,
+        fontsize=10,
+        labelcolor=INK,
+        **options,
+    )
+
+
+class _Powers(LogFormatterSciNotation):
+    """Writes 10⁻³ as text, where matplotlib writes mathematics."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        shown = super().__call__(x, pos).removeprefix(r"$\mathdefault{").removesuffix("}$")
+        shown = POWER.sub(lambda power: power[1].translate(RAISED), shown)
+        return shown.replace(r"\times", "×")
+
+
+def set_log_scale(axes: Axes) -> None:
+    """Makes the vertical axis one of powers of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(_Powers())
+    axes.yaxis.set_minor_formatter(_Powers(labelOnlyBase=False))
 
 
 def draw_scale(

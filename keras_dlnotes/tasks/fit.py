@@ -1,6 +1,7 @@
 """Running a task in a folder of its own."""
 
 import json
+import logging
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -28,12 +29,16 @@ from keras_dlnotes.tasks.task import Baseline, Outcome, Splits, Task
 from keras_dlnotes.training import (
     RunFolder,
     RunState,
-    atomic_path,
     fit_resumable,
     run_state,
+    write_bytes,
     write_json,
+    write_text,
 )
 from keras_dlnotes.training.run_folder import METRICS, MODEL, REPORT, RIVALS
+from keras_dlnotes.training.serialization import model_content
+
+logger = logging.getLogger("keras_dlnotes.tasks")
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class FitResult:
 
     @property
     def report(self) -> Path:
-        """The report page."""
+        """The report page, which is not there where it could not be written."""
         return self.folder / REPORT
 
 
@@ -76,7 +81,8 @@ def fit(
     """Trains a task's model on its data, scores it against the baseline and writes a report.
 
     It sets the seeds of Python, NumPy and the backend. A run that is interrupted at any moment can
-    be resumed, and then ends with the numbers that it would have had uninterrupted.
+    be resumed, and then ends with the numbers that it would have had uninterrupted. A report that
+    can't be written is logged and left out; a run that is resumed makes up for it.
 
     Args:
         task: a name out of `names()`, or a `Task` of your own.
@@ -159,8 +165,7 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
     keras.utils.set_random_seed(settings["seed"])
     splits = task.prepare(settings["data"])
     outcome, network = _trained(task, splits, task.arguments, folder, verbose)
-    with atomic_path(folder.path / MODEL) as partial:
-        outcome.model.save(partial)
+    write_bytes(folder.path / MODEL, model_content(outcome.model))
     rivals = {}
     for number, (name, arguments) in enumerate(task.rivals.items()):
         path = folder.path / RIVALS / str(number)
@@ -178,10 +183,22 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
         "versions": _versions(settings["backend"]),
     }
     write_json(folder.path / METRICS, metrics)
-    page = report_page(task, outcome, settings, metrics)
-    with atomic_path(folder.path / REPORT) as partial:
-        partial.write_text(page.render(), encoding="utf-8")
+    _write_report(folder.path / REPORT, task, outcome, settings, metrics)
     return metrics
+
+
+def _write_report(path: Path, *content: Any) -> None:
+    """Writes the report page if that can be done: the run is worth more than its report."""
+    try:
+        write_text(path, report_page(*content).render())
+    except Exception as error:
+        logger.debug("How the report failed:", exc_info=True)
+        logger.warning(
+            "The report could not be written: %s: %s. Going on with the run (--resume, "
+            "resume=True) tries again.",
+            type(error).__name__,
+            " ".join(str(error).split()),
+        )
 
 
 def compiled(

@@ -2,7 +2,7 @@
 
 from keras_dlnotes.training.batches import ConsecutiveBatches, ShuffledBatches
 from keras_dlnotes.training.checkpoints import RunState
-from keras_dlnotes.training.files import atomic_path, write_json
+from keras_dlnotes.training.files import atomic_path, write_bytes, write_json, write_text
 from keras_dlnotes.training.fit import fit_resumable, run_state
 from keras_dlnotes.training.run_folder import RunFolder, RunFolderError
 from keras_dlnotes.training.separation import Separation, separate_convolutions
@@ -23,5 +23,7 @@ __all__ = [
     "recompute_statistics",
     "run_state",
     "separate_convolutions",
+    "write_bytes",
     "write_json",
+    "write_text",
 ]

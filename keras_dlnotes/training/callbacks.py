@@ -34,19 +34,6 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
             )
 
 
-class HistoryFile(keras.callbacks.CSVLogger):
-    """`keras.callbacks.CSVLogger` that first writes the rows of the epochs run earlier."""
-
-    def __init__(self, filename, history: list[dict[str, float]]):
-        super().__init__(filename)
-        self._history = list(history)
-
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        for epoch, row in enumerate(self._history):
-            self.on_epoch_end(epoch, row)
-
-
 class CarryStates(keras.callbacks.Callback):
     """Starts each epoch from the initial states, and keeps the validation's states apart."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypedDict
 import keras
 import numpy as np
 
-from keras_dlnotes.training.files import atomic_path, remove_partial
+from keras_dlnotes.training.files import remove_partial, write_bytes
 from keras_dlnotes.training.generators import generator_states
 from keras_dlnotes.training.records import (
     CorruptRecordError,
@@ -19,6 +19,7 @@ from keras_dlnotes.training.records import (
     unreadable,
     write_record,
 )
+from keras_dlnotes.training.serialization import weights_content
 from keras_dlnotes.training.shapes import Count, Seconds, text_like
 
 STATE = "state.json"
@@ -85,9 +86,9 @@ class Checkpoints:
         """Makes the model's weights, optimizer, random seeds and the state the current ones."""
         self.path.mkdir(exist_ok=True)
         name = _weights_name(state.epoch)
-        with atomic_path(self.path / name) as partial:
-            model.save_weights(partial)
-            checksum = _checksum(partial)
+        content = weights_content(model)
+        write_bytes(self.path / name, content)
+        checksum = hashlib.sha256(content).hexdigest()
         best = _weights_name(state.early_stopping["best_epoch"] + 1)
         state.checksums = {best: state.checksums.get(best), name: checksum}
         state.random_seeds = [

@@ -20,12 +20,12 @@ from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.callbacks import (
     CarryStates,
     EarlyStopping,
-    HistoryFile,
     RestoreGenerators,
     SaveState,
 )
 from keras_dlnotes.training.carried_states import CarriedStates
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
+from keras_dlnotes.training.logs import HistoryFile, TensorBoardLogs
 from keras_dlnotes.training.run_folder import (
     CHECKPOINTS,
     HISTORY,
@@ -138,7 +138,8 @@ def fit_resumable(
             carried = stack.enter_context(CarriedStates(model, batch_size).kept())
             callbacks = [CarryStates(carried), *callbacks]
         folder.begin()
-        folder.remove_results()
+        if not state.stopped and state.epoch < epochs:
+            folder.remove_results()
         shared = dict(
             initial_epoch=state.epoch,
             epochs=state.epoch if state.stopped else epochs,
@@ -151,7 +152,7 @@ def fit_resumable(
                 keras.callbacks.TerminateOnNaN(raise_error=True),
                 early_stopping,
                 HistoryFile(folder.path / HISTORY, state.history),
-                keras.callbacks.TensorBoard(folder.path / LOGS),
+                TensorBoardLogs(folder.path / LOGS),
                 *callbacks,
                 SaveState(checkpoints, state, early_stopping),
             ],

@@ -61,7 +61,8 @@ class RunFolder:
 
     Raises:
         ValueError: for an argument that is none of these.
-        RunFolderError: on entering, where the folder can't be used; the message says why.
+        RunFolderError: on entering, and where a file in it can't be read or written before the
+            block ends; the message says why.
 
     Example:
 
@@ -123,8 +124,18 @@ class RunFolder:
             ) from error
         return self
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self._lock.release()
+        if isinstance(error, OSError) and self._is_inside(error.filename):
+            reason = error.strerror or str(error)
+            raise RunFolderError(
+                f"Folder {self.path} can't be used: {error.filename}: {reason}."
+            ) from error
+
+    def _is_inside(self, file: Any) -> bool:
+        return isinstance(file, str | Path) and Path(file).absolute().is_relative_to(
+            self.path.absolute()
+        )
 
     def begin(self) -> None:
         """Makes this a run folder: from here on it is occupied and can be resumed."""

@@ -11,7 +11,7 @@ from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from keras_dlnotes.training.run_folder import LOGS
-from keras_dlnotes.tuning.folder import COMPLETED, Ending, execution_path
+from keras_dlnotes.tuning.folder import COMPLETED, Ending, execution_path, logger
 
 VALIDATION = "val_"
 
@@ -51,8 +51,12 @@ def log_trial(folder: Path, trial_id: str, executions: int, ending: Ending) -> N
 
 
 def _write(folder: Path, *summaries: Any) -> None:
-    writer = EventFileWriter(str(folder))
-    for summary in summaries:  # of TensorFlow's own class, where that is imported
-        own = summary_pb2.Summary.FromString(summary.SerializeToString())
-        writer.add_event(event_pb2.Event(wall_time=time.time(), summary=own))
-    writer.close()
+    """Writes a page's content if that can be done: the search is worth more than its page."""
+    try:
+        writer = EventFileWriter(str(folder))
+        for summary in summaries:  # of TensorFlow's own class, where that is imported
+            own = summary_pb2.Summary.FromString(summary.SerializeToString())
+            writer.add_event(event_pb2.Event(wall_time=time.time(), summary=own))
+        writer.close()
+    except Exception as error:
+        logger.warning("TensorBoard's logs in %s could not be written: %s", folder, error)

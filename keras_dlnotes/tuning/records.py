@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_dlnotes.training import RunFolder, atomic_path
+from keras_dlnotes.training import RunFolder, write_text
 from keras_dlnotes.training.checkpoints import read_state
 from keras_dlnotes.training.records import CorruptRecordError, read_record
 from keras_dlnotes.training.run_folder import CHECKPOINTS
@@ -194,5 +194,4 @@ def write_table(path: Path, records: list[TrialRecord]) -> None:
         numbers = frame[name].dropna()
         if len(numbers) < len(frame) and (numbers % 1 == 0).all():
             frame[name] = frame[name].astype("Int64")
-    with atomic_path(path) as partial:
-        frame.to_csv(partial, index=False)
+    write_text(path, frame.to_csv(index=False))

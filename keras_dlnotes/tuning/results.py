@@ -15,7 +15,7 @@ import numpy as np
 from keras_dlnotes import checks, reports
 from keras_dlnotes.checks import argument_error, integer
 from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training import RunFolderError, atomic_path
+from keras_dlnotes.training import RunFolderError, write_text
 from keras_dlnotes.training.arguments import rows, verbosity
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
@@ -135,8 +135,7 @@ class Results:
         ]
         text = json.dumps({"objective": self.objective, "trials": trials}, indent=2)
         if path is not None:
-            with atomic_path(path) as partial:
-                partial.write_text(text + "\n", encoding="utf-8")
+            write_text(path, text + "\n")
         return text
 
     @property
@@ -250,8 +249,7 @@ class Results:
                 state.early_stopping["best_epoch"] + 1,
                 self._recipe.task_for(self.best_hyperparameters),
             )
-        with atomic_path(path) as partial:
-            partial.write_text(page.render(), encoding="utf-8")
+        write_text(path, page.render())
 
     @functools.cached_property
     def _splits(self) -> Splits:
