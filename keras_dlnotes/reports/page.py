@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ FOLDER = Path(__file__).parent
 # A drawing larger than this, of many photographs for instance, is embedded as pixels.
 LARGEST_DRAWING = 300_000  # bytes
 PIXELS_PER_INCH = 160
+UNKNOWN_TO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # in names of layers
 WEBP_QUALITY = 85  # of 100: text stays crisp, at a quarter of a PNG's size or less
 
 
@@ -157,6 +159,10 @@ class Page:
         try:
             draft.write_text(self.render(), encoding="utf-8")
             os.replace(draft, path)
+        except OSError as error:  # that of a full disk names no file
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from error
         finally:
             draft.unlink(missing_ok=True)
 
@@ -213,7 +219,7 @@ def _drawing(figure: Figure) -> bytes:
     # Without a date and with constant identifiers, the same run gives the same page.
     with matplotlib.rc_context({"svg.hashsalt": "keras_dlnotes"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    svg = buffer.getvalue().decode()
+    svg = UNKNOWN_TO_XML.sub("", buffer.getvalue().decode())
     light, dark = "", ""
     for number, (light_colour, dark_colour) in enumerate(DARK.items()):
         svg = svg.replace(light_colour, f"var(--colour-{number})")

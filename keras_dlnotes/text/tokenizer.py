@@ -144,6 +144,10 @@ class Tokenizer(abc.ABC):
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(partial, path)
+        except OSError as error:  # that of a full disk names no file
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from error
         finally:
             partial.unlink(missing_ok=True)
 
