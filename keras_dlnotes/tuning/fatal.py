@@ -3,15 +3,14 @@
 import traceback
 from pathlib import Path
 
-from keras_dlnotes.training import atomic_path
+from keras_dlnotes.training import write_text
 
 FATAL = "fatal.txt"
 
 
 def tell_fatal(trial: Path) -> None:
     """Leaves the error that is being handled in the trial's folder; the trial has not ended."""
-    with atomic_path(trial / FATAL) as partial:
-        partial.write_text(traceback.format_exc(), encoding="utf-8")
+    write_text(trial / FATAL, traceback.format_exc())
 
 
 def fatal_errors(folder: Path) -> dict[Path, int]:

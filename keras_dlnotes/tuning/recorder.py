@@ -9,8 +9,9 @@ import keras
 import keras_tuner
 
 from keras_dlnotes.training import RunState
-from keras_dlnotes.training.callbacks import HistoryFile, RestoreGenerators
+from keras_dlnotes.training.callbacks import RestoreGenerators
 from keras_dlnotes.training.checkpoints import Checkpoints
+from keras_dlnotes.training.logs import HistoryFile, TensorBoardLogs
 from keras_dlnotes.training.run_folder import CHECKPOINTS, HISTORY, LOGS
 
 TRAININGS = "trainings"  # those that a killed trial does not go on from
@@ -92,7 +93,7 @@ class Recorder(keras.callbacks.Callback):
         self._started = time.perf_counter() - training.state.seconds
         self._others = [HistoryFile(self._path / HISTORY, training.state.history)]
         if getattr(self.model, "optimizer", None) is not None:  # else TensorBoard's callback fails
-            self._others.append(keras.callbacks.TensorBoard(self._path / LOGS))
+            self._others.append(TensorBoardLogs(self._path / LOGS))
         if resumed is not None:
             training.checkpoints.restore(self.model, resumed)
             self._others.append(RestoreGenerators(resumed.generators))
