@@ -1,5 +1,7 @@
 """From the arguments of `search` and `work` to what is trained, and what is improved."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import keras_tuner
@@ -9,12 +11,13 @@ from keras_dlnotes.checks import (
     function,
     integer,
     is_sequence,
+    path,
     text,
 )
 from keras_dlnotes.reports.search_trials import guess_direction
 from keras_dlnotes.tasks import Splits, Task
 from keras_dlnotes.tasks.loading import check_data
-from keras_dlnotes.tasks.table import find
+from keras_dlnotes.tasks.table import find, get, names
 from keras_dlnotes.training.arguments import rows
 from keras_dlnotes.tuning.neighbours import space_of
 from keras_dlnotes.tuning.recipes import (
@@ -30,6 +33,8 @@ from keras_dlnotes.tuning.spaces import TASK_EPOCHS
 
 EPOCHS = 10  # of a hypermodel's trial
 BATCH_SIZE = 32
+FILE_NAME = re.compile(r'[^<>:"/\\|?*\x00-\x1f]{1,200}')  # on every system
+RESERVED = re.compile("con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)  # on Windows
 
 
 def make_recipe(
@@ -60,6 +65,7 @@ def make_recipe(
             task=task,
             space=space or space_of(task),
             data=data or task.data,
+            is_ours=task.name in names() and get(task.name) is task,
         )
     if data is not None:
         raise argument_error("data", "None for a hypermodel, which has its own", data)
@@ -97,6 +103,21 @@ def check_trained(task_or_hypermodel: Any, training: Any, validation: Any, space
             raise argument_error(argument, "a tuple (inputs, targets) for a hypermodel", received)
         rows(argument, value)
     return task_or_hypermodel
+
+
+def search_path(directory: Any, name: str) -> Path:
+    """Returns the folder of a search: by default one that is called as what is searched.
+
+    >>> search_path(None, "digits").as_posix()
+    'searches/digits'
+    """
+    if directory is not None:
+        return path("directory", directory)
+    is_reserved = RESERVED.fullmatch(name.partition(".")[0])
+    if not FILE_NAME.fullmatch(name) or name.endswith((".", " ")) or is_reserved:
+        expected = f"given, since {name!r} can be no folder's name"
+        raise argument_error("directory", expected, directory)
+    return Path("searches") / name
 
 
 def check_address(name: str, value: Any) -> None:

@@ -14,6 +14,8 @@ from keras_tuner.oracles import RandomSearchOracle
 
 from keras_dlnotes.tasks import Splits
 from keras_dlnotes.training import RunFolder
+from keras_dlnotes.training.building import built_on
+from keras_dlnotes.tuning.data_record import record_of
 from keras_dlnotes.tuning.entries import check_entries, listed_space, names_of
 from keras_dlnotes.tuning.folder import default_values
 from keras_dlnotes.tuning.recipes import Recipe
@@ -48,8 +50,9 @@ def look_ahead(
         epochs_are_asked: whether the tuner itself sets the epochs of each trial.
 
     Returns:
-        "space": the configuration of the `HyperParameters` that were found, "metrics": the names
-        that a trial logs, and "objective" and "direction".
+        "space": the configuration of the `HyperParameters` that were found; "metrics": the names
+        that a trial logs; "objective" and "direction"; "model", "training_data" and
+        "validation_data": by what the default model and the data can be told from others.
 
     Raises:
         ValueError: where the objective is not among the metrics.
@@ -72,6 +75,7 @@ def look_ahead(
     splits = recipe.load()
     metrics: list[str] = []
     messages: list[str] = []
+    weights = None
     for number, hp in enumerate(_configurations(oracle)):
         try:
             with tempfile.TemporaryDirectory() as scratch, RunFolder(scratch, {}) as run:
@@ -79,6 +83,8 @@ def look_ahead(
                 state, objective = train_in(run, recipe, few, hp, objective, epochs=1, seed=0)
             metrics = sorted(state.history[-1])
             has_passed = True
+            if not number:
+                weights = _weights(recipe, hp, few)
         except FailedTrialError as error:
             messages.append(str(error))
             has_passed = False
@@ -99,7 +105,20 @@ def look_ahead(
         "metrics": metrics,
         "objective": objective.name,
         "direction": objective.direction,
+        "model": weights,
+        "training_data": record_of(splits.training, not recipe.has_known_data),
+        "validation_data": record_of(splits.validation, not recipe.has_known_data),
     }
+
+
+def _weights(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) -> str | None:
+    """Tells one model from another by its weights; None for one that is not built on batches."""
+    model = recipe.build(hp, splits)
+    batches = recipe.batches(splits.training, recipe.batch_size_of(hp), 0)
+    with contextlib.suppress(Exception):
+        built_on(model, batches)
+        return f"{len(model.weights)} weights of {model.count_params()} numbers"
+    return None
 
 
 def _explore(oracle: keras_tuner.Oracle, recipe: Recipe) -> None:

@@ -82,6 +82,11 @@ class Recipe:
         """Whether recurrent layers go on from batch to batch; see `fit_resumable`."""
         return False
 
+    @property
+    def has_known_data(self) -> bool:
+        """Whether the name says what the data are, so that their values need not be compared."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecipe(Recipe):
@@ -91,11 +96,13 @@ class TaskRecipe(Recipe):
         task: the task; what its space does not set stays the task's own.
         space: hp → arguments of the task's builder, and training arguments among them.
         data: name of the data set.
+        is_ours: whether it is one of the tasks that `tasks.get` knows.
     """
 
     task: Task
     space: Space
     data: str
+    is_ours: bool = False
 
     def declare(self, hp: keras_tuner.HyperParameters) -> Any:
         return self.space(hp)
@@ -116,6 +123,10 @@ class TaskRecipe(Recipe):
     @property
     def carry_states(self) -> bool:
         return self.task.carry_states
+
+    @property
+    def has_known_data(self) -> bool:
+        return self.is_ours
 
     def task_for(self, hp: keras_tuner.HyperParameters) -> Task:
         found = dict(self.space(hp))
@@ -173,10 +184,16 @@ def has_own_fit(hypermodel: Any) -> bool:
 
 
 def check_hypermodel(value: Any) -> str:
-    """Returns the name of a hypermodel, or raises where it is none."""
+    """Returns the name of a hypermodel, or raises where it is none.
+
+    >>> check_hypermodel(functools.partial(max, 0))
+    'max'
+    """
     if isinstance(value, keras_tuner.HyperModel):
-        return value.name or type(value).__name__
+        return str(value.name or type(value).__name__)
     if callable(value) and not inspect.isclass(value):
+        if isinstance(value, functools.partial):
+            return check_hypermodel(value.func)
         return getattr(value, "__name__", type(value).__name__)
     expected = "a task's name, a Task, a function build(hp) or a keras_tuner.HyperModel"
     raise argument_error("task_or_hypermodel", expected, value)

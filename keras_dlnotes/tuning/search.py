@@ -19,6 +19,7 @@ from keras_dlnotes.tuning.arguments import (
     check_objective,
     check_trained,
     make_recipe,
+    search_path,
 )
 from keras_dlnotes.tuning.contradictions import fault_in_search
 from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names
@@ -110,7 +111,8 @@ def search(
             share of the cores.
         chief: HOST:PORT at which workers of other machines (see `work`) find this search; its
             folder must be on a file system that they share, and the network one that is trusted.
-        directory: the search's folder; `searches/NAME` where None.
+        directory: the search's folder; `searches/NAME` where None, by the name of the task, the
+            function or the hypermodel. A lambda has none, and needs a folder that is given.
         resume: go on with the search in the folder, if there is one.
         overwrite: replace the search in the folder.
         loggers: take each trial that has ended, as `MLflowLogger` does.
@@ -124,7 +126,8 @@ def search(
         SearchError: where the first step of the default or of a random model fails, a trial raises
             KerasTuner's `FatalError`, too many trials fail, or none is completed; the message has
             the trial's own exception.
-        RunFolderError: where the folder is occupied, in use or of other settings.
+        RunFolderError: where the folder is occupied, in use or of other settings, another space,
+            model or other data, by the shape, type and SHA-256 of each array.
 
     Example:
 
@@ -156,9 +159,7 @@ def search(
     flag("overwrite", overwrite)
     check_listeners(loggers, on_progress)
     arguments = oracle_arguments(tuner, tuner_arguments, objective, recipe.epochs)
-    path = (
-        Path("searches") / recipe.name if directory is None else checks.path("directory", directory)
-    )
+    path = search_path(directory, recipe.name)
     settings = {
         "task": recipe.name,
         "data": getattr(recipe, "data", None),

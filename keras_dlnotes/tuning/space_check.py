@@ -1,4 +1,4 @@
-"""The space of a search, found by a preflight in a process of its own, and kept to from then on."""
+"""What is searched, found by a preflight in a process of its own, and kept to from then on."""
 
 import tempfile
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_dlnotes.training import RunFolderError
 from keras_dlnotes.training.records import read_record
+from keras_dlnotes.tuning.data_record import difference
 from keras_dlnotes.tuning.folder import SearchFolder
 from keras_dlnotes.tuning.formats import Answer, Refusal
 from keras_dlnotes.tuning.launcher import LauncherError
@@ -14,24 +15,40 @@ from keras_dlnotes.tuning.supervisor import SearchError, launcher, write_job
 
 
 def settle_space(folder: SearchFolder, job: Job) -> list[str]:
-    """Runs the preflight in a process of its own, and refuses a search of another space.
+    """Runs the preflight in a process of its own, and refuses a search of something else.
 
-    The objective becomes a setting, too, where what a trial returns has told it.
+    What is compared later becomes a setting: the space, what tells the model and the data from
+    others, and the objective, where what a trial returns has told it. A folder of an earlier
+    version, which lacks some of it, takes over what is found now.
 
     Returns:
         The names that a trial logs.
     """
     found = _look_ahead(job)
-    earlier = folder.settings.get("space")
-    if earlier is not None and earlier != found["space"]:
-        names = _changed_names(earlier, found["space"])
+    changed = what_differs(folder.settings, found)
+    if changed is not None:
         raise RunFolderError(
-            f"The search in {folder.path} was started with another search space; what differs: "
-            f"{', '.join(names)}. Take another folder, or replace it (--overwrite, overwrite=True)."
+            f"The search in {folder.path} was started with {changed}. Take another "
+            "folder, or replace it (--overwrite, overwrite=True)."
         )
-    for name in ("space", "objective", "direction"):
-        folder.settings[name] = found[name]
+    folder.settings |= {name: found[name] for name in found.keys() - {"metrics"}}
     return found["metrics"]
+
+
+def what_differs(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """Says what a search has other than now; None where it is the same."""
+    space = earlier.get("space")
+    if space is not None and space != now["space"]:
+        names = _changed_names(space, now["space"])
+        return f"another search space; what differs: {', '.join(names)}"
+    for name in ("training_data", "validation_data"):
+        told = difference(earlier.get(name, now[name]), now[name])
+        if told is not None:
+            return f"other {name.replace('_', ' ')}: {told}"
+    model = earlier.get("model")
+    if None not in (model, now["model"]) and model != now["model"]:
+        return f"another model: the default has {now['model']}, not {model}"
+    return None
 
 
 def _changed_names(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
