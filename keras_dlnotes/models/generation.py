@@ -1,17 +1,19 @@
 """Sequences out of trained models, one token at a time: sampling, greedy and beam search."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integer, number
+from keras_dlnotes.checks import argument_error, flag, integer, number
 from keras_dlnotes.models.arguments import MOST_STEPS
-from keras_dlnotes.models.steps import decoder_parts, one_step
+from keras_dlnotes.models.chains import chain_of
+from keras_dlnotes.models.prefixes import Prefixes
+from keras_dlnotes.models.steps import Chain, Decoder, decoder_parts
 
 MOST_TOKENS = 2**16  # of a target: a beam search copies what it has at each
+MOST_IDS = 2**31  # where the model does not say how many it knows
 MOST_CANDIDATES = 2**28  # 2 GB of scores
 
 
@@ -22,6 +24,7 @@ def sample(
     temperature: float = 1.0,
     end_id: int | None = None,
     seed: int | None = None,
+    from_logits: bool = False,
 ) -> np.ndarray:
     """Continues sequences by tokens drawn from a language model.
 
@@ -29,14 +32,18 @@ def sample(
     makes the likely likelier below 1, and all alike far above it; at 0 the likeliest is taken.
 
     Args:
-        model: a chain of an embedding, recurrent layers and others that treat every step alike,
-            such as `language_model` builds, stateful or not; it stays as it is.
+        model: ids (batch, time) → outputs (batch, time, vocabulary) that tell at each step of the
+            next token, or (batch, vocabulary) after the last one. It never looks ahead, which is
+            tried on drawn ids. A chain of an embedding, recurrent layers and others that treat
+            every step alike, such as `language_model` builds, runs one step a token, any other
+            model over all the tokens so far. Stateful or not, it starts anew and stays as it is.
         prompt: ids (batch, time) or (time,), at least one a row, each in the model's vocabulary and
             none of them 0.
         length: number of tokens to draw, 1 to 2²⁰.
         temperature: τ ≥ 0.
         end_id: the id that ends a sequence; 0 follows it to the end. None for no end.
         seed: int ≥ 0 that fixes what is drawn; None draws something else each time.
+        from_logits: whether the model's outputs are logits, or log P, rather than probabilities.
 
     Returns:
         The ids of prompt and continuation, (batch, time + length) or (time + length,). Id 0 is
@@ -44,7 +51,7 @@ def sample(
 
     Raises:
         ValueError: for an argument out of range, a model that looks ahead, or one whose outputs are
-            no probabilities.
+            not what `from_logits` says.
 
     Reference:
         Lecture notes, "The Basic Task in Sequence Modeling".
@@ -59,27 +66,27 @@ def sample(
     number("temperature", temperature, minimum=0)
     if seed is not None:
         integer("seed", seed)
-    step, states_of, read, written = one_step(model)
-    ids = _ids("prompt", prompt, read)
+    flag("from_logits", from_logits)
+    writer = _writer(model, from_logits)
+    ids = _ids("prompt", prompt, writer.read)
     if np.any(ids == 0):
         raise argument_error("prompt", "free of id 0, which pads", prompt)
     if end_id is not None:
-        integer("end_id", end_id, minimum=1, maximum=written - 1)
+        integer("end_id", end_id, minimum=1, maximum=writer.written - 1)
+    _check_longest("length", length, writer.longest, ids.shape[1] - 1)
 
     generator = np.random.default_rng(seed)
-    states = states_of(len(ids))
-    for token in ids.T:
-        probabilities, states = step(token, states)
+    ids = ids.astype(np.result_type(ids, np.min_scalar_type(writer.written - 1)))
     drawn = np.zeros((len(ids), length), ids.dtype)
     ended = np.zeros(len(ids), bool)
+    tokens, states = ids[:, -1], writer.after(ids[:, :-1])
     for place in range(length):
-        tokens = _draw(probabilities, temperature, generator)
+        following, states = writer.step(tokens, states)
+        tokens = _draw(_without_padding(following, ~ended), temperature, generator)
         drawn[:, place] = np.where(ended, 0, tokens)
         ended |= tokens == end_id
         if ended.all():
             break
-        if place < length - 1:
-            probabilities, states = step(tokens, states)
     result = np.concatenate([ids, drawn], axis=1)
     return result if np.ndim(prompt) == 2 else result[0]
 
@@ -93,6 +100,7 @@ def decode(
     start_id: int = 1,
     end_id: int = 2,
     batch_size: int = 128,
+    from_logits: bool = False,
 ) -> list[list[int]]:
     """Returns the target sequence that a trained model finds for each source.
 
@@ -101,7 +109,10 @@ def decode(
     log P(y | x) = Σ_t log P(y_t | y_{t−1}, …, y_1, x).
 
     Args:
-        model: of the kind that `sequence_to_sequence` builds.
+        model: [source ids (batch, time), target ids shifted right (batch, time')] → outputs
+            (batch, time', target vocabulary) that never look ahead in the target, which is tried
+            on drawn ids. What `sequence_to_sequence` builds runs one step a token, any other model
+            over all the tokens so far. It stays as it is.
         source: ids (batch, time) or (time,) for one source, each in the source's vocabulary; id 0
             pads.
         max_length: most tokens of a target, its end included, 1 to 2¹⁶. The search ends where all
@@ -113,14 +124,15 @@ def decode(
         start_id: the id that the decoder reads first; in the target's vocabulary, and not 0.
         end_id: the id that ends a target, likewise.
         batch_size: number of sources at once, ≥ 1.
+        from_logits: whether the model's outputs are logits, or log P, rather than probabilities.
 
     Returns:
         The ids of each target, without its start, its end and padding; for one source alone, too,
         a list of one.
 
     Raises:
-        ValueError: for an argument out of range, another model, or one whose outputs are no
-            probabilities.
+        ValueError: for an argument out of range, a model that looks ahead, or one whose outputs are
+            not what `from_logits` says.
 
     Reference:
         Lecture notes, "Types of RNN" (machine translation).
@@ -136,46 +148,70 @@ def decode(
     integer("beam_width", beam_width, minimum=1)
     integer("batch_size", batch_size, minimum=1)
     number("length_penalty", length_penalty, minimum=0)
-    encode, step, source_vocabulary, target_vocabulary = decoder_parts(model)
-    ids = _ids("source", source, source_vocabulary)
-    integer("start_id", start_id, minimum=1, maximum=target_vocabulary - 1)
-    integer("end_id", end_id, minimum=1, maximum=target_vocabulary - 1)
+    flag("from_logits", from_logits)
+    translator = _translator(model, from_logits)
+    ids = _ids("source", source, translator.source_vocabulary)
+    for name, value in (("start_id", start_id), ("end_id", end_id)):
+        integer(name, value, minimum=1, maximum=translator.written - 1)
+    _check_longest("max_length", max_length, translator.longest)
     rows = min(batch_size, len(ids))
-    most = MOST_CANDIDATES // (rows * target_vocabulary)
+    most = MOST_CANDIDATES // (rows * translator.written)
     if beam_width > max(most, 1):
-        expected = f"at most {most} for {rows} sources at once and {target_vocabulary} tokens"
+        expected = f"at most {most} for {rows} sources at once and {translator.written} tokens"
         raise argument_error("beam_width", expected, beam_width)
     targets = []
     for first in range(0, len(ids), batch_size):
-        states = encode(ids[first : first + batch_size])
-        tokens, scores = _beam_search(step, states, beam_width, max_length, start_id, end_id)
+        batch = ids[first : first + batch_size]
+        tokens, scores = _beam_search(translator, batch, beam_width, max_length, start_id, end_id)
         best = _likeliest(tokens, scores, length_penalty)
         for row, beam in zip(tokens, best, strict=True):
             targets.append([int(token) for token in row[beam] if token not in (0, end_id)])
     return targets
 
 
-def _beam_search(
-    step: Callable, states: list, width: int, max_length: int, start_id: int, end_id: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the tokens (batch, width, length) that are likeliest, and their log P (batch, width).
+def _writer(model: Any, from_logits: bool) -> Chain | Prefixes:
+    if not isinstance(model, keras.Model):
+        raise argument_error("model", "a Keras model", model)
+    layers = chain_of(model)
+    if layers is None:
+        return Prefixes(model, from_logits)
+    return Chain(layers, int(model.outputs[0].shape[-1]), from_logits)
 
-    Args:
-        step: (tokens (rows,), states) → (log P of the next token (rows, vocabulary), states).
-        states: of the encoder, each (batch, units).
-    """
-    batch = states[0].shape[0]
-    states = [ops.repeat(state, width, axis=0) for state in states]
+
+def _translator(model: Any, from_logits: bool) -> Decoder | Prefixes:
+    if not isinstance(model, keras.Model):
+        raise argument_error("model", "a Keras model", model)
+    parts = decoder_parts(model)
+    return Prefixes(model, from_logits, True) if parts is None else Decoder(parts, from_logits)
+
+
+def _check_longest(name: str, value: int, longest: int | None, before: int = 0) -> None:
+    if longest is not None and before + value > longest:
+        expected = f"such that the model, which takes {longest} ids, gets no more than them"
+        raise argument_error(name, expected, value)
+
+
+def _beam_search(
+    translator: Decoder | Prefixes,
+    source: np.ndarray,
+    width: int,
+    max_length: int,
+    start_id: int,
+    end_id: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the likeliest tokens (batch, width, length), and their log P (batch, width)."""
+    batch = len(source)
+    states = _rows_of(translator.reading(source), np.repeat(np.arange(batch), width))
     latest = np.full((batch, width), start_id)
     tokens = np.zeros((batch, width, 0), int)
     # the beams are alike at first: only one of them counts
     scores = np.where(np.arange(width) == 0, 0.0, -np.inf) * np.ones((batch, 1))
     ended = np.zeros((batch, width), bool)
     for _ in range(max_length):
-        log_probabilities, states = step(latest.ravel(), states)
-        vocabulary_size = log_probabilities.shape[-1]
-        following = log_probabilities.reshape(batch, width, vocabulary_size)
-        following[:, :, 0] = -np.inf  # padding is no token
+        following, states = translator.step(latest.ravel(), states)
+        vocabulary_size = following.shape[-1]
+        following = _without_padding(following, (~ended & np.isfinite(scores)).ravel())
+        following = following.reshape(batch, width, vocabulary_size)
         # a target that has ended goes on with padding alone, at no cost
         following[ended] = np.where(np.arange(vocabulary_size) == 0, 0.0, -np.inf)
         candidates = (scores[:, :, np.newaxis] + following).reshape(batch, -1)
@@ -186,10 +222,17 @@ def _beam_search(
         tokens = np.concatenate([tokens, latest[:, :, np.newaxis]], axis=2)
         ended = np.take_along_axis(ended, beams, axis=1) | (latest == end_id)
         rows = (beams + width * np.arange(batch)[:, np.newaxis]).ravel()
-        states = [ops.take(state, rows, axis=0) for state in states]
+        states = _rows_of(states, rows)
         if np.all(ended | np.isneginf(scores)):
             break
     return tokens, scores
+
+
+def _rows_of(states: list, rows: np.ndarray) -> list:
+    return keras.tree.map_structure(
+        lambda state: state[rows] if isinstance(state, np.ndarray) else ops.take(state, rows, 0),
+        states,
+    )
 
 
 def _likeliest(tokens, scores, length_penalty: float) -> np.ndarray:
@@ -200,10 +243,11 @@ def _likeliest(tokens, scores, length_penalty: float) -> np.ndarray:
     return np.where(np.isneginf(scores), np.inf, costs).argmin(axis=1)
 
 
-def _ids(name: str, value: Any, vocabulary: int) -> np.ndarray:
+def _ids(name: str, value: Any, vocabulary: int | None) -> np.ndarray:
     """Returns ids (batch, time), or raises where one is none of the vocabulary's."""
+    vocabulary = vocabulary or MOST_IDS
     try:
-        ids = np.asarray(value)
+        ids = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
     except (TypeError, ValueError):  # such as rows of several lengths
         ids = np.asarray(None)
     is_right = ids.ndim in (1, 2) and ids.size and np.issubdtype(ids.dtype, np.integer)
@@ -213,15 +257,21 @@ def _ids(name: str, value: Any, vocabulary: int) -> np.ndarray:
     return np.atleast_2d(ids)
 
 
-def _draw(probabilities, temperature: float, generator) -> np.ndarray:
-    """Draws a token from each row by p^{1/τ}, never id 0."""
-    with np.errstate(divide="ignore"):
-        logarithms = np.log(probabilities)
-    logarithms[:, 0] = -np.inf
+def _without_padding(following: np.ndarray, goes_on: np.ndarray) -> np.ndarray:
+    """Returns log P (rows, vocabulary) without id 0, or raises where nothing else can go on."""
+    following[:, 0] = -np.inf
+    if not np.isfinite(following[goes_on].max(axis=1)).all():
+        expected = "one that gives another token than padding a probability"
+        raise argument_error("model", expected, "one that goes on with padding alone")
+    return following
+
+
+def _draw(following: np.ndarray, temperature: float, generator) -> np.ndarray:
+    """Draws a token from each row of log p by p^{1/τ}."""
     if temperature == 0:
-        return logarithms.argmax(axis=1)
+        return following.argmax(axis=1)
     # differences from the largest, which stay what they are however small the temperature
-    with np.errstate(over="ignore"):
-        scores = (logarithms - logarithms.max(axis=1, keepdims=True)) / temperature
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = (following - following.max(axis=1, keepdims=True)) / temperature
     # the largest value of log p/τ + Gumbel noise is at each token with the softmax's probability
     return (scores + generator.gumbel(size=scores.shape)).argmax(axis=1)

@@ -1,108 +1,111 @@
 """One step of a recurrent model as a function of arrays, without the loops around its cells."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.models.chains import ends_in_softmax, goes_step_by_step, is_known
+from keras_dlnotes.models.outputs import check_kind, check_vocabularies, log_probabilities
+
+TRIED = 16  # rows of outputs that are looked at where no layer says what they are
 
 
-def one_step(model: Any) -> tuple[Callable, Callable, int, int]:
-    """Returns the parts of a language model that is a chain of layers, or raises.
+class Chain:
+    """P of the next token from a chain of layers, one step at a time."""
 
-    Returns:
-        (tokens (batch,), states) → (P of the next token, states); batch → h_0; and the sizes of
-        the vocabularies that it reads and writes.
-    """
-    expected = "a chain of an embedding and layers that go from step to step in one direction"
-    layers = model.layers if isinstance(model, keras.Model) else []
-    chain = [layer for layer in layers if not isinstance(layer, keras.layers.InputLayer)]
-    try:
-        tensor = model.inputs[0]
-        for layer in chain:
-            # a recurrent layer gets the mask as well
-            first = keras.tree.flatten(layer.input)[0]
-            ahead = isinstance(layer, keras.layers.Bidirectional)
-            ahead = ahead or getattr(layer, "go_backwards", False)
-            if first is not tensor or ahead:
-                raise ValueError
-            tensor = layer.output
-        vocabulary = int(tensor.shape[-1])
-    except (AttributeError, IndexError, TypeError, ValueError) as cause:
-        received = model.name if isinstance(model, keras.Model) else model
-        raise argument_error("model", expected, received) from cause
-    if not chain or len(model.inputs[0].shape) != 2:
-        raise argument_error("model", expected, model.name)
-    check_embedding_of(chain[0], vocabulary)
+    longest = None  # it takes any number of steps
 
-    def initial_states(batch_size: int) -> list:
+    def __init__(self, layers: list[keras.Layer], written: int, from_logits: bool):
+        self._layers, self._from_logits = layers, from_logits
+        self.read, self.written = layers[0].input_dim, written
+        check_vocabularies(self.read, written)
+        if from_logits or not ends_in_softmax(layers):
+            tried = np.random.default_rng(0).integers(1, self.read, TRIED)
+            check_kind(self._run(tried, self._first_states(TRIED))[0], from_logits)
+
+    def after(self, prefix: np.ndarray) -> list:
+        """Returns the states of rows that have read these ids."""
+        states = self._first_states(len(prefix))
+        for tokens in prefix.T:
+            _, states = self._run(tokens, states)
+        return states
+
+    def step(self, tokens: np.ndarray, states: list) -> tuple[np.ndarray, list]:
+        """Returns log P (rows, vocabulary) of what follows the tokens (rows,), and the states."""
+        outputs, states = self._run(tokens, states)
+        return log_probabilities(outputs, self._from_logits), states
+
+    def _first_states(self, rows: int) -> list:
         return [
-            layer.cell.get_initial_state(batch_size)
-            for layer in chain
+            layer.get_initial_state(rows)
+            for layer in self._layers
             if isinstance(layer, keras.layers.RNN)
         ]
 
-    def step(tokens, states):
-        values, before, after = ops.convert_to_tensor(tokens, "int32"), iter(states), []
-        for layer in chain:
+    def _run(self, tokens: np.ndarray, states: list) -> tuple[Any, list]:
+        before, after = iter(states), []
+        # layers get a sequence of one step, cells the step itself
+        values = ops.convert_to_tensor(tokens[:, np.newaxis], "int32")
+        for layer in self._layers:
             if isinstance(layer, keras.layers.RNN):
-                values, state = layer.cell(ops.copy(values), next(before))
+                values, state = _step_of(layer, values[:, 0], next(before))
+                values = values[:, np.newaxis] if layer.return_sequences else values
                 after.append(state)
             else:
-                values = layer(values)
-        return probabilities_of(values), after
+                # a copy has no mask, which some layers would ask for again
+                values = layer(ops.copy(values))
+        return (values[:, -1] if len(values.shape) == 3 else values), after
 
-    return step, initial_states, getattr(chain[0], "input_dim", vocabulary), vocabulary
+
+class Decoder(Chain):
+    """P of the next token from a model of `sequence_to_sequence`, one step at a time."""
+
+    def __init__(self, parts: list[keras.Layer], from_logits: bool):
+        self._source_embedding, self._encoder, *layers = parts
+        super().__init__(layers, layers[-1].units, from_logits)
+        self.source_vocabulary = self._source_embedding.input_dim
+
+    def reading(self, source: np.ndarray) -> list:
+        """Returns the states of rows that have read a source, and nothing behind it."""
+        ids = ops.convert_to_tensor(source, "int32")
+        mask = self._source_embedding.compute_mask(ids)
+        _, *states = self._encoder(self._source_embedding(ids), mask=mask)
+        return [states]
 
 
-def decoder_parts(model: Any) -> tuple[Callable, Callable, int, int]:
-    """Returns the parts of a model of `sequence_to_sequence`, or raises.
-
-    Returns:
-        source → states of the encoder; (tokens (rows,), states) → (log P of the next token (rows,
-        vocabulary), states); and the sizes of both vocabularies.
-    """
+def decoder_parts(model: keras.Model) -> list[keras.Layer] | None:
+    """Returns the layers of a model of `sequence_to_sequence`; None for any other model."""
     names = ("source_embedding", "encoder", "target_embedding", "decoder", "probabilities")
     try:
-        found = [model.get_layer(name) for name in names]
-        source_embedding, encoder, target_embedding, decoder, probabilities = found
-        cell, vocabulary = decoder.cell, int(probabilities.units)
-        source_vocabulary = int(source_embedding.input_dim)
-    except (ValueError, AttributeError, TypeError) as cause:
-        raise argument_error("model", "one of `sequence_to_sequence`", model) from cause
-    check_embedding_of(target_embedding, vocabulary)
-
-    def encode(source):
-        source = ops.convert_to_tensor(source, "int32")
-        _, *states = encoder(source_embedding(source), mask=source != 0)
-        return states
-
-    def step(tokens, states):
-        vectors = target_embedding(ops.convert_to_tensor(tokens, "int32"))
-        # a copy has no mask: cells know none, and say so
-        hidden, states = cell(ops.copy(vectors), states)
-        with np.errstate(divide="ignore"):
-            return np.log(probabilities_of(probabilities(hidden))), states
-
-    return encode, step, source_vocabulary, vocabulary
-
-
-def check_embedding_of(layer: keras.Layer, vocabulary: int) -> None:
-    """Raises where a model tells of tokens that its embedding does not know."""
-    if isinstance(layer, keras.layers.Embedding) and layer.input_dim < vocabulary:
-        expected = f"one whose embedding knows all of its {vocabulary} tokens"
-        raise argument_error("model", expected, f"one that knows {layer.input_dim}")
+        parts = [model.get_layer(name) for name in names]
+        source_embedding, encoder, target_embedding, decoder, probabilities = parts
+        sources = keras.tree.flatten(decoder.input)
+        links = [
+            (source_embedding.input, model.inputs[0]),
+            (keras.tree.flatten(encoder.input)[0], source_embedding.output),
+            (target_embedding.input, model.inputs[1]),
+            (sources[0], target_embedding.output),
+            *zip(sources[1:], encoder.output[1:], strict=False),  # the mask comes last
+            (probabilities.input, decoder.output[0]),
+            (probabilities.output, *model.outputs),
+        ]
+        is_one = all(first is second for first, second in links)
+        is_one = is_one and is_known(type(model)) and isinstance(encoder, keras.layers.RNN)
+        is_one = is_one and all(isinstance(part, keras.layers.Embedding) for part in parts[::2][:2])
+        is_one = is_one and all(map(is_known, map(type, parts))) and not encoder.stateful
+        is_one = is_one and all(map(goes_step_by_step, parts[3:])) and probabilities.units
+    except (AttributeError, IndexError, TypeError, ValueError):
+        return None
+    return parts if is_one else None
 
 
-def probabilities_of(outputs) -> np.ndarray:
-    """Returns outputs as numbers in double precision, or raises where no token could follow."""
-    following = ops.convert_to_numpy(outputs).astype("float64")
-    # half precision is off by up to 1e-2
-    is_one = np.allclose(following.sum(axis=1), 1, atol=0.02)
-    if not is_one or following.min() < 0 or not following[:, 1:].any(axis=1).all():
-        expected = "one whose outputs are probabilities, not all of them 0 but padding's"
-        raise argument_error("model", expected, following[0], "Logits need a softmax.")
-    return following
+def _step_of(layer: keras.layers.RNN, values: Any, states: Any) -> tuple[Any, list]:
+    """Returns the outputs of one step of a layer, and its next states, as its loop has them."""
+    dtype = layer.cell.compute_dtype
+    states = keras.tree.map_structure(lambda state: ops.cast(state, dtype), states)
+    values, states = layer.cell(values, states)
+    return ops.cast(values, layer.compute_dtype), (
+        list(states) if keras.tree.is_nested(states) else [states]
+    )

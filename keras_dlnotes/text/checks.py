@@ -32,6 +32,13 @@ def integer(name: str, value: Any, minimum: int, hint: str = "") -> int:
     return int(value)
 
 
+def flag(name: str, value: Any) -> bool:
+    """Returns the value if it is True or False; a number, which Python takes for one, is not."""
+    if not isinstance(value, bool):
+        raise argument_error(name, "True or False", value)
+    return value
+
+
 def entries(name: str, value: Any, expected: str) -> Iterator[Any]:
     """Returns an iterator over the entries, or raises for text, bytes, sets and dictionaries."""
     if isinstance(value, str | bytes | bytearray | Mapping | Set):

@@ -41,6 +41,72 @@ def test_is_the_logarithm_of_the_product_of_conditional_probabilities():
     assert sequence_log_probability(model, ids)[0] == pytest.approx(np.log(product), rel=1e-5)
 
 
+def recurrent(last="softmax", stateful=False, layer=keras.layers.GRU):
+    inputs = keras.Input(batch_shape=(1 if stateful else None, None), dtype="int32")
+    outputs = keras.layers.Embedding(5, 6, mask_zero=True)(inputs)
+    hidden = layer(7, return_sequences=True, stateful=stateful)(outputs)
+    return keras.Model(inputs, keras.layers.Dense(5, last)(hidden))
+
+
+IDS = np.array([[1, 4, 2, 3, 3], [2, 2, 1, 4, 0]])
+
+
+def test_logits_and_logarithms_of_probabilities():
+    model = recurrent()
+    expected = sequence_log_probability(model, IDS)
+    for last in (None, "log_softmax"):
+        other = recurrent(last)
+        other.set_weights(model.get_weights())
+        received = sequence_log_probability(other, IDS, from_logits=True)
+        np.testing.assert_allclose(received, expected, rtol=1e-5)
+        with pytest.raises(ValueError, match=r"Argument `model` must be .*from_logits=True"):
+            sequence_log_probability(other, IDS)
+    with pytest.raises(ValueError, match="Argument `from_logits` must be False"):
+        sequence_log_probability(model, np.tile(IDS, (3, 1)), from_logits=True)
+    with pytest.raises(ValueError, match="Argument `from_logits` must be True or False"):
+        sequence_log_probability(model, IDS, from_logits=1)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_rounded_probabilities_count_as_parts_of_their_sum(dtype):
+    given = np.array([0.0, 0.3007, 0.2003, 0.5031])  # the sum is 1.004
+    rounded = keras.ops.convert_to_numpy(keras.ops.cast(given, dtype)).astype("float64")
+
+    def model(ids):
+        return keras.ops.cast(np.broadcast_to(given, (*np.shape(ids), 4)), dtype)
+
+    expected = 2 * np.log(rounded[3] / rounded.sum())
+    assert sequence_log_probability(model, [1, 3, 3]) == pytest.approx(expected, rel=1e-12)
+
+
+AHEAD = {
+    "backwards": lambda units, **arguments: keras.layers.GRU(units, go_backwards=True, **arguments),
+    "both ways": lambda units, stateful, **arguments: keras.layers.Bidirectional(
+        keras.layers.GRU(units, **arguments)
+    ),
+    "convolution": lambda units, **_: keras.layers.Conv1D(units, 3, padding="same"),
+}
+
+
+@pytest.mark.parametrize("layer", AHEAD)
+@pytest.mark.parametrize("ids", [IDS, [1, 2]])
+def test_models_that_look_ahead_are_refused(layer, ids):
+    with pytest.raises(ValueError, match="Argument `model` must be one that goes in one direction"):
+        sequence_log_probability(recurrent(layer=AHEAD[layer]), ids)
+
+
+def test_a_stateful_model_starts_anew_and_keeps_its_states():
+    plain, stateful = recurrent(), recurrent(stateful=True)
+    stateful.set_weights(plain.get_weights())
+    stateful(np.array([[3, 4]]))
+    (before,) = (keras.ops.convert_to_numpy(state) for state in stateful.layers[-2].states)
+    for size in (1, 2):
+        received = sequence_log_probability(stateful, IDS, batch_size=size)
+        np.testing.assert_allclose(received, sequence_log_probability(plain, IDS), rtol=1e-5)
+    (after,) = (keras.ops.convert_to_numpy(state) for state in stateful.layers[-2].states)
+    np.testing.assert_array_equal(before, after)
+
+
 def test_probabilities_of_all_sequences_sum_to_one():
     model, table = bigram_model(3)
     table[:, 0] = 0  # nothing but padding after padding, and never within a sequence

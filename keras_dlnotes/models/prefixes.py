@@ -1,0 +1,116 @@
+"""Any model of ids, called on all the tokens so far at every step."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dlnotes.checks import argument_error
+from keras_dlnotes.models.ahead import check_looks_back
+from keras_dlnotes.models.chains import ids_read
+from keras_dlnotes.models.outputs import check_kind, check_vocabularies, log_probabilities
+
+SHORTEST = 16  # a prefix is padded to this length or a double of it
+SOURCE_LENGTH = 4  # of what a model is tried on
+OUTPUTS = "with one output, of shape (batch, time, vocabulary) or (batch, vocabulary)"
+
+
+class Prefixes:
+    """P of the next token from whole calls: each on the ids so far, behind a source where one is.
+
+    Frameworks compile for every length anew. Where padding may follow what counts, few are needed.
+    """
+
+    def __init__(self, model: keras.Model, from_logits: bool, has_source: bool = False):
+        self._model, self._from_logits = model, from_logits
+        shapes = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or ()]
+        count = 1 + has_source
+        if shapes and (len(shapes) != count or any(len(shape) != 2 for shape in shapes)):
+            inputs = "two inputs, each of ids" if has_source else "one input, ids"
+            raise argument_error("model", f"one of {inputs} (batch, time)", model.name)
+        self.longest = shapes[-1][1] if shapes else None
+        self._is_padded = False
+        outputs, sources = self._try(shapes)
+        self.written = outputs.shape[-1]
+        self.read = ids_read(model, count - 1) or self.written
+        self.source_vocabulary = ids_read(model, 0)
+        check_vocabularies(self.read, self.written)
+        if len(outputs.shape) == 3:
+            outputs, self._is_padded = check_looks_back(
+                model,
+                lambda ids: self._outputs(ids, *(np.repeat(s, len(ids), axis=0) for s in sources)),
+                self.read,
+                self.longest,
+            )
+        check_kind(outputs, from_logits)
+
+    def after(self, prefix: np.ndarray) -> list[np.ndarray]:
+        """Returns the states of rows that have read these ids."""
+        return [prefix]
+
+    def reading(self, source: np.ndarray) -> list[np.ndarray]:
+        """Returns the states of rows that have read a source, and nothing behind it."""
+        return [np.zeros((len(source), 0), int), source]
+
+    def step(self, tokens: np.ndarray, states: list) -> tuple[np.ndarray, list]:
+        """Returns log P (rows, vocabulary) of what follows the tokens (rows,), and the states."""
+        prefix, *sources = states
+        prefix = np.concatenate([prefix, tokens[:, np.newaxis]], axis=1)
+        return self._following(prefix, sources), [prefix, *sources]
+
+    def _following(self, prefix: np.ndarray, sources: list) -> np.ndarray:
+        time = prefix.shape[1]
+        if self.longest or self._is_padded:
+            length = self.longest or SHORTEST
+            while length < time:
+                length *= 2
+            padded = np.pad(prefix, ((0, 0), (0, length - time)))
+            try:
+                outputs = self._outputs(padded, *sources)
+                return log_probabilities(_at(outputs, time - 1), self._from_logits)
+            except ValueError:  # the model takes fewer steps than that
+                if self.longest:
+                    raise
+                self._is_padded = False
+        return log_probabilities(_at(self._outputs(prefix, *sources), -1), self._from_logits)
+
+    def _try(self, shapes: list) -> tuple[Any, list]:
+        """Returns outputs for some ids that every model knows, and the sources that they took."""
+        sources = [np.ones((1, shape[1] or SOURCE_LENGTH), int) for shape in shapes[:-1]]
+        return self._outputs(np.ones((1, self.longest or 2), int), *sources), sources
+
+    def _outputs(self, ids: np.ndarray, *sources: np.ndarray) -> Any:
+        """Returns the model's outputs for ids and their sources, each row from its beginning."""
+        tensors = [ops.convert_to_tensor(array, "int32") for array in (*sources, ids)]
+        try:
+            with _without_states(self._model):
+                outputs = self._model(tensors if sources else tensors[0], training=False)
+        except MemoryError:
+            raise
+        except Exception as cause:  # each framework, and each layer, has errors of its own
+            expected = f"one that takes ids of shape {ids.shape}"
+            raise argument_error("model", expected, self._model.name) from cause
+        shape = tuple(getattr(outputs, "shape", ()))
+        if isinstance(outputs, list | tuple | dict) or shape[:-1] not in (ids.shape, ids.shape[:1]):
+            raise argument_error("model", f"one {OUTPUTS}", self._model.name)
+        return outputs
+
+
+def _at(outputs: Any, place: int) -> Any:
+    return outputs[:, place] if len(outputs.shape) == 3 else outputs
+
+
+@contextlib.contextmanager
+def _without_states(model: keras.Model) -> Iterator[None]:
+    """A while in which no layer goes on from an earlier call, or keeps anything for a later one."""
+    layers = [layer for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+    for layer in layers:
+        layer.stateful = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.stateful = True
