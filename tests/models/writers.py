@@ -66,6 +66,9 @@ class Restless(keras.Layer):
     def call(self, inputs):
         return inputs + keras.random.normal(keras.ops.shape(inputs))
 
+    def compute_output_spec(self, inputs):
+        return keras.KerasTensor(inputs.shape, inputs.dtype)
+
 
 def chain(*layers, dim=3, last="softmax", **embedding):
     return keras.Sequential(
