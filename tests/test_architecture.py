@@ -14,6 +14,7 @@ import keras_dlnotes
 PACKAGE = Path(keras_dlnotes.__file__).parent
 LINE = [
     "_version",
+    "printable",
     "checks",
     "ops",
     "layers",

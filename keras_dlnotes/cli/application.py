@@ -2,15 +2,14 @@
 
 import os
 import sys
-import traceback
 from enum import IntEnum
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from keras_dlnotes._version import __version__
+from keras_dlnotes.cli.console import console, print_error, print_traceback
 from keras_dlnotes.cli.streams import lasting_streams
 
 
@@ -57,7 +56,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(highlight=False)
 
 
 def main() -> NoReturn:
@@ -78,7 +76,7 @@ def _run() -> ExitCode:
         code = app(standalone_mode=False)
     except Exception as error:
         if _debugging():
-            traceback.print_exc()
+            print_traceback()
         code = _explain(error)
     except KeyboardInterrupt:
         code = _explain(CommandError("Interrupted.", ExitCode.INTERRUPTED))
@@ -98,7 +96,7 @@ def _explain(error: Exception) -> ExitCode:
     else:
         message, code = f"{type(error).__name__}: {error}", ExitCode.FAILED
     if message:  # there is none where no command was given, and the help was printed instead
-        print("dlnotes:", *message.split(), file=sys.stderr)
+        print_error(message)
     return code
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from keras_dlnotes.checks import LARGEST_SEED
-from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
+from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app
+from keras_dlnotes.cli.console import console
 from keras_dlnotes.cli.options import (
     BackendName,
     DataName,
@@ -109,7 +110,6 @@ def _print_result(result: Any) -> None:
         f"{headline.replace('_', ' ')} {metrics[headline]:.4f}, against "
         f"{baseline[headline]:.4f} of {baseline['name']}",
         soft_wrap=True,
-        markup=False,
     )
     if result.report.is_file():
-        console.print(f"report: {result.report}", soft_wrap=True, markup=False)
+        console.print(f"report: {result.report}", soft_wrap=True)

@@ -1,6 +1,7 @@
 """`dlnotes tasks` and `dlnotes data`: what there is."""
 
-from keras_dlnotes.cli.application import app, console, table_of
+from keras_dlnotes.cli.application import app, table_of
+from keras_dlnotes.cli.console import console
 from keras_dlnotes.cli.starting import start_tasks
 
 

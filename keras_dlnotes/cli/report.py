@@ -9,16 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from keras_dlnotes.cli.application import (
-    EXIT_CODES,
-    CommandError,
-    ExitCode,
-    app,
-    console,
-    table_of,
-)
+from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, table_of
+from keras_dlnotes.cli.console import PlainConsole, console
 from keras_dlnotes.cli.options import check_exclusive, check_working_directory
 from keras_dlnotes.cli.starting import start_keras
 
@@ -67,7 +60,7 @@ def report_model(
         except ValueError as error:
             raise CommandError(f"{model}: {error} (--input-shape)", ExitCode.USAGE) from error
     saved = _savings(reports, built, shape, model) if savings else None
-    output = console if console.is_terminal else Console(width=PIPED_WIDTH)
+    output = console if console.is_terminal else PlainConsole(width=PIPED_WIDTH)
     if json:
         print(report.to_json())
     else:
@@ -80,7 +73,7 @@ def report_model(
         except OSError as error:
             raise CommandError(f"--html {html}: {error.strerror}.", ExitCode.FOLDER) from error
         if not json:
-            console.print(f"report: {html}", soft_wrap=True, markup=False)
+            console.print(f"report: {html}", soft_wrap=True)
 
 
 def _check_page(html: Path) -> None:

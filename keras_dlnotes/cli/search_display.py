@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
-from keras_dlnotes.cli.application import console
+from keras_dlnotes.cli.console import console, lines
+from keras_dlnotes.printable import printable
 
 
 class SearchDisplay:
@@ -26,7 +26,7 @@ class SearchDisplay:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=console,
         )
         self._task = self._bar.add_task("Starting …", total=None)
@@ -48,8 +48,8 @@ class SearchDisplay:
         """Shows how far the search has come."""
         for trial in progress.failed:
             self.has_told_failures = True
-            text = Text(f"Trial {trial.name} failed:\n{trial.ending.message}")
-            console.print(text, soft_wrap=True)  # paths stay whole
+            text = f"Trial {trial.name} failed:\n{trial.ending.message}"
+            console.print(lines(text), soft_wrap=True)  # paths stay whole
         if not self._is_shown:
             return
         if not console.is_terminal:
@@ -61,14 +61,14 @@ class SearchDisplay:
             self._task,
             completed=progress.done,
             total=progress.planned,
-            description=", ".join(filter(None, [best, left])) or "the first trials run",
+            description=printable(", ".join(filter(None, [best, left])) or "the first trials run"),
         )
-        lines = [
+        running = [
             f"  trial {trial.name}: epoch {trial.epochs} of "
             f"{trial.hyperparameters.get('tuner/epochs', progress.epochs)}"
             for trial in progress.running
         ]
-        self._live.update(Group(self._bar, Text("\n".join(lines))))
+        self._live.update(Group(self._bar, *running))
 
     def _print_new(self, progress: Any) -> None:
         ended = [trial for trial in progress.trials if trial.ending is not None]

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, BinaryIO
 
-from keras_dlnotes.cli.application import CommandError, ExitCode, console
+from keras_dlnotes.cli.application import CommandError, ExitCode
+from keras_dlnotes.cli.console import console
 
 
 class Backend(StrEnum):

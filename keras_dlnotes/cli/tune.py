@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from keras_dlnotes.checks import LARGEST_SEED
-from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, console
+from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app
+from keras_dlnotes.cli.console import console, lines
 from keras_dlnotes.cli.options import (
     BackendName,
     DataName,
@@ -142,7 +142,7 @@ def tune_task(
         raise CommandError(str(error), ExitCode.FOLDER) from error
     except tuning.SearchError as error:
         if error.details and not display.has_told_failures:
-            console.print(Text(error.details), soft_wrap=True)
+            console.print(lines(error.details), soft_wrap=True)
         raise CommandError(error.summary, ExitCode.FAILED) from error
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
@@ -161,15 +161,15 @@ def _print_results(results: Any, out: Path) -> None:
         for name, value in results.best_hyperparameters.items()
         if not name.startswith("tuner/")
     )
-    lines = [
+    told = [
         f"best {results.objective} {results.best_score:.4f} in trial {results.best_trial}: {values}"
     ]
     if results.failures:
-        lines.append(f"failed trials: {', '.join(results.failures)}")
+        told.append(f"failed trials: {', '.join(results.failures)}")
     with console.status("Writing the report …"):
         results.to_html(out / PAGE)
-    for line in [*lines, f"report: {out / PAGE}"]:
-        console.print(line, soft_wrap=True, markup=False)
+    for line in [*told, f"report: {out / PAGE}"]:
+        console.print(line, soft_wrap=True)
 
 
 def _short(value: Any) -> str:

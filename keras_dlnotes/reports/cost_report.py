@@ -8,8 +8,10 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
 
 from keras_dlnotes.reports.arrays import axes_text
+from keras_dlnotes.reports.plain import markdown, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -98,9 +100,10 @@ class Report:
     def to_markdown(self) -> str:
         """Returns a Markdown table, with the total in its last row."""
         lines = [list(COLUMNS), ["---"] * 3 + ["--:"] * 7]
-        lines += [list(texts(row).values()) for row in (*self.rows, self.total)]
+        for row in (*self.rows, self.total):
+            lines.append([markdown(text) for text in texts(row).values()])
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        return f"{table}\n\n{self.remark}" if self.unknown else table
+        return f"{table}\n\n{markdown(self.remark)}" if self.unknown else table
 
     def to_html(self, path: str | PathLike, savings: "pandas.DataFrame | None" = None) -> None:
         """Writes the report as one self-contained page.
@@ -122,15 +125,17 @@ class Report:
 
     def __rich__(self) -> Table:
         """Shows the columns that fit a terminal, with the total below."""
-        table = Table(title=self.title, caption=self.remark or None, show_footer=True, box=None)
+        caption = _plain(self.remark, "table.caption") if self.remark else None
+        title = _plain(self.title, "table.title")
+        table = Table(title=title, caption=caption, show_footer=True, box=None)
         footer = texts(self.total)
         for name in TERMINAL_COLUMNS:
             side = "left" if name in ("name", "kind", "output_shape") else "right"
             heading = name.replace("_", " ")
-            table.add_column(heading, footer[name], justify=side, no_wrap=name == "name")
+            table.add_column(heading, _plain(footer[name]), justify=side, no_wrap=name == "name")
         for row in self.rows:
             shown = texts(row)
-            table.add_row(*(shown[name] for name in TERMINAL_COLUMNS))
+            table.add_row(*(_plain(shown[name]) for name in TERMINAL_COLUMNS))
         return table
 
 
@@ -150,6 +155,10 @@ def texts(row: Row) -> dict[str, str]:
         "receptive_field": axes_text(row.receptive_field, "all"),
         "stride": axes_text(row.stride, "–"),
     }
+
+
+def _plain(text: str, style: str = "") -> Text:
+    return Text(printable(text), style)
 
 
 def product_text(lengths: Sequence[int | None]) -> str:

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from keras_dlnotes.reports import scalars
 from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.reports.plain import printable
 from keras_dlnotes.reports.theme import DARK
 
 FOLDER = Path(__file__).parent
@@ -241,11 +242,17 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_finalize,
     )
     inline = {name: (FOLDER / f"page.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
     hashes = {f"{name}_hash": _content_hash(text) for name, text in inline.items()}
     trusted = {name: Markup(text) for name, text in inline.items()}
     return environment.get_template("page.html", globals=trusted | hashes)
+
+
+def _finalize(value: Any) -> Any:
+    """Escapes what no page may hold, or what turns the direction of writing, in plain texts."""
+    return printable(value, keep="\n\t") if type(value) is str else value
 
 
 def _content_hash(text: str) -> str:

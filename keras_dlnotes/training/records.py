@@ -8,7 +8,6 @@ import dataclasses
 import errno
 import hashlib
 import json
-import logging
 import os
 import stat
 import time
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from keras_dlnotes.printable import get_logger
 from keras_dlnotes.training.files import write_json
 from keras_dlnotes.training.shapes import misshapen
 
@@ -27,7 +27,7 @@ PASSING = {
     for name in ("EMFILE", "ENFILE", "ESTALE", "EIO", "EAGAIN", "EBUSY", "ENOMEM", "ETIMEDOUT")
 }
 
-logger = logging.getLogger("keras_dlnotes.training")
+logger = get_logger("keras_dlnotes.training")
 
 
 class RunFolderError(RuntimeError):

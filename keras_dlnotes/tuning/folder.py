@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import itertools
-import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import filelock
 import keras_tuner
 
+from keras_dlnotes.printable import get_logger
 from keras_dlnotes.training import RunFolder
 from keras_dlnotes.training.records import (
     CorruptRecordError,
@@ -32,7 +32,7 @@ ENDING = "ending.json"
 RESULTS = "results.csv"
 COMPLETED, FAILED, OUT_OF_MEMORY = "COMPLETED", "FAILED", "OUT_OF_MEMORY"
 
-logger = logging.getLogger("keras_dlnotes.tuning")
+logger = get_logger("keras_dlnotes.tuning")
 
 
 class SearchFolder(RunFolder):

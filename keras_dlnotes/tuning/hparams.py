@@ -10,6 +10,7 @@ from tensorboard.plugins.hparams import api, api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from keras_dlnotes.printable import in_utf8
 from keras_dlnotes.training.run_folder import LOGS
 from keras_dlnotes.tuning.folder import COMPLETED, Ending, execution_path, logger
 
@@ -20,14 +21,14 @@ def log_search(folder: Path, space: Mapping[str, Any], metrics: list[str]) -> No
     """Describes the columns, once: the hyperparameters, and the metrics as Keras logs them."""
     if list(folder.glob("events.out.*")):
         return
-    names = [entry["config"]["name"] for entry in space["space"]]
+    names = [in_utf8(entry["config"]["name"]) for entry in space["space"]]
     columns = [
         api.Metric(
             f"epoch_{name.removeprefix(VALIDATION)}",
             group="validation" if name.startswith(VALIDATION) else "train",
             display_name=name,
         )
-        for name in metrics
+        for name in map(in_utf8, metrics)
     ]
     hparams = [api.HParam(name) for name in dict.fromkeys(names)]
     _write(folder, api.hparams_config_pb(hparams=hparams, metrics=columns))
@@ -36,7 +37,7 @@ def log_search(folder: Path, space: Mapping[str, Any], metrics: list[str]) -> No
 def log_trial(folder: Path, trial_id: str, executions: int, ending: Ending) -> None:
     """Describes a trial's hyperparameters and how it ended, beside the curves of each execution."""
     values = {
-        name: value
+        in_utf8(name): in_utf8(value)
         for name, value in ending.hyperparameters["values"].items()
         if isinstance(value, bool | int | float | str)
     }

@@ -1,11 +1,13 @@
 """The trials of a search as its folder tells them, and the table of all their epochs."""
 
+import csv
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_dlnotes.printable import in_utf8
 from keras_dlnotes.training import RunFolder, write_text
 from keras_dlnotes.training.checkpoints import read_state
 from keras_dlnotes.training.records import CorruptRecordError, read_record
@@ -184,7 +186,9 @@ def to_frame(records: list[TrialRecord]) -> "pandas.DataFrame":
             for number, row in enumerate(history, start=1)
         ]
         rows += [shared | epoch | own for epoch in epochs or [{"execution": 0}]]
-    return pandas.DataFrame(rows, columns=[*COLUMNS, *metrics, *columns.values()])
+    rows = [{in_utf8(name): in_utf8(value) for name, value in row.items()} for row in rows]
+    names = [in_utf8(name) for name in (*COLUMNS, *metrics, *columns.values())]
+    return pandas.DataFrame(rows, columns=names)
 
 
 def write_table(path: Path, records: list[TrialRecord]) -> None:
@@ -194,4 +198,11 @@ def write_table(path: Path, records: list[TrialRecord]) -> None:
         numbers = frame[name].dropna()
         if len(numbers) < len(frame) and (numbers % 1 == 0).all():
             frame[name] = frame[name].astype("Int64")
-    write_text(path, frame.to_csv(index=False))
+    # the writer leaves a lone carriage return bare, and a reader takes it for the end of the line
+    quoting = csv.QUOTE_NONNUMERIC if _has_carriage_return(frame) else csv.QUOTE_MINIMAL
+    write_text(path, frame.to_csv(index=False, quoting=quoting))
+
+
+def _has_carriage_return(frame: "pandas.DataFrame") -> bool:
+    cells = frame.select_dtypes(exclude="number").to_numpy().ravel()
+    return any("\r" in str(text) for text in (*frame.columns, *cells))

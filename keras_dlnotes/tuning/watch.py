@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from keras_dlnotes.printable import get_logger
 from keras_dlnotes.tuning.fatal import fatal_errors
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
@@ -19,7 +20,9 @@ from keras_dlnotes.tuning.records import Records, TrialRecord, read_or_warn, wri
 from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.supervisor import SearchError
 
-endings = logger.getChild("endings")  # who shows the trials by `on_progress` can silence it
+endings = get_logger(
+    f"{logger.name}.endings"
+)  # who shows the trials by `on_progress` can silence it
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ import io
 import logging
 
 import pytest
-from rich.console import Console
 
 from keras_dlnotes.cli import search_display
+from keras_dlnotes.cli.console import PlainConsole
 from keras_dlnotes.tuning import Progress
 from keras_dlnotes.tuning.folder import COMPLETED, FAILED, Ending
 from keras_dlnotes.tuning.records import TrialRecord
@@ -33,7 +33,7 @@ PROGRESS = Progress(TRIALS, 20, "val_loss", 0.5, 200.0, [TRIALS[1]], 26)
 def shown(monkeypatch):
     def show(is_terminal, is_shown=True):
         text = io.StringIO()
-        console = Console(file=text, force_terminal=is_terminal, width=120, color_system=None)
+        console = PlainConsole(file=text, force_terminal=is_terminal, width=120, color_system=None)
         monkeypatch.setattr(search_display, "console", console)
         with search_display.SearchDisplay(is_shown) as display:
             display.show(PROGRESS)
