@@ -35,21 +35,21 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
 
 class CarryStates(keras.callbacks.Callback):
-    """Starts each epoch from the initial states, and keeps the validation's states apart."""
+    """Starts each epoch from the initial states, and so each row of the validation."""
 
     def __init__(self, carried: CarriedStates):
         super().__init__()
         self._carried = carried
-        self._validation = contextlib.ExitStack()
+        self.validation = contextlib.ExitStack()  # to be closed where an exception ends the fit
 
     def on_epoch_begin(self, epoch, logs=None):
         self._carried.start_all()
 
     def on_test_begin(self, logs=None):
-        self._validation.enter_context(self._carried.set_aside())
+        self.validation.enter_context(self._carried.validating())
 
     def on_test_end(self, logs=None):
-        self._validation.close()
+        self.validation.close()
 
 
 class RestoreGenerators(keras.callbacks.Callback):

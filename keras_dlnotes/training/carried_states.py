@@ -1,6 +1,7 @@
 """The states of a model's recurrent layers, carried from one call to the next."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
@@ -11,14 +12,15 @@ from keras_dlnotes.layers.recurrent import GRU, LSTM, SimpleRNN
 
 
 class CarriedStates:
-    """Makes the recurrent layers of a model stateful for a while, whatever they are otherwise.
+    """The states of a model's recurrent layers, which its training steps alone carry on.
 
-    `kept()` is the while. Within it, each call of the model goes on from the states that the one
-    before left behind; `set_aside()` is a while within for calls that must not touch them.
+    While `kept()` lasts, each training step goes on from the states that the one before left
+    behind. Whatever else is done with the model meanwhile, as by a callback, finds the layers as
+    they were before: stateful or not, and with their own states.
     """
 
     def __init__(self, model: keras.Model, rows: int):
-        """Takes a built model and the number of rows that it will be called on."""
+        """Takes a built model and the number of rows that it will be trained on."""
         self._model = model
         self._layers = carrying_layers(model)
         self._rows = rows
@@ -32,27 +34,53 @@ class CarriedStates:
 
     @contextlib.contextmanager
     def kept(self):
-        """The while in which states are carried; the layers end as they began."""
-        before = {layer: (layer.stateful, layer.states) for layer in self._layers}
-        try:
-            self._be(dict.fromkeys(self._layers, True), self._carried)
-            self._forget_traces("train_function")
+        """The while in which training steps carry the states."""
+        with self._in_calls_of("train", stateful=True, states=self._carried):
             yield self
-        finally:
-            self._be(
-                {layer: stateful for layer, (stateful, _) in before.items()},
-                {layer: states for layer, (_, states) in before.items()},
-            )
-            self._forget_traces("train_function", "test_function", "predict_function")
 
     @contextlib.contextmanager
-    def set_aside(self):
-        """A while in which every call starts from the layers' own initial states."""
-        self._be(dict.fromkeys(self._layers, False), dict.fromkeys(self._layers))
+    def validating(self):
+        """A while in which `evaluate` starts each row anew, though a layer be stateful by itself."""
+        if not any(layer.stateful for layer in self._layers):
+            yield
+            return
+        with self._in_calls_of("test", stateful=False, states=dict.fromkeys(self._layers)):
+            self._model.make_test_function()  # `evaluate` has done so before its callbacks begin
+            yield
+
+    @contextlib.contextmanager
+    def _in_calls_of(self, kind: str, stateful: bool, states: dict):
+        """While this lasts, the layers are like this within the calls of one function of the model.
+
+        It is the function that Keras makes of the model's step, at the latest when `fit` begins,
+        and anew when the model is compiled. What was traced before, or here, is forgotten.
+        """
+        name, maker = f"{kind}_function", f"make_{kind}_function"
+        model, make = self._model, getattr(self._model, maker)
+
+        def call(function, *arguments):
+            before = {layer: (layer.stateful, layer.states) for layer in self._layers}
+            try:
+                for layer in self._layers:
+                    _be(layer, stateful, states[layer])
+                return function(*arguments)
+            finally:
+                for layer, own in before.items():
+                    _be(layer, *own)
+
+        def made(*arguments, **settings):
+            make(*arguments, **settings)
+            function = getattr(model, name)
+            if getattr(function, "func", None) is not call:
+                setattr(model, name, functools.partial(call, function))
+
+        setattr(model, name, None)
+        vars(model)[maker] = made
         try:
             yield
         finally:
-            self._be(dict.fromkeys(self._layers, True), self._carried)
+            del vars(model)[maker]
+            setattr(model, name, None)
 
     def start_all(self) -> None:
         """Starts anew in all rows."""
@@ -68,16 +96,10 @@ class CarriedStates:
             for state, value in zip(keras.tree.flatten(states), first, strict=True):
                 state.assign(ops.where(starts, ops.cast(value, state.dtype), state.value))
 
-    def _be(self, stateful, states) -> None:
-        for layer in self._layers:
-            layer.stateful = stateful[layer]
-            # past Keras's tracking, as Keras itself does it: a state is no weight of the layer
-            object.__setattr__(layer, "states", states[layer])
 
-    def _forget_traces(self, *functions) -> None:
-        """Lets Keras trace the model again: what was traced with carried states keeps them."""
-        for name in functions:
-            setattr(self._model, name, None)
+def _be(layer: keras.layers.RNN, stateful: bool, states) -> None:
+    # past Keras's tracking, as Keras itself does it: a state is no weight of the layer
+    vars(layer).update(stateful=stateful, states=states)
 
 
 def carrying_layers(model: keras.Model) -> list[keras.layers.RNN]:

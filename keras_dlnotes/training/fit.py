@@ -136,7 +136,9 @@ def fit_resumable(
     with contextlib.ExitStack() as stack:
         if carry_states:
             carried = stack.enter_context(CarriedStates(model, batch_size).kept())
-            callbacks = [CarryStates(carried), *callbacks]
+            carry = CarryStates(carried)
+            stack.enter_context(carry.validation)
+            callbacks = [carry, *callbacks]
         folder.begin()
         if not state.stopped and state.epoch < epochs:
             folder.remove_results()

@@ -129,7 +129,7 @@ def fit_truncated(
             if carried is None:
                 raise argument_error("stream", "of at least one step", stream)
             if validation_data is not None:
-                with carried.set_aside():
+                with carried.validating():
                     logs |= _validate(model, validation_data, validation_batch_size)
             reports.on_epoch_end(epoch, logs)
             if model.stop_training:
