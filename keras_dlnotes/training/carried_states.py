@@ -90,10 +90,10 @@ class CarriedStates:
         """Starts anew in the rows where the boolean array (rows,) says so."""
         if not rows.any():
             return
-        starts = ops.convert_to_tensor(rows)[:, None]
         for layer, states in self._carried.items():
             first = keras.tree.flatten(layer.get_initial_state(self._rows))
             for state, value in zip(keras.tree.flatten(states), first, strict=True):
+                starts = ops.reshape(rows, (-1, *[1] * (len(state.shape) - 1)))
                 state.assign(ops.where(starts, ops.cast(value, state.dtype), state.value))
 
 
@@ -114,6 +114,8 @@ def carrying_layers(model: keras.Model) -> list[keras.layers.RNN]:
     if backend == "torch" and foreign:
         expected = "with recurrent layers of this package alone, on PyTorch"
         raise argument_error("model", expected, foreign)
+    if backend == "tensorflow":
+        _check_traces(model)
     return layers
 
 
@@ -126,7 +128,27 @@ def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
             raise argument_error(
                 "model", "without a direction from the future to the past", layer.name
             )
-    found = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
+        if isinstance(layer, keras.layers.TimeDistributed) and _recurrent_within(layer):
+            # its steps are sequences of their own, which do not go on from each other
+            expected = "without recurrent layers in a TimeDistributed one"
+            raise argument_error("model", expected, layer.name)
+    found = _recurrent_within(model)
     if not found:
         raise argument_error("model", "a model with recurrent layers", model.name)
     return found
+
+
+def _recurrent_within(layer: keras.Layer) -> list[keras.layers.RNN]:
+    return [entry for entry in layer._flatten_layers() if isinstance(entry, keras.layers.RNN)]
+
+
+def _check_traces(model: keras.Model) -> None:
+    """Raises where TensorFlow keeps a trace that Keras does not know of, or divides the rows."""
+    if model.distribute_strategy.num_replicas_in_sync > 1:
+        raise argument_error("model", "on one device, where all rows are", model.name)
+    holders = [layer for layer in model._flatten_layers() if _recurrent_within(layer)]
+    for owner, function in [(model, "train_step"), *((layer, "call") for layer in holders)]:
+        # a trace made before carries nothing, and one made here would carry states for ever
+        if hasattr(getattr(owner, function), "get_concrete_function"):
+            expected = f"with a `{function}` that is no tf.function"
+            raise argument_error("model", expected, owner.name, "Keras compiles it by itself")
