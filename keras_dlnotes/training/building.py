@@ -78,8 +78,10 @@ def _trace(function: Callable) -> Callable:
     return _Function(function).compute_output_spec
 
 
-def _specification(first: Any, second: Any) -> keras.KerasTensor:
+def _specification(first: Any, second: Any) -> keras.KerasTensor | None:
     """Returns what stands for an array of the first batch, the same place of the second known."""
+    if first is None:
+        return None
     lengths = (
         length if length == other else None
         for length, other in zip(first.shape[1:], second.shape[1:], strict=True)
@@ -88,7 +90,7 @@ def _specification(first: Any, second: Any) -> keras.KerasTensor:
 
 
 def _tensor(array: Any) -> Any:
-    return keras.ops.convert_to_tensor(array, dtype=_dtype(array))
+    return None if array is None else keras.ops.convert_to_tensor(array, dtype=_dtype(array))
 
 
 def _dtype(array: Any) -> str:

@@ -40,7 +40,7 @@ class CarriedStates:
 
     @contextlib.contextmanager
     def validating(self):
-        """A while in which `evaluate` starts each row anew, though a layer be stateful by itself."""
+        """A while in which `evaluate` starts all rows anew, even of layers stateful themselves."""
         if not any(layer.stateful for layer in self._layers):
             yield
             return

@@ -101,7 +101,7 @@ def fit_resumable(
         ValueError: for an argument out of range, or data that do not fit.
         RunFolderError: where the checkpoint is corrupt or already further than `epochs`.
         RuntimeError: where the loss becomes NaN or infinite, or states are to be carried on another
-            backend than TensorFlow.
+            backend than TensorFlow and PyTorch.
     """
     compiled_model(model)
     training, validation = rows("training", training), rows("validation", validation)

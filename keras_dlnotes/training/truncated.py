@@ -108,7 +108,9 @@ def fit_truncated(
     )
     model.stop_training = False
     reports.on_train_begin()
-    initial_epoch = model._initial_epoch or initial_epoch  # as `BackupAndRestore` says, in `fit` too
+    initial_epoch = (
+        model._initial_epoch or initial_epoch
+    )  # as `BackupAndRestore` says, in `fit` too
     with contextlib.ExitStack() as stack:
         carried, logs = None, {}
         for epoch in range(initial_epoch, epochs):
