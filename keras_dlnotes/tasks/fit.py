@@ -1,10 +1,10 @@
 """Running a task in a folder of its own."""
 
-import json
 import logging
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import keras
 from keras_dlnotes import checks
 from keras_dlnotes._version import __version__
 from keras_dlnotes.checks import LARGEST_SEED, argument_error, flag, integer
+from keras_dlnotes.tasks.folder import FitFolder, Metrics, fault_in_metrics
 from keras_dlnotes.tasks.loading import check_data
 from keras_dlnotes.tasks.report import report_page
 from keras_dlnotes.tasks.strategies import (
@@ -32,9 +33,9 @@ from keras_dlnotes.training import (
     fit_resumable,
     run_state,
     write_bytes,
-    write_json,
     write_text,
 )
+from keras_dlnotes.training.records import read_own_record, write_record
 from keras_dlnotes.training.run_folder import METRICS, MODEL, REPORT, RIVALS
 from keras_dlnotes.training.serialization import model_content
 
@@ -146,11 +147,13 @@ def fit(
         "strategy": "none",
     }
     path = Path("runs") / task.name if out is None else checks.path("out", out)
-    with RunFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
+    with FitFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
         before = run_state(folder)
         if _is_finished(folder, before):
-            metrics = json.loads((folder.path / METRICS).read_text(encoding="utf-8"))
-            return FitResult(task, folder.path, metrics, before.epoch, already_finished=True)
+            check = partial(fault_in_metrics, task=task, state=before)
+            metrics = read_own_record(folder.path / METRICS, Metrics, check)
+            if metrics is not None:
+                return FitResult(task, folder.path, metrics, before.epoch, already_finished=True)
         metrics = _run(task, folder, verbose=0 if quiet else "auto")
         return FitResult(task, folder.path, metrics, before.epoch, already_finished=False)
 
@@ -169,7 +172,7 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
     rivals = {}
     for number, (name, arguments) in enumerate(task.rivals.items()):
         path = folder.path / RIVALS / str(number)
-        with RunFolder(path, settings | {"network": name}, resume=True) as rival_folder:
+        with FitFolder(path, settings | {"network": name}, resume=True) as rival_folder:
             rivals[name] = _trained(task, splits, arguments, rival_folder, verbose)
     outcome = replace(outcome, rivals={name: rival for name, (rival, _) in rivals.items()})
     metrics = {
@@ -182,7 +185,7 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
         "backend": settings["backend"],
         "versions": _versions(settings["backend"]),
     }
-    write_json(folder.path / METRICS, metrics)
+    write_record(folder.path / METRICS, metrics)
     _write_report(folder.path / REPORT, task, outcome, settings, metrics)
     return metrics
 

@@ -1,6 +1,7 @@
 """The state of a run after its last finished epoch, from which it goes on exactly."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -153,13 +154,16 @@ def _checksum(path: Path) -> str | None:
 
 def _contradiction(state: RunState) -> str | None:
     """Says what in a saved state contradicts the rest of it."""
-    epochs, best = len(state.history), state.early_stopping["best_epoch"]
+    epochs, stopping = len(state.history), state.early_stopping
     if state.epoch != epochs or not epochs:
         return f"`epoch` is {state.epoch}, but `history` has {epochs} rows"
     if not all(state.history):
         return "`history` has an empty row"
-    if best >= epochs:
-        return f"`early_stopping.best_epoch` is {best}, but `history` has {epochs} rows"
+    if stopping["best_epoch"] >= epochs or stopping["wait"] > epochs:
+        return f"`early_stopping` counts beyond the {epochs} rows of `history`"
+    values = state.history[stopping["best_epoch"]].values()
+    if stopping["best"] not in (None, *values) and not math.isnan(stopping["best"]):
+        return f"`early_stopping.best` is {stopping['best']}, which is not in the best row"
     return None
 
 

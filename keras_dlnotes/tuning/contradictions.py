@@ -11,6 +11,7 @@ from keras_tuner.engine.trial import Trial
 
 from keras_dlnotes.tuning.formats import OracleState, SearchRecord, Space, TrialState, Value
 
+TUNERS_OWN = "tuner/"  # how the names begin of what a tuner notes down for itself
 ROUNDING = 1e-5  # of a number that went over the wire in single precision
 
 
@@ -24,14 +25,33 @@ def fault_in_space(config: Space, needs_values: bool = True) -> str | None:
     """Says what is wrong with hyperparameters and their values, which a mere space has not."""
     try:
         found = keras_tuner.HyperParameters.from_config(copy.deepcopy(config))
-        missing = [one.name for one in found.space if one.name not in found.values]
-        missing = [name for name in missing if needs_values and found.is_active(name)]
+        fault = _fault_in_entries(config, found.get_config())
+        return fault or (_fault_in_values(config, found) if needs_values else None)
     except Exception as error:  # whatever KerasTuner's constructors raise
         return f"KerasTuner cannot read the hyperparameters ({type(error).__name__}: {error})"
+
+
+def _fault_in_entries(config: Space, again: Space) -> str | None:
+    """Compares a space with what KerasTuner makes of it."""
+    for number, (one, other) in enumerate(zip(config["space"], again["space"], strict=True)):
+        name = one["config"]["name"]
+        if one in config["space"][:number]:
+            return f"`hyperparameters.space` has {name} twice"
+        for key, value in one["config"].items():
+            if key in other["config"] and other["config"][key] != value:
+                return f"`hyperparameters.space` has {key}={value!r} for {name}"
+    return None
+
+
+def _fault_in_values(config: Space, found: keras_tuner.HyperParameters) -> str | None:
+    missing = [one.name for one in found.space if one.name not in found.values]
+    missing = [name for name in dict.fromkeys(missing) if found.is_active(name)]
     if missing:
-        return f"`hyperparameters.values` lacks {', '.join(dict.fromkeys(missing))}"
+        return f"`hyperparameters.values` lacks {', '.join(missing)}"
     for name, value in found.values.items():
         entries = [entry["config"] for entry in config["space"] if entry["config"]["name"] == name]
+        if not entries and not name.startswith(TUNERS_OWN):
+            return f"`hyperparameters.space` lacks {name}"
         if entries and not any(_fits(value, entry) for entry in entries):
             return f"`hyperparameters.values.{name}` must not be {value!r}"
     return None

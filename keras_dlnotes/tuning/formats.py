@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from keras_dlnotes.training.shapes import Condition, Count, Positive, Text, text_like
 
 TrialId = Annotated[str, text_like("[0-9]+")]
+Moment = Annotated[str, text_like(r"\d{4}-\d\d-\d\dT[\d:.]+")]
 Value = bool | int | float | str
 
 
@@ -22,7 +23,22 @@ class Hyperparameter(TypedDict):
     """One of a space."""
 
     class_name: Literal["Int", "Float", "Choice", "Boolean", "Fixed"]
-    config: dict[str, Any]
+    config: "HyperparameterConfig"
+
+
+class HyperparameterConfig(TypedDict):
+    """Which keys there are depends on the class."""
+
+    name: Text
+    conditions: list[Any]
+    default: NotRequired[Value | None]
+    value: NotRequired[Value]
+    values: NotRequired[list[Value]]
+    ordered: NotRequired[bool | None]
+    min_value: NotRequired[float]
+    max_value: NotRequired[float]
+    step: NotRequired[float | None]
+    sampling: NotRequired[str | None]
 
 
 class Answer(TypedDict):
@@ -138,8 +154,8 @@ class OracleState(TypedDict):
 class Display(TypedDict):
     """What KerasTuner would print."""
 
-    search_start: str | None
-    trial_start: dict[str, str]
+    search_start: Moment | None
+    trial_start: dict[str, Moment]
     trial_number: dict[str, Count]
 
 

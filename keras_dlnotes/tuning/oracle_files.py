@@ -9,7 +9,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from keras_dlnotes.training import RunFolder
 from keras_dlnotes.training.records import read_own_record, write_record
-from keras_dlnotes.tuning.contradictions import fault_in_oracle, fault_in_trial
+from keras_dlnotes.tuning.contradictions import TUNERS_OWN, fault_in_oracle, fault_in_trial
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     ENDING,
@@ -91,7 +91,12 @@ class OracleFiles:
             trial = Trial(hyperparameters_of(ending.hyperparameters), trial_id)
         elif run is not None:
             trial = Trial(self.get_space(), trial_id)
-            trial.hyperparameters.values = run["settings"]["hyperparameters"]
+            names = {one.name for one in trial.hyperparameters.space}
+            trial.hyperparameters.values = {
+                name: value
+                for name, value in run["settings"]["hyperparameters"].items()
+                if name in names or name.startswith(TUNERS_OWN)
+            }
             trial.hyperparameters.ensure_active_values()
         else:
             logger.warning("Nothing tells what trial %s was; it counts as failed.", trial_id)

@@ -19,6 +19,7 @@ from keras_tuner.oracles import (
 )
 
 from keras_dlnotes.checks import choice
+from keras_dlnotes.tuning.contradictions import TUNERS_OWN
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     ORACLE,
@@ -271,4 +272,4 @@ def is_tuner_own(name: str) -> bool:
     >>> is_tuner_own("tuner/epochs"), is_tuner_own("units")
     (True, False)
     """
-    return name.startswith("tuner/")
+    return name.startswith(TUNERS_OWN)

@@ -193,6 +193,8 @@ def search(
                 Supervisor(job, folder.settings["space"], names, chief).run(watch)
             finally:
                 watch.write_table()
+        elif not (folder.path / SETTINGS).exists():  # it was corrupt
+            folder.begin()
         watch.check_completed()
     return Results(path, recipe)
 

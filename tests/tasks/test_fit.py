@@ -9,6 +9,7 @@ import pytest
 
 from keras_dlnotes import tasks
 from keras_dlnotes.training import RunFolderError
+from keras_dlnotes.training.records import checksum
 from tests.backends import only_on
 
 SMALL = replace(
@@ -44,7 +45,7 @@ def test_the_folder_holds_all_results(finished):
 
 def test_metrics_say_what_was_measured_and_how(finished):
     metrics = json.loads((finished.folder / "metrics.json").read_text())
-    assert metrics == finished.metrics
+    assert metrics == finished.metrics | {"checksum": checksum(finished.metrics)}
     assert metrics["task"] == metrics["data"] == "digits"
     assert metrics["epochs"] == 2 and metrics["seed"] == 0
     assert metrics["backend"] == keras.backend.backend()
