@@ -88,13 +88,7 @@ def changes(value: Any) -> dict[str, Callable[[Any, Any], None]]:
     return found | {"missing": lambda holder, key: holder.__delitem__(key)}
 
 
-def is_plausible(name: str, value_is_free: Callable[[str], bool]) -> bool:
-    """Tells whether a record without a checksum may well say this."""
-    place, change = name.rsplit(" ", 1)
-    return change in ("negative", "huge", "number", "text") and value_is_free(place)
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
+def contents_of(folder: Path) -> dict[str, bytes]:
     """Returns the content of all files of a folder but the locks."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -103,15 +97,25 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     }
 
 
-def outcome(read: Callable[[], Any], path: Path, intact: Any) -> str | None:
-    """Says what is wrong with an answer that comes while the file at the path is damaged."""
+def state_of(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Returns what a file would be found changed by, for all files but the locks."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and "lock" not in path.name:
+            status = path.stat()
+            found[str(path)] = status.st_ino, status.st_mtime_ns, status.st_size
+    return found
+
+
+def fault_of(read: Callable[[], Any], path: Path, intact: Any) -> str | None:
+    """Says what is wrong with what is told while a file below the path is damaged."""
     try:
         found = read()
     except OWN as error:
-        return None if str(path) in str(error) else f"does not name the file: {error}"
+        return None if str(path) in str(error) else f"names no file: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return None if repr(found) == repr(intact) else "another answer, in silence"
+    return None if found == intact else "another answer, in silence"
 
 
 def failing_open(monkeypatch: Any, code: int, path: Path) -> None:

@@ -10,6 +10,7 @@ import keras_tuner
 import numpy as np
 
 from keras_dlnotes.tasks import Splits
+from keras_dlnotes.training.records import read_own_record
 from keras_dlnotes.tuning import Results
 from keras_dlnotes.tuning.folder import FAILED, Ending, SearchFolder, write_ending
 from keras_dlnotes.tuning.oracles import make_oracle
@@ -104,33 +105,23 @@ def make_search(folder: Path, tuner: str = "random", is_trained: bool = True) ->
 
 
 def answer(folder: Path) -> Any:
-    """Returns all that a reader of the folder is told, but for the times."""
+    """Returns what a reader of the folder is told, but for the times."""
     results = Results(folder)
     trials = json.loads(results.to_json())
     for trial in trials["trials"]:
         trial.pop("seconds")
+    stopping = results._best_execution()[1].early_stopping if results._trials[0].histories else None
     best = results.best_hyperparameters.get_config()
-    return (
-        trials,
-        results.to_frame().to_dict("list"),
-        results.best_trial,
-        results.best_score,
-        best,
-        results.failures,
-        results._best_execution()[1].early_stopping if list(folder.glob("*/execution_0")) else None,
-    )
+    return trials, results.direction, results.best_trial, best, results.failures, stopping
 
 
-def go_on(folder: Path) -> Any:
-    """Does to a folder what a search does that goes on in it, up to its first trial."""
-    with SearchFolder(folder, settings(), resume=True):
-        own_trials(folder)
-        oracle = oracle_of(folder)
-    assert not oracle._retry_queue
-    return {name: oracle.trials[name].get_state() for name in oracle.start_order}
-
-
-def own_trials(folder: Path) -> Any:
-    from keras_dlnotes.training.records import read_own_record
-
-    return Records(folder, "val_loss", read_own_record).read()
+def go_on(folder: Path, tuner: str = "random") -> Any:
+    """Does what a search does that goes on in the folder, and returns what its oracle knows."""
+    with SearchFolder(folder, settings() | {"tuner": tuner}, resume=True) as search:
+        Records(folder, "val_loss", read_own_record).read()
+        oracle = oracle_of(folder, tuner)
+        if not (folder / "search.json").exists():
+            search.begin()
+    assert not oracle._retry_queue and not oracle.ongoing_trials
+    trials = [oracle.trials[name].get_state() for name in oracle.start_order]
+    return json.loads(json.dumps([trials, sorted(oracle.end_order)]))
