@@ -37,7 +37,7 @@ def main(arguments):
     else:
         rest = ["--dist", "loadfile", *rest]
     return subprocess.call(
-        [sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *rest],
+        [sys.executable, "-P", "-m", "pytest", *SIDE_BY_SIDE, *rest],
         env={**os.environ, "KERAS_BACKEND": backend},
     )
 

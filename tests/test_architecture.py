@@ -15,6 +15,7 @@ PACKAGE = Path(keras_dlnotes.__file__).parent
 LINE = [
     "_version",
     "printable",
+    "paths",
     "checks",
     "ops",
     "layers",

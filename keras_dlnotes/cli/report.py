@@ -14,6 +14,7 @@ from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, ap
 from keras_dlnotes.cli.console import PlainConsole, console
 from keras_dlnotes.cli.options import check_exclusive, check_working_directory
 from keras_dlnotes.cli.starting import start_keras
+from keras_dlnotes.paths import library_first
 
 APPLICATIONS = "keras.applications."
 FORMS = "a .keras file, module:function or keras.applications.NAME"
@@ -171,13 +172,14 @@ def _application(keras: Any, name: str) -> Callable:
 
 def _import(module: str, attribute: str) -> Any:
     """Returns what a module has under a name; modules of the working directory count."""
-    sys.path.insert(0, str(Path.cwd()))
+    earlier = sys.path[:]
+    sys.path[:] = library_first([str(Path.cwd()), *earlier])
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise CommandError(f"{error}.", ExitCode.USAGE) from error
     finally:
-        sys.path.pop(0)
+        sys.path[:] = earlier
     if not hasattr(found, attribute):
         raise CommandError(f"Module {module} has no {attribute!r}.", ExitCode.USAGE)
     return getattr(found, attribute)
