@@ -1,0 +1,58 @@
+"""An end by a signal that lets go of all that is held."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class Terminated(SystemExit):
+    """A signal that ends this process, once all `with` blocks have been left.
+
+    The first process of a container does not die of signals, and ends as others do by this.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(128 + number)
+        self.name = signal.Signals(number).name
+
+    def __str__(self) -> str:
+        return f"{self.name} has ended the process."
+
+
+@contextlib.contextmanager
+def unwinding() -> Iterator[None]:
+    """Leaves the block by `Terminated` where a signal asks for the end, which comes after it.
+
+    Only for signals that nobody handles or ignores, and in the main thread, where Python does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    is_inside = True
+
+    def handle(number: int, frame: Any) -> None:
+        came.append(number)
+        if is_inside and len(came) == 1:  # whatever comes later must not disturb the unwinding
+            raise Terminated(number)
+
+    taken = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
+    try:
+        for number in taken:
+            signal.signal(number, handle)
+        yield
+    finally:
+        is_inside = False
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+        if came:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os.kill(os.getpid(), came[0])
