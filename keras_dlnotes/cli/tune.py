@@ -1,5 +1,8 @@
 """`dlnotes tune`: looks for the best hyperparameters of a task."""
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +23,10 @@ from keras_dlnotes.cli.search_display import SearchDisplay
 from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
 
 PAGE = "report.html"
+GOES_ON = (
+    "The same command with --resume goes on: with the trials that have ended as they are, with the "
+    "others from their last finished epoch."
+)
 
 
 class Tuner(StrEnum):
@@ -119,7 +126,7 @@ def tune_task(
     out = out or Path("searches", task)
     display = SearchDisplay(is_shown=not quiet)
     try:
-        with display:
+        with _told_where_it_is_ended(), display:
             if worker is not None:
                 tuning.work(task, worker, out, workers=workers or 1, on_progress=display.show)
                 return
@@ -147,12 +154,22 @@ def tune_task(
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
     except KeyboardInterrupt:
-        raise CommandError(
-            "Interrupted. The same command with --resume goes on: with the trials that have ended "
-            "as they are, with the others from their last finished epoch.",
-            ExitCode.INTERRUPTED,
-        ) from None
+        raise CommandError(f"Interrupted. {GOES_ON}", ExitCode.INTERRUPTED) from None
     _print_results(results, out)
+
+
+@contextlib.contextmanager
+def _told_where_it_is_ended() -> Iterator[None]:
+    """Says what a signal that ends this process leaves, before it does."""
+    from keras_dlnotes.tuning.signals import Terminated, unwinding
+
+    with unwinding():
+        try:
+            yield
+        except Terminated as end:
+            with contextlib.suppress(OSError):
+                print("dlnotes:", end, GOES_ON, file=sys.stderr)
+            raise
 
 
 def _print_results(results: Any, out: Path) -> None:

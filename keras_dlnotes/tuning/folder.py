@@ -3,6 +3,8 @@
 import contextlib
 import copy
 import itertools
+import platform
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -23,6 +25,7 @@ from keras_dlnotes.training.records import (
 from keras_dlnotes.training.shapes import Count, Seconds
 from keras_dlnotes.tuning.contradictions import fault_in_search, fault_in_space
 from keras_dlnotes.tuning.formats import SearchRecord, Space
+from keras_dlnotes.tuning.secret import SECRET
 
 SETTINGS = "search.json"
 ORACLE = "oracle.json"
@@ -30,6 +33,7 @@ SPARE = "oracle-spare.json"
 TRIAL = "trial.json"
 ENDING = "ending.json"
 RESULTS = "results.csv"
+MOST_DIGITS = 18  # of a trial's name
 COMPLETED, FAILED, OUT_OF_MEMORY = "COMPLETED", "FAILED", "OUT_OF_MEMORY"
 
 logger = get_logger("keras_dlnotes.tuning")
@@ -75,7 +79,7 @@ class SearchFolder(RunFolder):
 
     def _remove_run(self) -> None:
         self.remove_results()
-        for pattern in ("trial_*", "events.out.*", "oracle*.json*", "*.log"):
+        for pattern in ("trial_*", "events.out.*", "oracle*.json*", "*.log", SECRET):
             for path in self.path.glob(pattern):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
@@ -104,6 +108,11 @@ class Ending:
     seconds: Seconds = 0.0
 
 
+def host_name() -> str:
+    """Returns this machine's name, in the letters that a worker's may have."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", platform.node())[:64].lstrip("._-") or "host"
+
+
 @contextlib.contextmanager
 def free_names(folder: Path, host: str, count: int) -> Iterator[list[str]]:
     """Holds names for workers of a machine that none of its other processes has.
@@ -112,9 +121,10 @@ def free_names(folder: Path, host: str, count: int) -> Iterator[list[str]]:
     started again takes the first free name, which is that of the one that died.
 
     >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> with free_names(folder, "node", 2) as first, free_names(folder, "node", 1) as second:
-    ...     print(first, second)
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     with free_names(folder, "node", 2) as first, free_names(folder, "node", 1) as second:
+    ...         print(first, second)
     ['node-0', 'node-1'] ['node-2']
     """
     found = []
@@ -129,8 +139,19 @@ def free_names(folder: Path, host: str, count: int) -> Iterator[list[str]]:
         yield found
 
 
+def is_trial_id(name: str) -> bool:
+    """Tells whether KerasTuner may have given a trial that name.
+
+    >>> is_trial_id("07"), is_trial_id("0/../../other")
+    (True, False)
+    """
+    return name.isascii() and name.isdecimal() and len(name) <= MOST_DIGITS
+
+
 def trial_path(folder: Path, trial_id: str) -> Path:
     """Returns a trial's own folder, which KerasTuner names."""
+    if not is_trial_id(trial_id):
+        raise ValueError(f"A trial's name must be a number. Received: {trial_id!r:.80}")
     return folder / f"trial_{trial_id}"
 
 
@@ -142,7 +163,7 @@ def execution_path(folder: Path, trial_id: str, execution: int) -> Path:
 def trial_ids(folder: Path) -> list[str]:
     """Returns the trials that have a folder, in the order of their numbers."""
     names = [path.name.removeprefix("trial_") for path in folder.glob("trial_*")]
-    return sorted((name for name in names if name.isdecimal()), key=int)
+    return sorted((name for name in names if is_trial_id(name)), key=int)
 
 
 def write_ending(folder: Path, trial_id: str, ending: Ending) -> None:

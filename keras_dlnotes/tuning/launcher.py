@@ -18,13 +18,21 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-START = "from keras_dlnotes.tuning import launcher; launcher.serve()"
+from keras_dlnotes.paths import library_first, of_this_package
+
+START = """
+import sys
+sys.path[:] = {path}
+from keras_dlnotes.tuning import launcher
+launcher.serve()
+"""
 PARENT_POLL = 0.5
+KILL_SECONDS = 5.0
 LAST_LINES = 5
 NUMBERS = itertools.count(1)
 TARGET = "keras_dlnotes.tuning.roles"
@@ -40,13 +48,12 @@ class Launcher:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the launcher
         self._is_lost = False
         self.pids: dict[int, int] = {}
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", START],
+            [sys.executable, "-P", "-c", START.format(path=ascii(_search_path()))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=environment,
+            env=_environment(),
             start_new_session=True,
         )
 
@@ -85,7 +92,8 @@ class Launcher:
             role=role,
             arguments=list(arguments),
             log=str(log.absolute()),
-            environment={**os.environ, **(environment or {})},
+            environment=_environment() | dict(environment or {}),
+            path=_search_path(),
             folder=os.getcwd(),
             cores=None if cores is None else list(cores),
         )
@@ -122,14 +130,19 @@ class Launcher:
             while number not in (ended := self.ended(1.0)):
                 pass
         except BaseException:
-            self.kill(number)
+            self.kill({number})
             raise
         return ended[number]
 
-    def kill(self, number: int) -> None:
-        """Ends a process and its helpers."""
-        with contextlib.suppress(LauncherError):
-            self._send(kill=number)
+    def kill(self, numbers: Collection[int]) -> None:
+        """Ends processes and their helpers, and waits until they are gone."""
+        left = set(numbers)
+        deadline = time.monotonic() + KILL_SECONDS
+        with contextlib.suppress(LauncherError):  # then they end by themselves
+            for number in left:
+                self._send(kill=number)
+            while left and time.monotonic() < deadline:
+                left -= self.ended(0.2).keys()
 
     def close(self) -> None:
         """Ends everything."""
@@ -169,6 +182,16 @@ class LauncherError(RuntimeError):
     def __init__(self, message: str, was_killed: bool = False):
         super().__init__(message)
         self.was_killed = was_killed
+
+
+def _environment() -> dict[str, str]:
+    """Returns this process's variables without KerasTuner's, which give a process another role."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("KERASTUNER_")}
+
+
+def _search_path() -> list[str]:
+    """Returns where a process finds what this one does, and nothing in Python's own place."""
+    return list(dict.fromkeys([*library_first(sys.path), of_this_package()]))
 
 
 def serve() -> None:
@@ -238,6 +261,7 @@ def _prepare(request: Mapping[str, Any], launcher: int) -> None:
         os.dup2(source, target)
     os.environ.clear()
     os.environ.update(request["environment"])
+    sys.path[:] = request["path"]
     os.chdir(request["folder"])
     if request["cores"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, request["cores"])

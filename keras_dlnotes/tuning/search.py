@@ -1,6 +1,5 @@
 """Looking for the hyperparameters of the best model."""
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,15 +21,16 @@ from keras_dlnotes.tuning.arguments import (
     search_path,
 )
 from keras_dlnotes.tuning.contradictions import fault_in_search
-from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names
+from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, host_name
 from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.hparams import log_search
+from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import ORACLES
 from keras_dlnotes.tuning.recipes import Recipe, Space
 from keras_dlnotes.tuning.records import Records, TrialRecord
 from keras_dlnotes.tuning.results import Results
-from keras_dlnotes.tuning.roles import Job
+from keras_dlnotes.tuning.signals import unwinding
 from keras_dlnotes.tuning.space_check import settle_space
 from keras_dlnotes.tuning.supervisor import SearchError, Supervisor, is_exhausted
 from keras_dlnotes.tuning.trials import Conditions
@@ -43,6 +43,7 @@ MOST_WORKERS, MOST_EXECUTIONS = 1024, 1024
 ENDLESS_TUNERS = ("random", "bayesian")
 
 
+@unwinding()
 def search(
     task_or_hypermodel: Any,
     tuner: str = "hyperband",
@@ -110,7 +111,7 @@ def search(
         workers: trials at a time, from 1, or 0 with a `chief`, to 1024; each gets its GPU or its
             share of the cores.
         chief: HOST:PORT at which workers of other machines (see `work`) find this search; its
-            folder must be on a file system that they share, and the network one that is trusted.
+            folder must be on a file system that they share, and holds the secret that they need.
         directory: the search's folder; `searches/NAME` where None, by the name of the task, the
             function or the hypermodel. A lambda has none, and needs a folder that is given.
         resume: go on with the search in the folder, if there is one.
@@ -199,6 +200,7 @@ def search(
     return Results(path, recipe)
 
 
+@unwinding()
 def work(
     task_or_hypermodel: Any,
     chief: str,
@@ -245,8 +247,7 @@ def work(
         raise argument_error("task_or_hypermodel", expected, recipe.name)
     job = job_of(recipe, path, settings)
     watch = Watch(job, settings["space"], None, on_progress)
-    host = platform.node().replace("chief", "host")  # "chief" means the chief to KerasTuner
-    with free_names(path, host, workers) as names:
+    with free_names(path, host_name(), workers) as names:
         Supervisor(job, None, names, chief, is_chief=False).run(watch)
 
 

@@ -1,7 +1,5 @@
 """What is searched, found by a preflight in a process of its own, and kept to from then on."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from keras_dlnotes.training import RunFolderError
@@ -9,9 +7,10 @@ from keras_dlnotes.training.records import read_record
 from keras_dlnotes.tuning.data_record import difference
 from keras_dlnotes.tuning.folder import SearchFolder
 from keras_dlnotes.tuning.formats import Answer, Refusal
+from keras_dlnotes.tuning.job import Job, write_job
 from keras_dlnotes.tuning.launcher import LauncherError
-from keras_dlnotes.tuning.roles import Job
-from keras_dlnotes.tuning.supervisor import SearchError, launcher, write_job
+from keras_dlnotes.tuning.scratch import scratch_folder
+from keras_dlnotes.tuning.supervisor import SearchError, launcher
 
 
 def settle_space(folder: SearchFolder, job: Job) -> list[str]:
@@ -64,9 +63,9 @@ def _changed_names(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _look_ahead(job: Job) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
-        answer, log = Path(scratch, "answer.json"), Path(scratch, "preflight.log")
-        arguments = [str(write_job(job, Path(scratch, "job.pickle"))), str(answer)]
+    with scratch_folder() as scratch:
+        answer, log = scratch / "answer.json", scratch / "preflight.log"
+        arguments = [str(write_job(job, scratch / "job.pickle")), str(answer)]
         code = None
         while code is None:
             try:

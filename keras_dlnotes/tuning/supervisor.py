@@ -1,23 +1,23 @@
 """Keeps the processes of a search alive, and ends with the last trial."""
 
+import contextlib
 import os
-import socket
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import cloudpickle
 
 from keras_dlnotes.training.records import CorruptRecordError, read_record
 from keras_dlnotes.tuning.folder import ORACLE, logger
 from keras_dlnotes.tuning.formats import OracleState
+from keras_dlnotes.tuning.job import Job, write_job
 from keras_dlnotes.tuning.launcher import Launcher, LauncherError
-from keras_dlnotes.tuning.roles import NO_CHIEF, NOTHING_LEFT, TRIAL_ENDED, Job
-from keras_dlnotes.tuning.service import LOOPBACK, environment
+from keras_dlnotes.tuning.roles import NO_CHIEF, NOTHING_LEFT, STRANGER, TRIAL_ENDED
+from keras_dlnotes.tuning.scratch import scratch_folder
+from keras_dlnotes.tuning.secret import SECRET, SecretError, read_secret, settle_secret
+from keras_dlnotes.tuning.service import Line
+from keras_dlnotes.tuning.shares import shares_of
 
 TICK_SECONDS = 0.2
 MOST_CRASHES = 3  # of one process in a row, without a trial's end between them
@@ -25,6 +25,9 @@ CRASH_SECONDS = 60.0  # within which they count as in a row
 SILENCE_SECONDS = 60.0  # after which a worker on another machine counts as lost
 FAREWELL_SECONDS = 5.0  # that a chief waits for workers elsewhere to hear of the end
 LOG_LINES = 15
+SOCKET = "chief"
+MOST_SOCKET_BYTES = 100  # that the path of a socket may have: 103 on macOS, 107 on Linux
+SHORT_FOLDER = "/tmp"
 WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 
 _launcher: Launcher | None = None
@@ -75,7 +78,7 @@ class Supervisor:
         job: what they work on.
         space: the configuration of the hyperparameters; only the chief needs it.
         workers: the names of those on this machine.
-        address: HOST:PORT of the chief; a free port of this machine by default.
+        address: HOST:PORT of the chief; by default a socket that only this user can reach.
         is_chief: whether the chief runs here.
     """
 
@@ -90,29 +93,26 @@ class Supervisor:
         self._job = job
         self._space = space
         self._is_remote = address is not None
-        self._address = address or f"{LOOPBACK}:{free_port()}"
+        self._address = address
         self._is_chief = is_chief
         self._keep_ongoing = self._is_remote
         self._chief: int | None = None
         self._chief_crashes: list[float] = []
         self._losses: list[float] = []
         self._slots = [
-            self._slot(name, *share)
-            for name, share in zip(workers, shares_of(len(workers)), strict=True)
+            Slot(name, *share) for name, share in zip(workers, shares_of(len(workers)), strict=True)
         ]
-
-    def _slot(self, name: str, variables: dict[str, str], cores: list[int] | None) -> Slot:
-        return Slot(name, environment(self._address, name) | variables, cores)
 
     def run(self, tick: Callable[[], Any]) -> None:
         """Works until every trial has ended; calls `tick` several times a second.
 
         Whatever `tick` raises ends the search.
         """
-        with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
-            self._pickle = write_job(self._job, Path(scratch, "job.pickle"))
+        with scratch_folder() as scratch, self._line_in(scratch) as line:
+            self._line = asdict(line)
+            self._pickle = write_job(self._job, scratch / "job.pickle")
             outline = replace(self._job, recipe=self._job.recipe.outline())
-            self._outline = write_job(outline, Path(scratch, "outline.pickle"))
+            self._outline = write_job(outline, scratch / "outline.pickle")
             try:
                 while not self._is_finished():
                     try:
@@ -128,6 +128,26 @@ class Supervisor:
             finally:
                 self._kill_all()
 
+    @contextlib.contextmanager
+    def _line_in(self, scratch: Path) -> Iterator[Line]:
+        """Settles how the processes find their chief, and makes the secret where it is ours."""
+        secret = (self._job.folder if self._is_remote else scratch) / SECRET
+        try:
+            if self._is_chief:
+                settle_secret(secret)
+            elif secret.exists():
+                read_secret(secret)
+        except SecretError as error:
+            raise SearchError(str(error)) from error
+        if self._is_remote:
+            yield Line(self._address, str(secret))
+            return
+        with contextlib.ExitStack() as stack:
+            place = scratch / SOCKET
+            if len(os.fsencode(place)) > MOST_SOCKET_BYTES:
+                place = stack.enter_context(scratch_folder(SHORT_FOLDER)) / SOCKET
+            yield Line(str(place), str(secret))
+
     def _is_finished(self) -> bool:
         if self._slots and all(slot.is_retired for slot in self._slots):
             return not self._is_chief or not self._is_remote or is_exhausted(self._job.folder)
@@ -139,19 +159,21 @@ class Supervisor:
                 "be_chief",
                 [
                     str(self._outline),
+                    self._line,
                     self._space,
+                    None if self._is_remote else [slot.name for slot in self._slots],
                     self._keep_ongoing,
                     SILENCE_SECONDS if self._is_remote else 0.0,
                 ],
                 self._log("chief"),
-                environment(self._address, "chief") | WITHOUT_GPU,
+                WITHOUT_GPU,
             )
             self._keep_ongoing = True
         for slot in self._slots:
             if slot.number is None and not slot.is_retired:
                 slot.number = launcher().start(
                     "train",
-                    [str(self._pickle), slot.name, slot.has_died],
+                    [str(self._pickle), self._line, slot.name, slot.has_died],
                     self._log(slot.name),
                     slot.environment,
                     slot.cores,
@@ -170,7 +192,7 @@ class Supervisor:
             elif code == NOTHING_LEFT:
                 slot.is_retired = True
             elif code == NO_CHIEF:
-                raise SearchError(f"No chief answers at {self._address}.")
+                raise SearchError(f"No chief answers at {self._line['address']}.")
             elif code < 0:
                 slot.has_died = True
                 logger.warning("%s was killed by signal %d; it starts anew.", slot.name, -code)
@@ -191,6 +213,11 @@ class Supervisor:
                 self._give_up("chief", code)
 
     def _give_up(self, name: str, code: int) -> None:
+        if code == STRANGER:
+            raise SearchError(
+                "What answers at {address} does not know this search's secret, {secret}: it is the "
+                "chief of another search, or none.".format(**self._line)
+            )
         path = self._log(name)
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
         raise SearchError(
@@ -215,26 +242,13 @@ class Supervisor:
             slot.number = None
 
     def _kill_all(self) -> None:
-        numbers = {slot.number for slot in self._slots} | {self._chief}
-        numbers -= {None}
-        try:
-            for number in numbers:
-                launcher().kill(number)
-            deadline = time.monotonic() + 5
-            while numbers and time.monotonic() < deadline:
-                numbers -= launcher().ended(TICK_SECONDS).keys()
-        except LauncherError:
-            pass
+        numbers = {self._chief, *(slot.number for slot in self._slots)} - {None}
+        if numbers:
+            launcher().kill(numbers)
         self._forget_all()
 
     def _log(self, name: str) -> Path:
         return self._job.folder / f"{name}.log"
-
-
-def write_job(job: Job, path: Path) -> Path:
-    """Pickles a job; functions of the user's own script travel with it."""
-    path.write_bytes(cloudpickle.dumps(job))
-    return path
 
 
 def is_exhausted(folder: Path) -> bool:
@@ -246,48 +260,3 @@ def is_exhausted(folder: Path) -> bool:
     if state is None:
         return False
     return state["exhausted"] and not state["ongoing_trials"] and not state["retry_queue"]
-
-
-def free_port() -> int:
-    """Returns a port of this machine that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        return listener.getsockname()[1]
-
-
-def shares_of(workers: int) -> list[tuple[dict[str, str], list[int] | None]]:
-    """Returns the environment and the processor cores of each worker: its part of this machine."""
-    if workers == 1:
-        return [({}, None)]
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    gpus = visible_gpus()
-    found = []
-    for index in range(workers):
-        own = cores[index::workers] if len(cores) >= workers else None
-        variables = {}
-        if own:
-            variables["OMP_NUM_THREADS"] = str(len(own))
-        if gpus:
-            variables["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
-        if gpus and workers > len(gpus):
-            variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
-            variables["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-        found.append((variables, own))
-    return found
-
-
-def visible_gpus() -> list[str]:
-    """Returns the names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name for name in chosen.split(",") if name.strip() not in ("", "-1")]
-    try:
-        listed = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return listed.stdout.split() if listed.returncode == 0 else []

@@ -14,10 +14,10 @@ from keras_dlnotes.tuning.folder import (
     hyperparameters_of,
     logger,
 )
+from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.records import Records, TrialRecord, read_or_warn, write_table
-from keras_dlnotes.tuning.roles import Job
 from keras_dlnotes.tuning.supervisor import SearchError
 
 endings = get_logger(

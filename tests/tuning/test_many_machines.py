@@ -1,10 +1,9 @@
 """A chief in one process and workers that another one keeps, as on two machines."""
 
 import os
-import platform
+import stat
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -12,10 +11,13 @@ import pytest
 
 import keras_dlnotes
 from keras_dlnotes import tuning
-from keras_dlnotes.tuning import roles, service
-from keras_dlnotes.tuning.folder import free_names
+from keras_dlnotes.tuning import chief
+from keras_dlnotes.tuning.folder import free_names, host_name
+from keras_dlnotes.tuning.messages import StrangerError
 from keras_dlnotes.tuning.search import wait_for_settings
-from keras_dlnotes.tuning.supervisor import free_port
+from keras_dlnotes.tuning.secret import SECRET, settle_secret
+from keras_dlnotes.tuning.service import Line, ask
+from tests.tuning.addresses import free_port
 from tests.tuning.conftest import build
 from tests.tuning.test_oracles import oracle_in
 
@@ -23,6 +25,7 @@ CHIEF = """
 import sys
 import numpy as np
 from keras_dlnotes import tuning
+from tests.tuning.addresses import free_port
 from tests.tuning.conftest import build, linear_table
 
 address, directory = sys.argv[1:]
@@ -35,27 +38,36 @@ print(len(results.to_frame()))
 """
 
 
+def assert_refuses_strangers(address, search, folder):
+    settle_secret(folder / "another")
+    for _ in range(4):  # more than the search has trials
+        with pytest.raises(StrangerError):
+            ask(Line(address, str(folder / "another")), call="create_trial", worker="host-0")
+    assert stat.S_IMODE((search / SECRET).stat().st_mode) == 0o600
+
+
 def test_workers_of_another_process_train_the_chief_s_trials(table, tmp_path):
     address = f"127.0.0.1:{free_port()}"
     root = str(Path(keras_dlnotes.__file__).parents[1])
     paths = [root, os.environ.get("PYTHONPATH", "")]
-    chief = subprocess.Popen(
+    first = subprocess.Popen(
         [sys.executable, "-c", CHIEF, address, tmp_path / "search"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         stdout=subprocess.PIPE,
         text=True,
     )
     training, validation = table
-    search, host = tmp_path / "search", platform.node()
+    search, host = tmp_path / "search", host_name()
     try:
         wait_for_settings(search)
+        assert_refuses_strangers(address, search, tmp_path)
         with free_names(search, host, 1):  # another command on this machine
             tuning.work(build, address, search, training=training, validation=validation, workers=2)
         ended = time.monotonic()
-        output, _ = chief.communicate(timeout=60)
+        output, _ = first.communicate(timeout=60)
     finally:
-        chief.kill()
-    assert chief.returncode == 0 and output.split()[-1] == "6"
+        first.kill()
+    assert first.returncode == 0 and output.split()[-1] == "6"
     assert time.monotonic() - ended < 20
     assert len(tuning.Results(search).to_frame()) == 6
     logs = {path.name for path in search.glob("*.log")}
@@ -76,27 +88,15 @@ def test_a_worker_of_something_else_is_told(table, tmp_path, search_table):
 
 
 def test_a_worker_that_does_not_show_itself_loses_its_trial(tmp_path, monkeypatch):
-    monkeypatch.setattr(roles, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(chief, "BEAT_SECONDS", 0.0)
     oracle = oracle_in(tmp_path, "random")
     lost, alive = (oracle.create_trial(name) for name in ("host-0", "host-1"))
-    beats = tmp_path / f"search/trial_{alive.trial_id}" / roles.BEATS
-    threading.Thread(target=roles._release_silent, args=(oracle, 0.5), daemon=True).start()
+    beats = tmp_path / f"search/trial_{alive.trial_id}" / chief.BEATS
+    silent = chief.SilentWorkers(oracle, 0.5)
     deadline = time.monotonic() + 10
     while "host-0" in oracle.ongoing_trials and time.monotonic() < deadline:
         beats.touch()
+        silent.release()
         time.sleep(0.02)
     assert list(oracle.ongoing_trials) == ["host-1"]
     assert oracle.create_trial("host-2").trial_id == lost.trial_id
-
-
-def test_a_proxy_does_not_come_between(monkeypatch):
-    monkeypatch.setenv("no_proxy", "example.org")
-    variables = service.environment("10.0.0.7:8000", "worker0")
-    assert variables["no_proxy"] == "example.org,10.0.0.7"
-    assert variables["KERASTUNER_ORACLE_PORT"] == "8000"
-
-
-def test_nobody_answers(monkeypatch):
-    for name, value in service.environment(f"127.0.0.1:{free_port()}", "worker0").items():
-        monkeypatch.setenv(name, value)
-    assert not service.chief_answers(0.3)
