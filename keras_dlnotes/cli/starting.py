@@ -42,7 +42,7 @@ def start_tasks() -> Any:
 
     On every backend, the data sets and the logs need TensorFlow.
     """
-    with console.status("Starting …"), _quiet_error_stream():
+    with _settings_named(), console.status("Starting …"), _quiet_error_stream():
         import tensorflow
 
         from keras_dlnotes import tasks
@@ -53,7 +53,7 @@ def start_tasks() -> Any:
 
 def start_keras() -> Any:
     """Imports Keras, and the package's layers, so that Keras knows them in a saved model."""
-    with console.status("Starting …"), _quiet_error_stream():
+    with _settings_named(), console.status("Starting …"), _quiet_error_stream():
         import keras
 
         from keras_dlnotes import layers
@@ -61,6 +61,21 @@ def start_keras() -> Any:
         # Making a tensor starts the framework.
         keras.ops.zeros(())
     return keras, layers
+
+
+@contextlib.contextmanager
+def _settings_named() -> Iterator[None]:
+    """Names Keras's file of settings where it does not start; a wrong one it does not name."""
+    try:
+        yield
+    except Exception as error:
+        if "keras" in sys.modules:
+            raise
+        home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+        path = os.path.join(home, "keras.json")
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        hint = f" Are its settings right, {path}?" if os.path.exists(path) else ""
+        raise CommandError(f"Keras does not start: {what}.{hint}", ExitCode.FAILED) from error
 
 
 @contextlib.contextmanager

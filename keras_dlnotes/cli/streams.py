@@ -97,22 +97,17 @@ def _is_plain(stream: io.TextIOWrapper) -> bool:
 
 def _open_closed() -> None:
     """Opens what is closed on nothing, before a file of ours is given the number and written to."""
-    for descriptor, name in enumerate(NAMES):
+    for descriptor in range(len(NAMES)):
         try:
             os.fstat(descriptor)
         except OSError as error:
             if error.errno != errno.EBADF:
                 raise
             _redirect(descriptor)
+    for descriptor, name in enumerate(NAMES):
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
-            stream = open(  # noqa: SIM115 - as long as the process
-                os.devnull if descriptor == 0 else descriptor,
-                mode,
-                encoding="utf-8",
-                errors="backslashreplace",
-                closefd=descriptor == 0,
-            )
+            stream = open(descriptor, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
 
 

@@ -173,6 +173,8 @@ def _told_where_it_is_ended() -> Iterator[None]:
 
 
 def _print_results(results: Any, out: Path) -> None:
+    from keras_dlnotes.tasks.report import report_or_warning
+
     values = ", ".join(
         f"{name}={_short(value)}"
         for name, value in results.best_hyperparameters.items()
@@ -183,9 +185,10 @@ def _print_results(results: Any, out: Path) -> None:
     ]
     if results.failures:
         told.append(f"failed trials: {', '.join(results.failures)}")
-    with console.status("Writing the report …"):
+    with report_or_warning(), console.status("Writing the report …"):
         results.to_html(out / PAGE)
-    for line in [*told, f"report: {out / PAGE}"]:
+        told.append(f"report: {out / PAGE}")
+    for line in told:
         console.print(line, soft_wrap=True)
 
 

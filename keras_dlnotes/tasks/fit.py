@@ -1,6 +1,5 @@
 """Running a task in a folder of its own."""
 
-import logging
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from keras_dlnotes._version import __version__
 from keras_dlnotes.checks import LARGEST_SEED, argument_error, flag, integer
 from keras_dlnotes.tasks.folder import FitFolder, Metrics, fault_in_metrics
 from keras_dlnotes.tasks.loading import check_data
-from keras_dlnotes.tasks.report import report_page
+from keras_dlnotes.tasks.report import report_or_warning, report_page
 from keras_dlnotes.tasks.strategies import (
     EvenBatches,
     check_strategy,
@@ -38,8 +37,6 @@ from keras_dlnotes.training import (
 from keras_dlnotes.training.records import read_own_record, write_record
 from keras_dlnotes.training.run_folder import METRICS, MODEL, REPORT, RIVALS
 from keras_dlnotes.training.serialization import model_content
-
-logger = logging.getLogger("keras_dlnotes.tasks")
 
 
 @dataclass(frozen=True)
@@ -186,22 +183,10 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
         "versions": _versions(settings["backend"]),
     }
     write_record(folder.path / METRICS, metrics)
-    _write_report(folder.path / REPORT, task, outcome, settings, metrics)
+    with report_or_warning():
+        page = report_page(task, outcome, settings, metrics)
+        write_text(folder.path / REPORT, page.render())
     return metrics
-
-
-def _write_report(path: Path, *content: Any) -> None:
-    """Writes the report page if that can be done: the run is worth more than its report."""
-    try:
-        write_text(path, report_page(*content).render())
-    except Exception as error:
-        logger.debug("How the report failed:", exc_info=True)
-        logger.warning(
-            "The report could not be written: %s: %s. Going on with the run (--resume, "
-            "resume=True) tries again.",
-            type(error).__name__,
-            " ".join(str(error).split()),
-        )
 
 
 def compiled(

@@ -1,10 +1,28 @@
 """The report page of a finished run."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from keras_dlnotes import reports
 from keras_dlnotes.tasks.task import Outcome, Passages, Picture, Task
+
+logger = logging.getLogger("keras_dlnotes.tasks")
+
+
+@contextlib.contextmanager
+def report_or_warning() -> Iterator[None]:
+    """Tells of a report that fails, and goes on: what it reports on is worth more than it."""
+    try:
+        yield
+    except Exception as error:
+        logger.debug("How the report failed:", exc_info=True)
+        logger.warning(
+            "The report could not be written: %s: %s. Resuming it (--resume) tries again.",
+            type(error).__name__,
+            " ".join(str(error).split()),
+        )
 
 
 def report_page(
@@ -38,11 +56,7 @@ def report_page(
     page.add_heading("Against others")
     page.add_table(_scores(outcome, metrics), "What each method scores on the same test data")
     for picture in (*pictures, *task.pictures(outcome)):
-        page.add_heading(picture.title)
-        if isinstance(picture, Passages):
-            page.add_passages(picture.texts, picture.caption)
-        else:
-            page.add_figure(picture.figure, picture.caption, picture.alt)
+        add_picture(page, picture)
     page.add_heading("Settings")
     rows = {
         "lecture notes": task.section,
@@ -55,6 +69,15 @@ def report_page(
         "What the run was made with",
     )
     return page
+
+
+def add_picture(page: reports.Page, picture: Picture | Passages) -> None:
+    """Adds a picture of a task's, or texts, under its own heading."""
+    page.add_heading(picture.title)
+    if isinstance(picture, Passages):
+        page.add_passages(picture.texts, picture.caption)
+    else:
+        page.add_figure(picture.figure, picture.caption, picture.alt)
 
 
 def _scores(outcome: Outcome, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:

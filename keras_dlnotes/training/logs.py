@@ -13,7 +13,7 @@ import keras
 
 from keras_dlnotes.training.files import write_text
 
-NAMES = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "ENOENT")
+NAMES = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "ENOENT", "ENOTDIR")
 CODES = [getattr(errno, name) for name in NAMES if hasattr(errno, name)]
 
 
@@ -31,7 +31,10 @@ class HistoryFile(keras.callbacks.Callback):
         self._history = list(history)
 
     def on_train_begin(self, logs=None):
-        self._write()
+        if self._history:
+            self._write()
+        else:
+            self._path.unlink(missing_ok=True)
 
     def on_epoch_end(self, epoch, logs=None):
         self._history.append(dict(logs or {}))
@@ -39,11 +42,10 @@ class HistoryFile(keras.callbacks.Callback):
 
     def _write(self) -> None:
         content = io.StringIO(newline="")
-        if self._history:
-            columns = ["epoch", *sorted(self._history[0])]
-            table = csv.DictWriter(content, columns, restval="NA", extrasaction="ignore")
-            table.writeheader()
-            table.writerows({**row, "epoch": epoch} for epoch, row in enumerate(self._history))
+        columns = ["epoch", *sorted(self._history[0])]
+        table = csv.DictWriter(content, columns, restval="NA", extrasaction="ignore")
+        table.writeheader()
+        table.writerows({**row, "epoch": epoch} for epoch, row in enumerate(self._history))
         write_text(self._path, content.getvalue())
 
 

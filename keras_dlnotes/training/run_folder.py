@@ -105,6 +105,7 @@ class RunFolder:
         self._lock = filelock.FileLock(self.path / LOCK, timeout=checks.number("wait", wait, 0))
 
     def __enter__(self) -> "RunFolder":
+        self._check_name()
         try:
             self._check_contents()
             self.path.mkdir(parents=True, exist_ok=True)
@@ -159,6 +160,20 @@ class RunFolder:
     @property
     def _format(self) -> str:
         return f"keras_dlnotes {self.kind} 1"
+
+    @property
+    def _named(self) -> Path:
+        return self.path
+
+    def _check_name(self) -> None:
+        """Refuses what TensorFlow can't open."""
+        try:
+            str(self._named).encode()
+        except UnicodeEncodeError as error:
+            readable = str(self._named).encode(errors="backslashreplace").decode()
+            raise RunFolderError(
+                f"Folder {readable} can't be used: TensorBoard's logs need a name in UTF-8."
+            ) from error
 
     def _check_contents(self) -> None:
         for name in (self.settings_file, *self.files):

@@ -7,6 +7,7 @@ import keras
 
 from keras_dlnotes import reports
 from keras_dlnotes.tasks import Splits, Task
+from keras_dlnotes.tasks.report import add_picture
 from keras_dlnotes.tasks.task import Outcome
 
 
@@ -30,8 +31,7 @@ def add_best_model(
         scores = task.score(model, splits)
         page.add_facts(scores)
         for picture in task.pictures(Outcome(model, splits, scores, history, best_epoch)):
-            page.add_heading(picture.title)
-            page.add_figure(picture.figure, picture.caption, picture.alt)
+            add_picture(page, picture)
     page.add_heading("What the best model costs")
     rows = [
         {

@@ -48,6 +48,10 @@ class SearchFolder(RunFolder):
     files = (ORACLE, SPARE, RESULTS)
     changeable = "max_trials"
 
+    @property
+    def _named(self) -> Path:
+        return self.path.absolute()  # as its processes are told
+
     def has_results(self) -> bool:
         """Tells whether the table of results is there."""
         return (self.path / RESULTS).is_file()

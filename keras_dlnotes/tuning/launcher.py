@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_dlnotes.paths import library_first, of_this_package
+from keras_dlnotes.tuning import disk
 
 START = """
 import sys
@@ -244,7 +245,8 @@ def _fork(roles: Any, request: Mapping[str, Any]) -> int:
         os.setsid()
         _prepare(request, launcher)
         code = getattr(roles, request["role"])(*request["arguments"])
-    except BaseException:
+    except BaseException as error:
+        code = disk.exit_code(error)
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):

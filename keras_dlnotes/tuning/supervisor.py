@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_dlnotes.training.records import CorruptRecordError, read_record
+from keras_dlnotes.tuning import disk
 from keras_dlnotes.tuning.folder import ORACLE, logger
 from keras_dlnotes.tuning.formats import OracleState
 from keras_dlnotes.tuning.job import Job, write_job
@@ -197,6 +198,7 @@ class Supervisor:
                 slot.has_died = True
                 logger.warning("%s was killed by signal %d; it starts anew.", slot.name, -code)
             else:
+                self._check_disk(code)
                 slot.crashes += 1
                 if slot.crashes >= MOST_CRASHES:
                     self._give_up(slot.name, code)
@@ -206,11 +208,16 @@ class Supervisor:
         if code < 0:
             logger.warning("The chief was killed by signal %d; it starts anew.", -code)
         elif code:
+            self._check_disk(code)
             now = time.monotonic()
             recent = [at for at in self._chief_crashes if now - at < CRASH_SECONDS]
             self._chief_crashes = [*recent, now]
             if len(self._chief_crashes) >= MOST_CRASHES:
                 self._give_up("chief", code)
+
+    def _check_disk(self, code: int) -> None:
+        if (told := disk.reason(code)) is not None:
+            raise SearchError(f"Folder {self._job.folder} can't be written to: {told}.")
 
     def _give_up(self, name: str, code: int) -> None:
         if code == STRANGER:

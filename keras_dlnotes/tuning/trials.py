@@ -16,6 +16,7 @@ from keras_dlnotes.training import RunFolder, RunState, fit_resumable, run_state
 from keras_dlnotes.training.checkpoints import Checkpoints
 from keras_dlnotes.training.records import CorruptRecordError, UnreadableRecordError, set_aside
 from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.tuning import disk
 from keras_dlnotes.tuning.entries import check_entries, names_of
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
@@ -80,6 +81,8 @@ def run_trial(
         except (FatalError, UnreadableRecordError):  # of which the latter is no fault of the trial
             raise
         except Exception as error:
+            if disk.is_full(error):
+                raise
             if attempt < conditions.retries and not isinstance(error, FailedTrialError):
                 logger.warning("Trial %s is tried again.", trial_id, exc_info=True)
                 continue

@@ -171,7 +171,7 @@ def interrupt_replacement(monkeypatch, number, after):
 
 def test_a_run_interrupted_at_any_file_is_the_same_run(uninterrupted, tmp_path, monkeypatch):
     count = replacements_of_one_run(monkeypatch, tmp_path / "counted")
-    assert count == 2 + 3 * 4  # the settings, an empty history; history, weights, state each epoch
+    assert count == 1 + 3 * 4  # the settings; history, weights and state for each epoch
     moments = [(number, after) for number in range(1, count + 1) for after in (False, True)]
     for number, after in moments[::4]:
         path = tmp_path / f"{number}-{after}"
