@@ -29,7 +29,8 @@ def test_a_report_that_fails_is_logged_and_made_up_for(tmp_path, caplog, monkeyp
     assert "report could not be written: RuntimeError: no picture." in record.message
     assert "--resume" in record.message and "\n" not in record.message
     assert not result.already_finished and not result.report.exists()
-    assert json.loads((tmp_path / "metrics.json").read_text()) == result.metrics
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written | result.metrics == written
     assert keras.saving.load_model(tmp_path / "model.keras").count_params()
 
     epochs = []
