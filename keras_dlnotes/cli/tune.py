@@ -185,6 +185,7 @@ def _print_results(results: Any, out: Path) -> None:
     ]
     if results.failures:
         told.append(f"failed trials: {', '.join(results.failures)}")
+    told += results.remarks
     with report_or_warning(), console.status("Writing the report …"):
         results.to_html(out / PAGE)
         told.append(f"report: {out / PAGE}")

@@ -14,11 +14,12 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.oracles import (
     BayesianOptimizationOracle,
     GridSearchOracle,
-    HyperbandOracle,
     RandomSearchOracle,
 )
 
 from keras_dlnotes.checks import choice
+from keras_dlnotes.tuning.brackets import ENDED, Brackets
+from keras_dlnotes.tuning.configurations import configurations
 from keras_dlnotes.tuning.contradictions import TUNERS_OWN
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
@@ -34,7 +35,6 @@ from keras_dlnotes.tuning.folder import (
 from keras_dlnotes.tuning.formats import BayesianState, GridState, HyperbandState
 from keras_dlnotes.tuning.oracle_files import OracleFiles
 
-ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 DRAWS = 1000  # random numbers that a trial takes at most
 ENDLESS = 10**9  # consecutive failures that the oracle itself bears: the search counts them
 
@@ -61,6 +61,17 @@ class Durable(OracleFiles):
             kept = {key: value for key, value in response["values"].items() if is_tuner_own(key)}
             response["values"] = defaults | kept
         return response
+
+    def _random_values(self) -> dict[str, Any] | None:
+        """As the oracle does, but it misses none of few configurations by bad luck."""
+        values = super()._random_values()
+        if values is None:
+            left = configurations(self.get_space()) or []
+            values = next((entry for entry in left if not self._duplicate(entry)), None)
+        return values
+
+    def warning(self) -> str | None:
+        """Says what a user would not expect of the search, if anything."""
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Trial:
@@ -175,20 +186,29 @@ class Durable(OracleFiles):
 class Random(Durable, RandomSearchOracle):
     """Independent random configurations."""
 
+    def planned_trials(self) -> int | None:
+        known = configurations(self.get_space())
+        return self.max_trials if known is None else min(self.max_trials, len(known))
 
-class Hyperband(Durable, HyperbandOracle):
+
+class Hyperband(Durable, Brackets):
     """Many short trials, the best of which go on for longer."""
 
     record = HyperbandState
 
     def planned_trials(self) -> int | None:
-        sizes = [
-            self._get_size(bracket, number)
-            for bracket in range(self._get_num_brackets())
-            for number in range(self._get_num_rounds(bracket))
-        ]
-        planned = sum(sizes) * self.hyperband_iterations
+        planned = Brackets.planned_trials(self)
         return planned if self.max_trials is None else min(planned, self.max_trials)
+
+    def warning(self) -> str | None:
+        """Says where it ends before any trial has had all its epochs."""
+        first = self.first_bracket()
+        if self.max_trials is None or self.max_trials >= first:
+            return None
+        return (
+            f"max_trials={self.max_trials} ends Hyperband within its first bracket, which has "
+            f"{first} trials: none of them will have all {self.max_epochs} epochs."
+        )
 
 
 class Bayesian(Durable, BayesianOptimizationOracle):

@@ -3,24 +3,20 @@
 import functools
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_tuner
-import numpy as np
 
 from keras_dlnotes import checks, reports
 from keras_dlnotes.checks import argument_error, integer
-from keras_dlnotes.tasks import Splits
 from keras_dlnotes.training import RunFolderError, write_text
 from keras_dlnotes.training.arguments import rows, verbosity
-from keras_dlnotes.training.building import built_on
-from keras_dlnotes.training.checkpoints import Checkpoints, RunState
 from keras_dlnotes.training.records import read_record
 from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.tuning.best_execution import BestExecution, joined
 from keras_dlnotes.tuning.best_page import add_best_model
 from keras_dlnotes.tuning.contradictions import fault_in_search
 from keras_dlnotes.tuning.folder import (
@@ -30,10 +26,9 @@ from keras_dlnotes.tuning.folder import (
     hyperparameters_of,
 )
 from keras_dlnotes.tuning.formats import SearchRecord
-from keras_dlnotes.tuning.keeping import read_outcome
-from keras_dlnotes.tuning.own_fit import train_again
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame, write_table
+from keras_dlnotes.tuning.remarks import remarks_on
 
 if TYPE_CHECKING:
     import pandas
@@ -96,7 +91,7 @@ class Results:
         content = read_record(self.directory / SETTINGS, SearchRecord, fault_in_search)
         if content is None:
             raise FileNotFoundError(f"Folder {self.directory} holds no search.")
-        settings = content["settings"]
+        self._settings = settings = content["settings"]
         self._task: str = settings["task"]
         self.objective: str = settings["objective"]
         self.direction: str = settings["direction"]
@@ -106,7 +101,13 @@ class Results:
 
     def __repr__(self) -> str:
         done = sum(trial.status == COMPLETED for trial in self._trials)
-        return f"Results({str(self.directory)!r}: {done} of {len(self._trials)} trials completed)"
+        told = [f"{done} of {len(self._trials)} trials completed.", *self.remarks]
+        return f"Results({str(self.directory)!r}: {' '.join(told).removesuffix('.')})"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What one would not expect: that no trial had all epochs, or that none is left to try."""
+        return remarks_on(self._settings, self._trials)
 
     def to_frame(self) -> "pandas.DataFrame":
         """Returns a row for every trial, execution and epoch.
@@ -172,17 +173,13 @@ class Results:
         Raises:
             ValueError: where nobody saved the weights that the best score is of.
         """
-        if not self._has_weights:
+        best = self._best_execution
+        if not best.has_weights:
             raise ValueError(
                 f"The weights of the best epoch of trial {self.best_trial} are not saved, since "
                 "HyperModel.fit did not hand its `callbacks` on to model.fit. Use retrain()."
             )
-        checkpoints, state = self._best_execution()
-        recipe, splits, hp = self._needed_recipe(), self._splits, self.best_hyperparameters
-        model = recipe.build(hp, splits)
-        built_on(model, recipe.batches(splits.training, recipe.batch_size_of(hp), self._seed))
-        checkpoints.restore_best(model, state)
-        return model
+        return best.model()
 
     def retrain(
         self,
@@ -207,53 +204,29 @@ class Results:
         if epochs is not None:
             integer("epochs", epochs, 1)
         verbosity(verbose)
-        recipe, splits, hp = self._needed_recipe(), self._splits, self.best_hyperparameters
-        arrays = joined(splits.training, splits.validation) if training is None else training
-        if recipe.has_own_fit:
-            return self._retrain_by_own_fit(arrays, epochs, verbose)
-        epochs = self._best.ending.step + 1 if epochs is None else epochs
-        keras.utils.set_random_seed(self._seed)
-        model = recipe.build(hp, splits)
-        batches = recipe.batches(arrays, recipe.batch_size_of(hp), self._seed)
-        order = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
-        )
-        model.fit(batches, shuffle=False, epochs=epochs, verbose=verbose, callbacks=[order])
-        return model
-
-    def _retrain_by_own_fit(
-        self, arrays: tuple[Any, ...], epochs: int | None, verbose: str | int
-    ) -> keras.Model:
-        recipe, hp = self._needed_recipe(), self.best_hyperparameters
-        outcome = read_outcome(self._best_path)
-        if epochs is not None:
-            recipe = replace(recipe, asked=recipe.asked | {"epochs"})
-        elif outcome is None or outcome.is_plain:
-            epochs = self._best.ending.step + 1
-        else:  # nobody knows how it goes on
-            epochs = hp.values.get("tuner/epochs", recipe.epochs)
-        return train_again(recipe, self._splits, hp, arrays, epochs, self._seed, verbose)
+        best = self._best_execution
+        if training is None:
+            training = joined(best.splits.training, best.splits.validation)
+        return best.retrained(training, epochs, verbose)
 
     def to_html(self, path: str | PathLike) -> None:
         """Writes a page: how the search got on, what made the difference, and the best model."""
         path = checks.path("path", path)
         title = f"Search: {self._task}"
         page = reports.search_page(self.to_frame(), self.objective, self.direction, title=title)
-        if self._recipe is not None and self._completed and self._has_weights:
-            _, state = self._best_execution()
+        for remark in self.remarks:
+            page.add_text(remark)
+        if self._recipe is not None and self._completed and self._best_execution.has_weights:
+            best = self._best_execution
             add_best_model(
                 page,
-                self.best_model(),
-                self._splits,
-                state.history,
-                state.early_stopping["best_epoch"] + 1,
-                self._recipe.task_for(self.best_hyperparameters),
+                best.model(),
+                best.splits,
+                best.state.history,
+                best.state.early_stopping["best_epoch"] + 1,
+                best.recipe.task_for(best.hp),
             )
         write_text(path, page.render())
-
-    @functools.cached_property
-    def _splits(self) -> Splits:
-        return self._needed_recipe().load()
 
     @property
     def _best(self) -> TrialRecord:
@@ -268,16 +241,6 @@ class Results:
     @property
     def _sign(self) -> int:
         return 1 if self.direction == "min" else -1
-
-    def _needed_recipe(self) -> Recipe:
-        if self._recipe is None:
-            raise argument_error("recipe", "what the search trained, to build its models", None)
-        return self._recipe
-
-    @property
-    def _has_weights(self) -> bool:
-        outcome = read_outcome(self._best_path)
-        return outcome is None or outcome.has_weights
 
     @property
     def _best_path(self) -> Path:
@@ -296,28 +259,9 @@ class Results:
 
         return execution_path(self.directory, self._best.name, min(histories, key=best_value))
 
-    def _best_execution(self) -> tuple[Checkpoints, RunState]:
-        """Returns where the weights of the best trial's best execution are."""
-        checkpoints = Checkpoints(self._best_path / CHECKPOINTS)
-        return checkpoints, checkpoints.read()
-
-
-def joined(training: tuple[Any, ...], validation: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Returns the examples of both, those of validation after the others.
-
-    >>> joined((np.zeros(2), np.zeros(2)), (np.ones(1), np.ones(1)))[0]
-    array([0., 0., 1.])
-    """
-    parts = [keras.tree.lists_to_tuples(tuple(part)) for part in (training, validation)]
-    try:
-        keras.tree.assert_same_structure(*parts)
-        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
-    except ValueError as error:
-        weighted = {len(part) for part in parts} == {2, 3}
-        expected = "given where " + (
-            "the search's training or validation data alone have sample weights"
-            if weighted
-            else "the search's training and validation data cannot be joined"
-        )
-        shapes = [keras.tree.map_structure(np.shape, part) for part in parts]
-        raise argument_error("training", expected, None, f"Shapes: {shapes}") from error
+    @functools.cached_property
+    def _best_execution(self) -> BestExecution:
+        if self._recipe is None:
+            raise argument_error("recipe", "what the search trained, to build its models", None)
+        hp, epochs, recipe = self.best_hyperparameters, self._best.ending.step + 1, self._recipe
+        return BestExecution(self._best_path, hp, epochs, recipe, recipe.load(), self._seed)

@@ -21,7 +21,7 @@ from keras_dlnotes.tuning.arguments import (
     search_path,
 )
 from keras_dlnotes.tuning.contradictions import fault_in_search
-from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, host_name
+from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, host_name, logger
 from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.job import Job
@@ -186,16 +186,16 @@ def search(
         objective = job.conditions.objective
         trials = Records(folder.path, objective.name, read_own_record).read()
         watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress, loggers)
+        folder.begin()  # also where it is finished: an earlier version has recorded less
         if not _is_finished(folder, trials):
-            folder.begin()
+            if watch.warning is not None:
+                logger.warning("%s", watch.warning)
             log_search(folder.path, folder.settings["space"], metrics)
             try:
                 names = [f"worker{index}" for index in range(workers)]
                 Supervisor(job, folder.settings["space"], names, chief).run(watch)
             finally:
                 watch.write_table()
-        elif not (folder.path / SETTINGS).exists():  # it was corrupt
-            folder.begin()
         watch.check_completed()
     return Results(path, recipe)
 

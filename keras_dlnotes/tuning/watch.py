@@ -59,7 +59,11 @@ class Progress:
 
 
 class Watch:
-    """Looks at a search's folder while it runs: tells its progress, and stops it where it must."""
+    """Looks at a search's folder while it runs: tells its progress, and stops it where it must.
+
+    Attributes:
+        warning: what a user would not expect of the search, if anything.
+    """
 
     def __init__(
         self,
@@ -80,14 +84,16 @@ class Watch:
         self._told = {trial.name for trial in ended}
         self._done_before = len(self._told)
         self._old_errors = fatal_errors(job.folder)
-        self._planned = make_oracle(
+        oracle = make_oracle(
             objective=job.conditions.objective,
             space=hyperparameters_of(space),
             epochs=job.recipe.epochs,
             seed=0,
             folder=job.folder,
             **job.oracle,
-        ).planned_trials()
+        )
+        self._planned = oracle.planned_trials()
+        self.warning = oracle.warning()
 
     def __call__(self) -> None:
         trials = self._records.read()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_dlnotes.tuning.results import joined
+from keras_dlnotes.tuning.best_execution import joined
 
 X, Y, W = np.arange(6.0).reshape(3, 2), np.arange(3), np.ones(3)
 

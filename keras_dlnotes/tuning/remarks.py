@@ -1,0 +1,44 @@
+"""What a user would not expect of a search that has come to its end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras_dlnotes.tuning.configurations import configurations
+from keras_dlnotes.tuning.folder import COMPLETED, hyperparameters_of
+from keras_dlnotes.tuning.oracles import is_tuner_own
+from keras_dlnotes.tuning.records import TrialRecord
+
+
+def remarks_on(settings: Mapping[str, Any], trials: Sequence[TrialRecord]) -> list[str]:
+    """Returns sentences: that no trial had all epochs, that there are no further configurations."""
+    return [*_on_epochs(settings, trials), *_on_configurations(settings, trials)]
+
+
+def _on_epochs(settings: Mapping[str, Any], trials: Sequence[TrialRecord]) -> list[str]:
+    epochs = [
+        trial.hyperparameters["tuner/epochs"]
+        for trial in trials
+        if trial.status == COMPLETED and "tuner/epochs" in trial.hyperparameters
+    ]
+    if not epochs or max(epochs) >= settings["epochs"]:
+        return []
+    remark = f"The longest trial had {max(epochs)} of {settings['epochs']} epochs"
+    most = settings["max_trials"]
+    if most is not None and len(trials) >= most:
+        remark += f", since max_trials={most} is less than Hyperband's first bracket needs"
+    return [remark + "."]
+
+
+def _on_configurations(settings: Mapping[str, Any], trials: Sequence[TrialRecord]) -> list[str]:
+    space = settings.get("space")
+    known = None if space is None else configurations(hyperparameters_of(space))
+    if known is None:
+        return []
+    tried = [
+        {name: value for name, value in trial.hyperparameters.items() if not is_tuner_own(name)}
+        for trial in trials
+    ]
+    if not all(entry in tried for entry in known):
+        return []
+    count = "The one configuration" if len(known) == 1 else f"All {len(known)} configurations"
+    return [f"{count} of the space {'was' if len(known) == 1 else 'were'} tried."]
