@@ -69,7 +69,8 @@ def _maps(model: keras.Model, inputs: Any, names: list[str]) -> dict[str, np.nda
             )
     if not wanted:
         return {}
-    outputs = keras.Model(_entrance(model), wanted)(inputs, training=False)
+    with keras.StatelessScope():  # the states of recurrent layers stay as they are
+        outputs = keras.Model(_entrance(model), wanted)(inputs, training=False)
     maps = {
         name: keras.ops.convert_to_numpy(outputs[name]) for name in wanted if not name.endswith("/")
     }

@@ -88,7 +88,8 @@ def gradient_flow(
         targets = _targets(targets, len(tree.flatten(inputs)[0]))
     measure = _loss_function(model, inputs, targets, loss)
     shapes = _Shapes()
-    Replay(shapes, training).run(model, inputs)
+    with keras.StatelessScope():  # moving averages, seeds and states stay as they are
+        Replay(shapes, training).run(model, inputs)
     if by is None:
         by = "step" if shapes.recurrent else "layer"
     if by == "step" and not shapes.recurrent:
@@ -98,8 +99,9 @@ def gradient_flow(
 
     def run(offsets: list[Any]) -> Any:
         given = dict(zip(probed, offsets, strict=True))
-        outputs = Replay(_Probing(given, by), training).run(model, inputs)
-        return measure(tree.pack_sequence_as(_output_structure(model), outputs))
+        with keras.StatelessScope():
+            outputs = Replay(_Probing(given, by), training).run(model, inputs)
+            return measure(tree.pack_sequence_as(_output_structure(model), outputs))
 
     found = dict(zip(probed, gradients(run, zeros), strict=True))
     rows = _by_step(found, shapes) if by == "step" else _by_layer(found)

@@ -130,13 +130,13 @@ class Replay:
         return [known[id(output)] for output in model.outputs]
 
     def _step(self, operation: Any, name: str, args: tuple, kwargs: dict) -> Any:
+        if isinstance(operation, keras.Layer) and _takes_training(operation):
+            kwargs = {**kwargs, "training": self.training}
         results = self.call(operation, name, args, kwargs)
         if results is not None:
             return results
         if graph_inputs(operation):
             return self.run(operation, args, name)
-        if isinstance(operation, keras.Layer) and _takes_training(operation):
-            kwargs = {**kwargs, "training": self.training}
         return operation(*args, **kwargs)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import reports
-from keras_dlnotes.reports import GradientFlow, gradient_flow, plot_gradient_flow
+from keras_dlnotes.reports import GradientFlow, feature_maps, gradient_flow, plot_gradient_flow
 from keras_dlnotes.reports.autodiff import gradients
 
 L = keras.layers
@@ -143,6 +143,36 @@ def test_targets_take_the_compiled_loss_or_a_named_one():
     model.compile("sgd", "mse")
     compiled = gradient_flow(model, inputs, targets)
     np.testing.assert_allclose(norms(named), norms(compiled), rtol=1e-5)
+
+
+@pytest.mark.parametrize("by", ["step", "layer"])
+def test_looking_changes_no_variable(by):
+    model = keras.Sequential(
+        [
+            keras.Input(batch_shape=(2, T, D)),
+            L.BatchNormalization(),
+            L.LSTM(U, stateful=True, return_sequences=True),
+            L.Dropout(0.5),
+            L.Dense(1),
+        ]
+    )
+    variables = [*model.variables, *model.layers[1].states]
+    before = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    for training in (False, True):
+        gradient_flow(model, batch(2, T, D), by=by, training=training)
+    feature_maps(model, batch(2, T, D), [model.layers[1].name])
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value)
+
+
+def test_layers_act_as_in_training_by_layer_too():
+    model = keras.Sequential([keras.Input((1000,)), L.Activation("linear"), L.Dropout(0.5)])
+    still, dropped = (
+        gradient_flow(model, np.ones((1, 1000)), by="layer", training=training)
+        for training in (False, True)
+    )
+    assert norms(still)[0] == pytest.approx(norms(still)[1])
+    assert norms(dropped)[0] == pytest.approx(np.sqrt(2) * norms(dropped)[1], rel=0.1)
 
 
 def test_what_it_can_not_look_at_is_refused():
