@@ -100,7 +100,15 @@ def _read_safetensors(path, argument):
         raise argument_error(argument, "a whole safetensors file", str(path), str(error)) from error
     if order is None:
         return tensors, False
-    return {name: tensors[name] for name in json.loads(order)}, True
+    try:
+        names = json.loads(order)
+        is_whole = sorted(names) == sorted(tensors)
+    except (ValueError, TypeError):
+        is_whole = False
+    if not is_whole:
+        expected = "a safetensors file that names all of its tensors in their order"
+        raise argument_error(argument, expected, str(path))
+    return {name: tensors[name] for name in names}, True
 
 
 def _in_numpy(path, types):

@@ -1,6 +1,6 @@
 """The folder of a task's run: the shape of its settings and of its metrics."""
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from keras_dlnotes.tasks.task import Task
 from keras_dlnotes.training import RunFolder, RunState
@@ -35,9 +35,9 @@ class Metrics(TypedDict):
     epochs: Positive
     best_epoch: Positive
     seconds: Seconds
-    rivals: dict[str, dict[str, Any]]
-    baseline: dict[str, Any]
-    other_baselines: list[dict[str, Any]]
+    rivals: dict[str, dict[str, float]]
+    baseline: dict[str, float | str]
+    other_baselines: list[dict[str, float | str]]
     seed: Count
     backend: Text
     versions: dict[str, str]

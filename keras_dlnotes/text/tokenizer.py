@@ -1,6 +1,7 @@
 """What all tokenizers share: ids are special tokens, then the 256 bytes, then longer pieces."""
 
 import abc
+import hashlib
 import json
 import operator
 import os
@@ -137,6 +138,7 @@ class Tokenizer(abc.ABC):
         """
         path = file_path("path", path)
         content = {"tokenizer": type(self).__name__, "config": self.get_config()}
+        content["checksum"] = _checksum(content)
         partial = path.with_name(f".partial-{path.name}")
         try:
             with partial.open("w", encoding="utf-8") as file:
@@ -163,7 +165,9 @@ class Tokenizer(abc.ABC):
         try:
             saved = json.loads(content)
             kind, config = saved["tokenizer"], saved["config"]
-        except (ValueError, TypeError, KeyError, RecursionError) as cause:
+            config.keys()  # of an object; other values have none
+            checksum = saved.pop("checksum", None)  # of which older files have none
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as cause:
             raise argument_error(
                 "path", "a file that a tokenizer's `save` wrote", str(path)
             ) from cause
@@ -171,12 +175,20 @@ class Tokenizer(abc.ABC):
             raise argument_error(
                 "path", f"a file of {cls.__name__}", str(path), f"It is one of {kind}."
             )
+        if checksum not in (None, _checksum(saved)):
+            hint = "Its checksum is another one."
+            raise argument_error("path", f"a whole file of {cls.__name__}", str(path), hint)
         try:
             return cls.from_config(config)
         except (TypeError, ValueError, KeyError) as cause:
             raise argument_error(
                 "path", f"a whole file of {cls.__name__}", str(path), str(cause)
             ) from cause
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """Returns the SHA-256 of what a file says."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 
 # ruff: noqa: E402 (without PyTorch, the networks cannot even be imported)
 torch = pytest.importorskip("torch")
@@ -106,3 +107,14 @@ assert all(isinstance(tensor, numpy.ndarray) for tensor in interop.to_torch(mode
     if keras.backend.backend() == "torch":
         pytest.skip("this backend is PyTorch")
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("order", ["{", "[]", "5", '["a"]', '["a", "b", "c"]', '["a", 5]', "null"])
+def test_an_order_that_is_not_that_of_the_tensors_is_refused(order, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    tensors = {"a": np.ones(2, "float32"), "b": np.ones(3, "float32")}
+    safetensors.numpy.save_file(tensors, path, metadata={"keras_dlnotes.order": order})
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="names all of its tensors in their order") as error:
+        interop.load_torch(model, path)
+    assert str(path) in str(error.value)
