@@ -10,7 +10,9 @@ import keras_tuner
 import numpy as np
 
 from keras_dlnotes.tasks import Splits
+from keras_dlnotes.training.checkpoints import Checkpoints
 from keras_dlnotes.training.records import read_own_record
+from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning import Results
 from keras_dlnotes.tuning.folder import FAILED, Ending, SearchFolder, write_ending
 from keras_dlnotes.tuning.oracles import make_oracle
@@ -110,7 +112,9 @@ def answer(folder: Path) -> Any:
     trials = json.loads(results.to_json())
     for trial in trials["trials"]:
         trial.pop("seconds")
-    stopping = results._best_execution()[1].early_stopping if results._trials[0].histories else None
+    stopping = None
+    if results._trials[0].histories:
+        stopping = Checkpoints(results._best_path / CHECKPOINTS).read().early_stopping
     best = results.best_hyperparameters.get_config()
     return trials, results.direction, results.best_trial, best, results.failures, stopping
 

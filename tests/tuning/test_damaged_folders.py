@@ -14,6 +14,7 @@ import pytest
 from keras_tuner.engine.trial import Trial
 
 from keras_dlnotes.training import RunFolderError, records
+from keras_dlnotes.training.checkpoints import Checkpoints
 from keras_dlnotes.training.records import UnreadableRecordError, write_record
 from keras_dlnotes.tuning import Results
 from keras_dlnotes.tuning.folder import SearchFolder
@@ -264,15 +265,10 @@ def test_weights_of_another_trial_are_refused(search):
     folder, _, _ = search
     weights = "checkpoints/epoch-2.weights.h5"
     shutil.copy(folder / "trial_1/execution_1" / weights, folder / "trial_0/execution_0" / weights)
-    shutil.copy(folder / "trial_0/execution_1" / weights, folder / "trial_1/execution_0" / weights)
-    results = Results(folder, finished.recipe())
+    checkpoints = Checkpoints(folder / "trial_0" / "execution_0" / "checkpoints")
+    model = finished.recipe().build(Results(folder).best_hyperparameters, None)
     with pytest.raises(RunFolderError, match=r"missing or corrupt: state\.json names another ch"):
-        for name in ("trial_0", "trial_1"):
-            path = folder / name / "execution_0" / "checkpoints"
-            checkpoints = results._best_execution()[0]
-            checkpoints.path = path
-            model = results._needed_recipe().build(results.best_hyperparameters, None)
-            checkpoints.restore_best(model, checkpoints.read())
+        checkpoints.restore_best(model, checkpoints.read())
 
 
 def test_a_search_that_is_watched_goes_on_beside_a_corrupt_trial(search, caplog):
