@@ -42,6 +42,16 @@ def ends_in_softmax(layers: list[keras.Layer]) -> bool:
     return is_softmax or isinstance(last, keras.layers.Softmax)
 
 
+def needs_time(layer: keras.Layer) -> bool:
+    """Tells whether a layer of a chain takes nothing but sequences, be they of one step."""
+    sequential = (
+        keras.layers.BatchNormalization,
+        keras.layers.SpatialDropout1D,
+        keras.layers.TimeDistributed,
+    )
+    return isinstance(layer, sequential) or 2 in keras.tree.flatten(getattr(layer, "axis", -1))
+
+
 def ids_read(model: keras.Model, place: int) -> int | None:
     """Returns the number of ids that the embedding of one of the inputs knows, where one does."""
     for layer in model.layers:

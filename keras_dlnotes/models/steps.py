@@ -6,7 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.models.chains import ends_in_softmax, goes_step_by_step, is_known
+from keras_dlnotes.models.chains import (
+    ends_in_softmax,
+    goes_step_by_step,
+    is_known,
+    needs_time,
+)
 from keras_dlnotes.models.outputs import check_kind, check_vocabularies, log_probabilities
 
 TRIED = 16  # rows of outputs that are looked at where no layer says what they are
@@ -39,24 +44,30 @@ class Chain:
 
     def _first_states(self, rows: int) -> list:
         return [
-            layer.get_initial_state(rows)
+            keras.tree.map_structure(
+                lambda state, dtype=layer.cell.compute_dtype: ops.cast(state, dtype),
+                layer.get_initial_state(rows),
+            )
             for layer in self._layers
             if isinstance(layer, keras.layers.RNN)
         ]
 
     def _run(self, tokens: np.ndarray, states: list) -> tuple[Any, list]:
         before, after = iter(states), []
-        # layers get a sequence of one step, cells the step itself
-        values = ops.convert_to_tensor(tokens[:, np.newaxis], "int32")
-        for layer in self._layers:
+        embedding, *layers = self._layers
+        in_time = True
+        # a copy has no mask: cells know none, and say so
+        values = ops.copy(embedding(ops.convert_to_tensor(tokens, "int32")))
+        for layer in layers:
             if isinstance(layer, keras.layers.RNN):
-                values, state = _step_of(layer, values[:, 0], next(before))
-                values = values[:, np.newaxis] if layer.return_sequences else values
-                after.append(state)
+                values, state = layer.cell(values, next(before))
+                after.append(list(state) if keras.tree.is_nested(state) else [state])
+                in_time = layer.return_sequences
+            elif in_time and needs_time(layer):
+                values = layer(values[:, np.newaxis])[:, 0]
             else:
-                # a copy has no mask, which some layers would ask for again
-                values = layer(ops.copy(values))
-        return (values[:, -1] if len(values.shape) == 3 else values), after
+                values = layer(values)
+        return values, after
 
 
 class Decoder(Chain):
@@ -99,13 +110,3 @@ def decoder_parts(model: keras.Model) -> list[keras.Layer] | None:
     except (AttributeError, IndexError, TypeError, ValueError):
         return None
     return parts if is_one else None
-
-
-def _step_of(layer: keras.layers.RNN, values: Any, states: Any) -> tuple[Any, list]:
-    """Returns the outputs of one step of a layer, and its next states, as its loop has them."""
-    dtype = layer.cell.compute_dtype
-    states = keras.tree.map_structure(lambda state: ops.cast(state, dtype), states)
-    values, states = layer.cell(values, states)
-    return ops.cast(values, layer.compute_dtype), (
-        list(states) if keras.tree.is_nested(states) else [states]
-    )

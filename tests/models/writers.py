@@ -159,7 +159,7 @@ WRITERS = {
     ),
     "subclassed": Subclassed,
     "no input yet": lambda: keras.Sequential(chain(_sequences(K.GRU)).layers),
-    "last step alone": lambda: chain(_sequences(K.GRU), K.GRU(3)),
+    "last step alone": lambda: chain(_sequences(K.GRU), K.GRU(3), K.BatchNormalization()),
     "reader of both ways, last step alone": lambda: chain(K.Bidirectional(K.GRU(3))),
     "softmax layer": lambda: keras.Sequential([*chain(last=None).layers, K.Softmax()]),
     "ids as floats": lambda: keras.Sequential(
