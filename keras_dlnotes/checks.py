@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_dlnotes.printable import printable
+
 LARGEST = 2**24  # stride, padding, spacing, number of channels or units: far beyond any use
 LARGEST_SEED = 2**32 - 1  # of NumPy's generators, which Keras seeds with the others
 
@@ -23,7 +25,7 @@ def argument_error(name: str, expected: str, received: Any, hint: str = "") -> V
     ValueError('Argument `units` must be a positive integer. Received: units=0')
     """
     message = f"Argument `{name}` must be {expected}. Received: {name}={received!r}"
-    return ValueError(f"{message}. {hint}" if hint else message)
+    return ValueError(printable(f"{message}. {hint}" if hint else message, keep="\n\t"))
 
 
 def is_integer(value: Any) -> bool:

@@ -4,6 +4,7 @@ import io
 import logging
 import re
 import sys
+import warnings
 from types import SimpleNamespace
 
 import keras
@@ -11,8 +12,10 @@ import pandas
 import pytest
 from rich.console import Console
 
-from keras_dlnotes import reports
+from keras_dlnotes import reports, tuning
+from keras_dlnotes.checks import argument_error
 from keras_dlnotes.cli import application, console, fit, listing, report, search_display, tune
+from keras_dlnotes.interop.loading import LoadReport
 from keras_dlnotes.printable import OBEYED, get_logger, printable
 from keras_dlnotes.reports import plain
 from keras_dlnotes.tuning import Progress
@@ -225,6 +228,42 @@ def test_a_model_of_others(monkeypatch, capsys, tmp_path):
     for name in (*names, model.name):
         assert printable(name) in text
     assert "<b>" not in (tmp_path / "page.html").read_text()
+
+
+def misaligned(name):
+    inputs = keras.Input((8, 1))
+    first = keras.layers.Conv1D(1, 3)(inputs)
+    second = keras.layers.Cropping1D((0, 2))(inputs)
+    meeting = keras.layers.Add(name=name)([first, second])
+    with pytest.warns(reports.MisalignedBranchesWarning) as told:
+        reports.receptive_field(keras.Model(inputs, meeting))
+    return str(told[0].message)
+
+
+def warned(name):
+    with console.plain_warnings():
+        return warnings.formatwarning(name, UserWarning, "model.py", 1, "")
+
+
+MESSAGES = {
+    "warning": warned,
+    "argument": lambda name: str(argument_error("x", name, 0, name)),
+    "argument of a report": lambda name: str(reports.arrays.argument_error("x", name, name)),
+    "failed search": lambda name: str(tuning.SearchError(name, name)),
+    "loaded tensors": lambda name: str(LoadReport(loaded={name: name}, skipped={name: name})),
+    "tensors not loaded": lambda name: LoadReport(unexpected={name: name}).summary(),
+    "branches": misaligned,
+}
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_errors_and_warnings(message):
+    for name in NAMES:
+        if message == "branches" and "/" in name:  # which Keras refuses
+            continue
+        text = MESSAGES[message](name)
+        assert printable(name, keep="\n\t") in text or printable(name) in text, name
+        assert not OBEYED.search(re.sub(r"[\n\t]", "", text)), name
 
 
 def test_one_rule_for_all():

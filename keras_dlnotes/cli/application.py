@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from keras_dlnotes._version import __version__
-from keras_dlnotes.cli.console import console, print_error, print_traceback
+from keras_dlnotes.cli.console import console, plain_warnings, print_error, print_traceback
 from keras_dlnotes.cli.streams import lasting_streams
 
 
@@ -61,7 +61,7 @@ app = typer.Typer(
 def main() -> NoReturn:
     """Runs the command line of this process and ends it with one of the `ExitCode`s."""
     os.environ["MPLBACKEND"] = "agg"  # whatever the user draws by: here all goes to files
-    with lasting_streams() as files:
+    with lasting_streams() as files, plain_warnings():
         code = _run()
         sys.stdout.flush()
         lost = next((file.error for file in files if file.error is not None), None)

@@ -1,8 +1,10 @@
 """The one console of the command line: what it prints is text, and never markup or a command."""
 
+import contextlib
 import sys
 import traceback
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rich.console import Console
@@ -40,6 +42,21 @@ console = PlainConsole()
 def lines(text: str) -> Text:
     """Returns a text of several lines, such as a traceback, for the console."""
     return Text(printable(text, keep="\n\t"))
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """A while in which Python's warnings, Keras's among them, are printed as text."""
+    earlier = warnings.formatwarning
+
+    def formatwarning(*arguments: Any, **options: Any) -> str:
+        return printable(earlier(*arguments, **options), keep="\n\t")
+
+    warnings.formatwarning = formatwarning
+    try:
+        yield
+    finally:
+        warnings.formatwarning = earlier
 
 
 def print_error(message: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from keras_dlnotes.interop.buffers import State
 from keras_dlnotes.interop.modules import Module
 from keras_dlnotes.interop.parts import Part
+from keras_dlnotes.printable import printable
 
 
 @dataclass
@@ -50,11 +51,12 @@ class LoadReport:
 
 
 def _some(keys: list[str]) -> str:
-    return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+    return printable(", ".join(keys[:5])) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
     """Columns side by side; the last one is as wide as it is."""
+    rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])

@@ -7,10 +7,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_dlnotes.reports.plain import printable
+
 
 def argument_error(name: str, expected: str, received: str) -> ValueError:
     """Returns the error that names an argument, what was expected and what came."""
-    return ValueError(f"Argument `{name}` must be {expected}. Received: {received}")
+    message = f"Argument `{name}` must be {expected}. Received: {received}"
+    return ValueError(printable(message, keep="\n\t"))
 
 
 def as_array(name: str, value: Any, shapes: Sequence[str]) -> np.ndarray:

@@ -8,6 +8,7 @@ from keras import KerasTensor
 
 from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.fields import Fields, ReceptiveField, Unknown
+from keras_dlnotes.reports.plain import printable
 from keras_dlnotes.reports.rules import find_cost
 from keras_dlnotes.reports.trace import Trace, trace
 
@@ -71,7 +72,7 @@ def receptive_field(
     field = fields.describe(tensors[0])
     if field.misaligned:
         warnings.warn(
-            f"Branches that see different places meet in {', '.join(field.misaligned)}.",
+            f"Branches that see different places meet in {printable(', '.join(field.misaligned))}.",
             MisalignedBranchesWarning,
             stacklevel=2,
         )

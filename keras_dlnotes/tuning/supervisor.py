@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from keras_dlnotes.printable import printable
 from keras_dlnotes.training.records import CorruptRecordError, read_record
 from keras_dlnotes.tuning import disk
 from keras_dlnotes.tuning.folder import ORACLE, logger
@@ -43,9 +44,9 @@ class SearchError(RuntimeError):
     """
 
     def __init__(self, summary: str, details: str = ""):
-        super().__init__(f"{summary}\n\n{details}" if details else summary)
-        self.summary = summary
-        self.details = details
+        self.summary = printable(summary)
+        self.details = printable(details, keep="\n\t")
+        super().__init__(f"{self.summary}\n\n{self.details}" if details else self.summary)
 
 
 def launcher() -> Launcher:
