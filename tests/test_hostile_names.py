@@ -1,10 +1,12 @@
 """Every output that shows a name shows it as text, whatever stands in it: a line an output."""
 
+import ast
 import io
 import logging
 import re
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -12,7 +14,7 @@ import pandas
 import pytest
 from rich.console import Console
 
-from keras_dlnotes import reports, tuning
+from keras_dlnotes import cli, reports, tuning
 from keras_dlnotes.checks import argument_error
 from keras_dlnotes.cli import application, console, fit, listing, report, search_display, tune
 from keras_dlnotes.interop.loading import LoadReport
@@ -66,6 +68,7 @@ def result_of_tune(name, tmp_path):
             best_score=0.5,
             best_trial=name,
             failures=[name],
+            remarks=[name],
             to_html=lambda path: None,
         ),
         tmp_path,
@@ -264,6 +267,14 @@ def test_errors_and_warnings(message):
         text = MESSAGES[message](name)
         assert printable(name, keep="\n\t") in text or printable(name) in text, name
         assert not OBEYED.search(re.sub(r"[\n\t]", "", text)), name
+
+
+def test_one_module_alone_writes_to_the_terminal():
+    """What another one printed itself would not be escaped."""
+    for path in Path(cli.__file__).parent.glob("*.py"):
+        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "id")}
+        writes = {"print", "Console", "Markdown", "Syntax"} & names
+        assert not writes or path.stem == "console", path
 
 
 def test_one_rule_for_all():

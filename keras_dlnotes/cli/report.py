@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app, table_of
-from keras_dlnotes.cli.console import PlainConsole, console
+from keras_dlnotes.cli.console import PlainConsole, console, lines
 from keras_dlnotes.cli.options import check_exclusive, check_working_directory
 from keras_dlnotes.cli.starting import start_keras
 from keras_dlnotes.paths import library_first
@@ -63,7 +63,7 @@ def report_model(
     saved = _savings(reports, built, shape, model) if savings else None
     output = console if console.is_terminal else PlainConsole(width=PIPED_WIDTH)
     if json:
-        print(report.to_json())
+        output.print(lines(report.to_json()), soft_wrap=True)
     else:
         output.print(report)
     if saved is not None:

@@ -1,7 +1,6 @@
 """`dlnotes tune`: looks for the best hyperparameters of a task."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 
 from keras_dlnotes.checks import LARGEST_SEED
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app
-from keras_dlnotes.cli.console import console, lines
+from keras_dlnotes.cli.console import console, lines, print_error
 from keras_dlnotes.cli.options import (
     BackendName,
     DataName,
@@ -168,7 +167,7 @@ def _told_where_it_is_ended() -> Iterator[None]:
             yield
         except Terminated as end:
             with contextlib.suppress(OSError):
-                print("dlnotes:", end, GOES_ON, file=sys.stderr)
+                print_error(f"{end} {GOES_ON}")
             raise
 
 
