@@ -1,14 +1,18 @@
 """An end by a signal that lets go of all that is held."""
 
 import contextlib
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+UNWINDING_SECONDS = 15.0  # in which further signals do not disturb it
 
 
 class Terminated(SystemExit):
@@ -35,11 +39,14 @@ def unwinding() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    is_inside = True
+    is_inside, undisturbed_until = True, -math.inf
 
     def handle(number: int, frame: Any) -> None:
+        nonlocal undisturbed_until
         came.append(number)
-        if is_inside and len(came) == 1:  # whatever comes later must not disturb the unwinding
+        now = time.monotonic()
+        if is_inside and now > undisturbed_until:
+            undisturbed_until = now + UNWINDING_SECONDS
             raise Terminated(number)
 
     taken = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]

@@ -12,6 +12,7 @@ import pytest
 import keras_dlnotes
 from keras_dlnotes.paths import library_first
 from keras_dlnotes.tuning.launcher import Launcher
+from tests.tuning.addresses import free_port
 
 PROGRAM = Path(sys.executable).with_name("dlnotes")
 SHADOW = "raise SystemExit(f'{__name__} of the working directory')"
@@ -78,16 +79,22 @@ def test_a_working_directory_that_is_gone(shadows, monkeypatch):
     assert library_first(["", "/packages"]) == ["/packages"]
 
 
-def run(folder, *arguments):
+def start(folder, command):
     root = str(Path(keras_dlnotes.__file__).parents[1])
-    return subprocess.run(
-        [PROGRAM, *arguments],
+    return subprocess.Popen(
+        [PROGRAM, *command.split()],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": root},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
     )
+
+
+def assert_undisturbed(process):
+    told, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, told
+    assert "working directory" not in told
 
 
 COMMANDS = {
@@ -107,16 +114,22 @@ def build():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PROGRAM.exists(), reason="the package is not installed")
-@pytest.mark.parametrize(
-    "name",
-    [
-        "tune",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS if name != "tune"),
-    ],
-)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_not_disturbed(name, shadows):
     (shadows / "model.py").write_text(MODEL)
-    done = run(shadows, *COMMANDS[name].split())
-    assert done.returncode == 0, done.stderr
-    assert "working directory" not in done.stdout + done.stderr
+    assert_undisturbed(start(shadows, COMMANDS[name]))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PROGRAM.exists(), reason="the package is not installed")
+def test_a_chief_and_a_worker_are_not_disturbed(shadows):
+    address = f"127.0.0.1:{free_port()}"
+    common = "tune digits --quiet --out search"
+    chief = start(shadows, f"{common} --tuner random --trials 1 --epochs 1 --chief {address}")
+    try:
+        assert_undisturbed(start(shadows, f"{common} --worker {address}"))
+        assert_undisturbed(chief)
+    finally:
+        chief.kill()

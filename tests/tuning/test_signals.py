@@ -17,7 +17,7 @@ from tests.tuning.killing import children, output_of
 BY_ITSELF = str(Path(signals.__file__).parent)  # without the seconds that the package takes
 ENDS = ["SIGTERM", "SIGHUP"]
 PROGRAM = """
-import os, signal, threading
+import os, signal, threading, time
 from signals import Terminated, unwinding
 
 kill = os.kill
@@ -80,6 +80,24 @@ def disturbed():
 block(disturbed)
 """
     assert outcome(body) == (-signal.SIGHUP, ["whole", "left"])
+
+
+def test_where_the_first_signal_got_lost_a_later_one_counts():
+    body = """
+import signals
+signals.UNWINDING_SECONDS = 0.1
+def deaf():
+    try:
+        end(signal.SIGTERM)
+    except Terminated:
+        print("lost")
+    end(signal.SIGTERM)
+    time.sleep(0.2)
+    end(signal.SIGTERM)
+    print("never")
+block(deaf)
+"""
+    assert outcome(body) == (-signal.SIGTERM, ["lost", "left"])
 
 
 def test_of_blocks_within_another_the_last_one_ends_the_process():
