@@ -191,13 +191,19 @@ def processes_of(folder):
     ]
 
 
+def trains(folder):
+    has_begun = bool(list(folder.glob("search/trial_*/execution_0/run.json")))
+    outputs = [output_of(int(path.name)) for path in processes_of(folder)]
+    return has_begun and "worker0.log" in outputs
+
+
 def end_search(folder, name):
     """Ends a search once it trains; returns what it said, and checks that no process is left."""
     search = start_search(folder)
     try:
-        wait_until(lambda: list(folder.glob("search/trial_*/execution_0/run.json")))
+        wait_until(lambda: trains(folder))
         launchers = [Path(f"/proc/{pid}") for pid in children(search.pid)]
-        assert launchers and processes_of(folder)
+        assert launchers
         search.send_signal(getattr(signal, name))
         _, said = search.communicate(timeout=30)
     finally:
