@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_dlnotes.checks import argument_error, choice
 from keras_dlnotes.training.arrays import as_array
+
+WEIGHTS_FOR_EACH = "with sample weights for each of the targets, or one an example for all of them"
 
 
 def built_model(value: Any) -> keras.Model:
@@ -58,26 +59,27 @@ def rows(name: str, value: Any) -> tuple[Any, ...]:
         raise argument_error(name, "arrays of one length", sorted(lengths))
     if lengths == {0}:
         raise argument_error(name, "arrays of at least one example", 0)
-    return _with_weights_for_each(name, *arrays) if len(arrays) == 3 else arrays
+    if len(arrays) < 3:
+        return arrays
+    inputs, targets, weights = arrays
+    several = keras.tree.is_nested(targets) and not keras.tree.is_nested(weights)
+    if several and weights.shape[1:] not in ((), (1,)):  # as Keras has it
+        raise argument_error(name, WEIGHTS_FOR_EACH, weights.shape)
+    return inputs, targets, weights_for_each(name, targets, weights)
 
 
-def _with_weights_for_each(name: str, inputs: Any, targets: Any, weights: Any) -> tuple[Any, ...]:
-    """Gives several targets the weights of each; as in Keras, one weight an example is for all."""
-    if not keras.tree.is_nested(targets):
-        fits = not keras.tree.is_nested(weights)
-    elif not keras.tree.is_nested(weights):
-        fits = weights.shape[1:] in ((), (1,))
-        weights = keras.tree.map_structure(lambda _: weights, targets)
-    else:
-        structures = [
-            keras.tree.map_structure(lambda _: None, keras.tree.lists_to_tuples(part))
-            for part in (targets, weights)
-        ]
-        fits = structures[0] == structures[1]
-    if not fits:
-        expected = "with sample weights for each of the targets, or one an example for all of them"
-        raise argument_error(name, expected, keras.tree.map_structure(np.shape, weights))
-    return inputs, targets, weights
+def weights_for_each(name: str, targets: Any, weights: Any) -> Any:
+    """Returns sample weights in the structure of the targets; one array is for all of them."""
+    if keras.tree.is_nested(targets) and not keras.tree.is_nested(weights):
+        return keras.tree.map_structure(lambda _: weights, targets)
+    structures = [
+        keras.tree.map_structure(lambda _: None, keras.tree.lists_to_tuples(part))
+        for part in (targets, weights)
+    ]
+    if structures[0] != structures[1]:
+        shapes = keras.tree.map_structure(lambda array: tuple(array.shape), weights)
+        raise argument_error(name, WEIGHTS_FOR_EACH, shapes)
+    return weights
 
 
 def as_arguments(arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:

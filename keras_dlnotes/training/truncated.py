@@ -7,9 +7,10 @@ from typing import Any
 import keras
 
 from keras_dlnotes.checks import argument_error, integer
-from keras_dlnotes.training.arguments import callback_list, compiled_model, is_real, verbosity
+from keras_dlnotes.training.arguments import callback_list, compiled_model, verbosity
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.carried_states import CarriedStates, carrying_layers
+from keras_dlnotes.training.stream_metrics import StreamMetrics
 from keras_dlnotes.training.windows import check_stream, whole, windows
 
 
@@ -43,21 +44,25 @@ def fit_truncated(
         model: compiled, with recurrent layers that return sequences and run forward; its inputs
             should leave the time open, because windows may be shorter than τ. One that is not built
             yet is built on the first window.
-        stream: (inputs, targets) or (inputs, targets, starts): arrays, or lists and dicts of them,
-            (rows, steps, …); memory-mapped files are read window by window. `starts` is a boolean
-            (rows, steps), True at the first step of a new sequence. Or an iterable of such tuples
-            that follow each other in time, or a function that returns one.
+        stream: (inputs, targets), (inputs, targets, starts) or (inputs, targets, starts, sample
+            weights): arrays, or lists and dicts of them, (rows, steps, …); memory-mapped files are
+            read window by window. `starts` is a boolean (rows, steps), True at the first step of a
+            new sequence, or None; the weights are (rows, steps) or (rows,). Or an iterable of such
+            tuples that follow each other in time, or a function that returns one.
         window: τ ≥ 1, in steps.
         epochs: passes over the stream, those before `initial_epoch` included.
         initial_epoch: where the counting of epochs starts.
         callbacks: as in `keras.Model.fit`; a batch is a window.
-        validation_data: as in `keras.Model.evaluate`, after each epoch; it starts from the initial
-            states and leaves the carried ones alone.
+        validation_data: (inputs, targets) or (inputs, targets, sample weights), arrays as those of
+            a stream, or a data set, as in `keras.Model.evaluate`, after each epoch; it starts from
+            the initial states and leaves the carried ones alone.
         validation_batch_size: examples a batch of it, for arrays.
         verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch; "auto" takes 1.
 
     Returns:
-        The History of `keras.Model.fit`; loss and metrics are means over the steps of an epoch.
+        The History of `keras.Model.fit`; loss and metrics are those of the whole stream, as
+        `evaluate` would give them for it in one batch if the weights stood still: every step that
+        is not masked counts alike, or with its weight, in whatever window it is.
 
     Raises:
         ValueError: for an argument out of range, a model without recurrent layers or with one that
@@ -88,7 +93,7 @@ def fit_truncated(
     callbacks = callback_list(callbacks)
     if validation_batch_size is not None:
         integer("validation_batch_size", validation_batch_size, minimum=1)
-    _check_validation(validation_data)
+    validation = None if validation_data is None else _validation(validation_data)
     if compiled_model(model).built:
         carrying_layers(model)
     if not callable(stream):
@@ -108,32 +113,32 @@ def fit_truncated(
     )
     model.stop_training = False
     reports.on_train_begin()
-    initial_epoch = (
-        model._initial_epoch or initial_epoch
-    )  # as `BackupAndRestore` says, in `fit` too
+    # as `BackupAndRestore` says, in `fit` too
+    initial_epoch = model._initial_epoch or initial_epoch
     with contextlib.ExitStack() as stack:
         carried, logs = None, {}
         for epoch in range(initial_epoch, epochs):
-            means = _RunningMeans()
             reports.on_epoch_begin(epoch)
             for step, found in enumerate(windows(stream, window)):
-                inputs, targets, starts = found
                 if carried is None:
                     twice = found.followed_by(found)  # another length, so that it stays open
                     built_on(model, [found[:2], twice[:2]])
-                    carried = stack.enter_context(CarriedStates(model, len(starts)).kept())
-                carried.start(starts[:, 0])
+                    rows = len(found.starts)
+                    carried = stack.enter_context(CarriedStates(model, rows).kept())
+                    metrics = StreamMetrics(model)
+                if not step:
+                    metrics.begin_epoch()
+                carried.start(found.starts[:, 0])
                 reports.on_train_batch_begin(step)
-                losses = model.train_on_batch(inputs, targets, return_dict=True)
-                logs = means.after(losses, weight=starts.shape[1])
+                logs = metrics.train(found)
                 reports.on_train_batch_end(step, logs)
                 if model.stop_training:
                     break
             if carried is None:
                 raise argument_error("stream", "of at least one step", stream)
-            if validation_data is not None:
+            if validation is not None:
                 with carried.validating():
-                    logs |= _validate(model, validation_data, validation_batch_size)
+                    logs |= _validate(model, validation, validation_batch_size)
             reports.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -141,20 +146,20 @@ def fit_truncated(
     return model.history
 
 
-def _check_validation(data) -> None:
-    if data is None:
-        return
-    arguments = data if isinstance(data, tuple) else (data,)
-    arrays = [array for array in keras.tree.flatten(arguments) if array is not None]
-    if any(hasattr(array, "shape") for array in arrays):
-        lengths = {tuple(getattr(array, "shape", ()))[:1] for array in arrays}
-        if len(lengths) > 1 or lengths <= {(), (0,)} or not all(map(is_real, arrays)):
-            expected = "arrays of real numbers of one length"
-            raise argument_error("validation_data", expected, sorted(lengths))
-    elif isinstance(data, str | bytes) or not (
-        hasattr(data, "__iter__") or hasattr(data, "__getitem__")
-    ):
-        raise argument_error("validation_data", "what `evaluate` takes", data)
+def _validation(data) -> dict[str, Any]:
+    """Returns the arguments of `evaluate`, checked."""
+    if isinstance(data, tuple | list) and 2 <= len(data) <= 3:
+        found = whole((*data[:2], None, *data[2:]), "validation_data").as_fed()
+        if not found.starts.size:
+            raise argument_error("validation_data", "of at least one step", found.starts.shape)
+        return {"x": found.inputs, "y": found.targets, "sample_weight": found.weights}
+    is_source = hasattr(data, "__iter__") or hasattr(data, "__getitem__")
+    if isinstance(data, str | bytes | tuple | list | dict) or hasattr(data, "__array__"):
+        is_source = False
+    if not is_source or isinstance(data, Iterator):
+        expected = "(inputs, targets), with weights if wanted, or a data set to be read repeatedly"
+        raise argument_error("validation_data", expected, data)
+    return {"x": data}
 
 
 def _count_of_windows(stream, window: int) -> int | None:
@@ -165,27 +170,6 @@ def _count_of_windows(stream, window: int) -> int | None:
     return sum(1 for _ in windows((starts, starts, starts), window))
 
 
-class _RunningMeans:
-    """Means over the steps of an epoch: `train_on_batch` logs each window by itself."""
-
-    def __init__(self):
-        self._sums, self._weight = {}, 0
-
-    def after(self, logs, weight: int) -> dict[str, float]:
-        """The means once a window of `weight` steps is counted, too."""
-        self._weight += weight
-        for name, value in logs.items():
-            self._sums[name] = self._sums.get(name, 0.0) + weight * float(value)
-        return {name: total / self._weight for name, total in self._sums.items()}
-
-
 def _validate(model, data, batch_size) -> dict[str, float]:
-    arguments = data if isinstance(data, tuple) else (data,)
-    names = ("x", "y", "sample_weight")
-    found = model.evaluate(
-        **dict(zip(names, arguments, strict=False)),
-        batch_size=batch_size,
-        verbose=0,
-        return_dict=True,
-    )
-    return {f"val_{name}": float(value) for name, value in found.items()}
+    found = model.evaluate(**data, batch_size=batch_size, verbose=0, return_dict=True)
+    return {f"val_{name}": value for name, value in found.items()}

@@ -1,13 +1,14 @@
 """A stream in windows: some steps of all rows, and which rows start a new sequence there."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_dlnotes.checks import argument_error
-from keras_dlnotes.training.arguments import is_real
+from keras_dlnotes.training.arguments import is_real, weights_for_each
+from keras_dlnotes.training.arrays import as_array, as_fed
 
 
 class Window(NamedTuple):
@@ -16,6 +17,7 @@ class Window(NamedTuple):
     inputs: Any
     targets: Any
     starts: np.ndarray  # boolean (rows, steps), True at the first step of a new sequence
+    weights: Any = None  # (rows, steps), in the structure of the targets, where there are any
 
     @property
     def steps(self) -> int:
@@ -24,15 +26,20 @@ class Window(NamedTuple):
 
     def between(self, begin: int, end: int | None) -> "Window":
         """The steps `begin` … `end` − 1."""
-        return Window(*keras.tree.map_structure(lambda array: array[:, begin:end], tuple(self)))
+        return self._each(lambda array: array[:, begin:end])
 
     def followed_by(self, other: "Window") -> "Window":
         """Both, one after the other."""
-        return Window(
-            *keras.tree.map_structure(
-                lambda *arrays: np.concatenate(arrays, axis=1), tuple(self), tuple(other)
-            )
-        )
+        return self._each(lambda *arrays: np.concatenate(arrays, axis=1), other)
+
+    def as_fed(self) -> "Window":
+        """The same as Keras feeds it."""
+        return self._each(lambda array: as_fed("stream", array))
+
+    def _each(self, function: Callable, *others: "Window") -> "Window":
+        weighted = len(self) if self.weights is not None else -1
+        parts = [tuple(window)[:weighted] for window in (self, *others)]
+        return Window(*keras.tree.map_structure(function, *parts))
 
 
 def windows(stream: Any, length: int) -> Iterator[Window]:
@@ -46,11 +53,11 @@ def windows(stream: Any, length: int) -> Iterator[Window]:
         rest = piece if rest is None else rest.followed_by(piece)
         while rest.steps >= length:
             window, rest = _cut(rest, length)
-            yield _all_start(window) if first else window
+            yield _all_start(window.as_fed()) if first else window.as_fed()
             first = False
     while rest is not None and rest.steps:
         window, rest = _cut(rest, length)
-        yield _all_start(window) if first else window
+        yield _all_start(window.as_fed()) if first else window.as_fed()
         first = False
 
 
@@ -82,32 +89,69 @@ def _pieces(stream) -> Iterator[Window]:
     check_stream(pieces)
     if isinstance(pieces, tuple):
         pieces = [pieces]
-    rows = None
+    first = None
     for piece in pieces:
         window = whole(piece)
-        if rows not in (None, window.starts.shape[0]):
-            raise argument_error("stream", f"of {rows} rows throughout", window.starts.shape[0])
-        rows = window.starts.shape[0]
+        shapes = keras.tree.map_structure(_without_steps, tuple(window))
+        if shapes != (first := first or shapes):
+            raise argument_error("stream", f"of arrays (rows, …) {first} throughout", shapes)
         yield window
 
 
-def whole(piece) -> Window:
-    """Returns (inputs, targets) or (inputs, targets, starts) as one window, checked."""
-    if not isinstance(piece, tuple | list) or len(piece) not in (2, 3):
-        expected = "made of (inputs, targets) or (inputs, targets, starts)"
-        raise argument_error("stream", expected, piece)
-    inputs, targets, *starts = piece
-    arrays = keras.tree.flatten((inputs, targets))
-    if not all(map(is_real, arrays)):
-        raise argument_error("stream", "made of arrays of real numbers", piece)
-    shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
+def _without_steps(array) -> tuple[int, ...] | None:
+    return None if array is None else (array.shape[0], *array.shape[2:])
+
+
+def whole(piece: Any, name: str = "stream") -> Window:
+    """Returns (inputs, targets), starts and sample weights if there are any, as one window."""
+    if not isinstance(piece, tuple | list) or not 2 <= len(piece) <= 4:
+        raise argument_error(name, "made of (inputs, targets, starts, sample weights)", piece)
+    inputs, targets, starts, weights = (*piece, None, None)[:4]
+    inputs, targets = keras.tree.map_structure(
+        lambda array: _real(name, array), keras.tree.lists_to_tuples((inputs, targets))
+    )
+    shapes = [array.shape for array in keras.tree.flatten((inputs, targets))]
     if any(len(shape) < 2 or shape[:2] != shapes[0][:2] for shape in shapes):
-        raise argument_error("stream", "made of arrays (rows, steps, …) that agree in both", shapes)
-    if not starts:
-        return Window(inputs, targets, np.zeros(shapes[0][:2], bool))
-    found = np.asarray(starts[0])
-    if found.shape != shapes[0][:2]:
-        raise argument_error("stream", f"with starts of shape {shapes[0][:2]}", found.shape)
-    if not is_real(found) or not np.isin(found, (0, 1)).all():
-        raise argument_error("stream", "with starts that are booleans", f"those of {found.dtype}")
-    return Window(inputs, targets, found.astype(bool))
+        raise argument_error(name, "made of arrays (rows, steps, …) that agree in both", shapes)
+    steps = shapes[0][:2]
+    return Window(
+        inputs, targets, _starts(name, starts, steps), _weights(name, weights, targets, steps)
+    )
+
+
+def _real(name: str, value: Any) -> np.ndarray:
+    array = as_array(name, value)
+    if not is_real(array):
+        raise argument_error(name, "made of arrays of real numbers", str(array.dtype))
+    return array
+
+
+def _starts(name: str, starts: Any, steps: tuple[int, ...]) -> np.ndarray:
+    if starts is None:
+        return np.zeros(steps, bool)
+    found = as_array(name, starts)
+    if found.dtype != bool:
+        expected = (
+            "with starts that are booleans, or None; sample weights come after them: "
+            "(inputs, targets, starts, sample weights)"
+        )
+        raise argument_error(name, expected, f"starts of {found.dtype}")
+    if found.shape != steps:
+        raise argument_error(name, f"with starts of shape {steps}", found.shape)
+    return found
+
+
+def _weights(name: str, weights: Any, targets: Any, steps: tuple[int, ...]) -> Any:
+    if weights is None:
+        return None
+    weights = keras.tree.map_structure(
+        lambda array: _real(name, array), keras.tree.lists_to_tuples(weights)
+    )
+
+    def spread(array):
+        if array.shape not in (steps, steps[:1], (steps[0], 1)):
+            expected = f"with sample weights of shape {steps} or {steps[:1]}"
+            raise argument_error(name, expected, array.shape)
+        return array if array.shape == steps else np.tile(array.reshape(-1, 1), steps[1])
+
+    return keras.tree.map_structure(spread, weights_for_each(name, targets, weights))

@@ -1,0 +1,170 @@
+"""Loss and metrics of an epoch of windows, equal to those of the whole stream in one batch."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dlnotes.training.windows import Window
+
+LEAST = 1e-6  # share of a window all of whose steps are masked: of no weight, and no division by 0
+
+
+class StreamMetrics:
+    """Trains a model on windows, and keeps the states of its metrics over an epoch.
+
+    Keras's means take a window of few steps for as much as one of many, and a loss takes one with
+    few unmasked steps for as much as one with all. Before a window of n steps counts, the sums so
+    far, in units of windows of m steps, are therefore multiplied by m / n; those of the loss also
+    by the ratio of the shares that are not masked. Where outputs mask different steps, the loss
+    over all of them goes by the mean of their shares.
+    """
+
+    def __init__(self, model: keras.Model):
+        """Takes a model that is compiled and built."""
+        self._model = model
+        self._names = getattr(model, "output_names", None) or []
+        # of the last window: the mean share over all outputs, and that of each
+        self._shares = keras.Variable([1.0] * (1 + len(self._names)), trainable=False)
+        self._steps = None
+        self._mask_of = _MaskOf()
+
+    def begin_epoch(self) -> None:
+        """Forgets the epoch before."""
+        self._model.reset_metrics()
+        self._steps = None
+
+    def train(self, window: Window) -> dict[str, Any]:
+        """Makes one training step, and returns the loss and metrics of the epoch so far."""
+        # tensors, as `fit` hands them on; copies of weights, which are written to on PyTorch
+        inputs, targets = keras.tree.map_structure(
+            ops.convert_to_tensor, (window.inputs, window.targets)
+        )
+        weights = _each(lambda array: ops.convert_to_tensor(np.array(array)), window.weights)
+        with self._kept(window.steps):
+            return self._model.train_on_batch(inputs, targets, weights, return_dict=True)
+
+    @contextlib.contextmanager
+    def _kept(self, steps: int) -> Iterator[None]:
+        """While this lasts, a training step changes the units of the metrics and resets none."""
+        own = vars(self._model)
+        before = {name: own[name] for name in ("reset_metrics", "compute_loss") if name in own}
+        own |= {
+            "reset_metrics": lambda: self._change_steps(steps),
+            "compute_loss": self._weighing(self._model.compute_loss),
+        }
+        try:
+            yield
+        finally:
+            for name in ("reset_metrics", "compute_loss"):
+                own.pop(name)
+            own |= before
+
+    def _change_steps(self, steps: int) -> None:
+        if self._steps not in (None, steps):
+            for mean in self._means():
+                _multiply(mean, self._steps / steps)
+        self._steps = steps
+
+    def _means(self) -> list[keras.metrics.Mean]:
+        """All means but those of losses that are sums."""
+        means = [
+            part
+            for metric in self._model.metrics
+            for part in getattr(metric, "metrics", [metric])  # those given to `compile`
+            if isinstance(part, keras.metrics.Mean)
+        ]
+        sums = [id(tracker) for tracker, place in self._trackers() if self._is_sum(place)]
+        return [mean for mean in means if id(mean) not in sums]
+
+    def _trackers(self) -> list[tuple[keras.metrics.Mean, int]]:
+        """The means of the loss, and of those of several outputs, with their places in shares."""
+        return [
+            (metric, 1 + self._names.index(name) if name in self._names else 0)
+            for metric in self._model.metrics
+            for name in [metric.name.removesuffix("_loss")]
+            if type(metric) is keras.metrics.Mean and metric.name in ("loss", f"{name}_loss")
+        ]
+
+    def _weighing(self, compute_loss: Callable) -> Callable:
+        def computed(x=None, y=None, y_pred=None, sample_weight=None, **settings):
+            self._change_shares(y, y_pred, sample_weight)
+            # on PyTorch, Keras masks the very weights that the metrics get after the loss
+            return compute_loss(x, y, y_pred, _each(ops.copy, sample_weight), **settings)
+
+        return computed
+
+    def _change_shares(self, true, predicted, weights) -> None:
+        outputs, targets = keras.tree.flatten(predicted), keras.tree.flatten(true)
+        weights = keras.tree.flatten(weights)
+        weights = weights * len(outputs) if len(weights) == 1 else weights
+        shares = [
+            self._share(place, *parts)
+            for place, parts in enumerate(zip(targets, outputs, weights, strict=False), 1)
+        ]
+        ratios = None
+        if not all(share is None for share in shares):
+            shares = [1.0 if share is None else ops.maximum(share, LEAST) for share in shares]
+            shares = ops.stack([sum(shares) / len(shares), *shares][: self._shares.shape[0]])
+            ratios = self._shares.value / shares
+            self._shares.assign(shares)
+        for tracker, place in self._trackers():
+            if self._is_sum(place):
+                tracker.count.assign(0.0)  # the sums of all windows, over the rows of one
+            elif ratios is not None:
+                _multiply(tracker, ratios[place])
+
+    def _share(self, place: int, true, predicted, weights):
+        """The share of an output's steps that its loss is divided by; None for all of them."""
+        counted = self._mask_of(predicted)
+        ignored = getattr(self._loss(place), "ignore_class", None)
+        if ignored is not None:
+            is_class = ops.reshape(true, ops.shape(predicted)[:-1]) != ignored
+            counted = is_class if counted is None else ops.logical_and(counted, is_class)
+        counted = None if counted is None else ops.cast(counted, "float32")
+        if weights is not None and self._reduction(place) == "mean_with_sample_weight":
+            weights = ops.cast(weights, "float32")
+            counted = weights if counted is None else weights * counted
+        return None if counted is None else ops.mean(counted)
+
+    def _loss(self, place: int) -> Any:
+        """What `compile` was given as the loss of an output, or of the first one, for place 0."""
+        losses = self._model.loss
+        if isinstance(losses, dict):
+            losses = [losses.get(name) for name in self._names] or list(losses.values())
+        losses = keras.tree.flatten(losses)
+        return losses[max(place - 1, 0) % len(losses)]
+
+    def _reduction(self, place: int) -> str:
+        return getattr(self._loss(place), "reduction", "sum_over_batch_size")
+
+    def _is_sum(self, place: int) -> bool:
+        return self._reduction(place) == "sum"
+
+
+def _each(function: Callable, weights: Any) -> Any:
+    return None if weights is None else keras.tree.map_structure(function, weights)
+
+
+def _multiply(mean: keras.metrics.Mean, factor) -> None:
+    for sum_so_far in (mean.total, mean.count):
+        sum_so_far.assign(sum_so_far.value * ops.cast(factor, sum_so_far.dtype))
+
+
+class _MaskOf(keras.layers.Layer):
+    """Is given its input's mask, as every layer is that asks for one, and remembers it."""
+
+    def __init__(self):
+        super().__init__(autocast=False, name="mask")
+        self._last = {}
+
+    def call(self, inputs, mask=None):
+        self._last["mask"] = mask
+        return inputs
+
+    def __call__(self, inputs):
+        super().__call__(inputs)
+        return self._last.pop("mask")
