@@ -52,6 +52,16 @@ class CarryStates(keras.callbacks.Callback):
         self.validation.close()
 
 
+class StartStates(keras.callbacks.Callback):
+    """Starts each epoch from the initial states of stateful layers, which no file holds."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for layer in self.model._flatten_layers():
+            if isinstance(layer, keras.layers.RNN) and layer.stateful:
+                for state in keras.tree.flatten(layer.states):  # in levels, for stacked cells
+                    state.assign(keras.ops.zeros_like(state.value))
+
+
 class RestoreGenerators(keras.callbacks.Callback):
     """Sets the generators when the first epoch begins, because `fit` draws from them before that.
 

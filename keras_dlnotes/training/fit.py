@@ -22,6 +22,7 @@ from keras_dlnotes.training.callbacks import (
     EarlyStopping,
     RestoreGenerators,
     SaveState,
+    StartStates,
 )
 from keras_dlnotes.training.carried_states import CarriedStates
 from keras_dlnotes.training.checkpoints import Checkpoints, RunState
@@ -68,7 +69,8 @@ def fit_resumable(
     same history and weights as one left alone, provided that the model is built the same way and
     that the backend's arithmetic is reproducible, as it is on a CPU: the order of the examples
     depends on seed and epoch alone, and each epoch leaves a checkpoint of the weights, the
-    optimizer, the model's random seeds and the early stopping.
+    optimizer, the model's random seeds and the early stopping. Layers that are stateful by
+    themselves start each epoch from their initial states.
 
     Args:
         model: compiled; one that is not built yet is built on the first batch.
@@ -84,7 +86,8 @@ def fit_resumable(
         mode: "min" or "max", whichever is better; "auto" goes by the name, as Keras does.
         batches: (training, batch size, seed) → the batches of an epoch, which depend on nothing but
             its arguments and the attribute `epoch`, set when an epoch begins.
-        callbacks: further ones, which see each epoch before it is saved.
+        callbacks: further ones, which see each epoch before it is saved; all but
+            `keras.callbacks.BackupAndRestore`.
         fit: takes the place of `model.fit`, and gets the training arrays instead of batches, the
             weights as `sample_weight`; it has to hand the other arguments on. The examples then
             come in the order that it chooses.
@@ -120,6 +123,9 @@ def fit_resumable(
         function("fit", fit)
     flag("carry_states", carry_states)
     callbacks = callback_list(callbacks)
+    if any(isinstance(entry, keras.callbacks.BackupAndRestore) for entry in callbacks):
+        expected = "without BackupAndRestore, whose part the run folder plays"
+        raise argument_error("callbacks", expected, callbacks)
     verbosity(verbose)
     checkpoints = Checkpoints(folder.path / CHECKPOINTS)
     state = checkpoints.read()
@@ -139,9 +145,12 @@ def fit_resumable(
             carry = CarryStates(carried)
             stack.enter_context(carry.validation)
             callbacks = [carry, *callbacks]
+        else:
+            callbacks = [StartStates(), *callbacks]
         folder.begin()
         if not state.stopped and state.epoch < epochs:
             folder.remove_results()
+        model._initial_epoch = None  # what BackupAndRestore left there in an earlier fit
         shared = dict(
             initial_epoch=state.epoch,
             epochs=state.epoch if state.stopped else epochs,

@@ -144,21 +144,21 @@ def train_in_windows(model, *callbacks):
     ).history
 
 
-def train_in_folder(path, model, *callbacks):
+def train_in_folder(path, model, *callbacks, epochs=2, carry_states=True):
     windows = tuple(np.concatenate(np.split(array, 2, axis=1)) for array in stream())
-    with RunFolder(path, {}) as folder:
+    with RunFolder(path, {}, resume=True) as folder:
         state = fit_resumable(
             model,
             windows,
             windows,
             folder,
-            epochs=2,
+            epochs=epochs,
             batch_size=ROWS,
             seed=0,
             patience=9,
             batches=ConsecutiveBatches,
             callbacks=callbacks,
-            carry_states=True,
+            carry_states=carry_states,
             verbose=0,
         )
     return state.history
@@ -199,7 +199,7 @@ def test_so_does_one_of_a_run_in_a_folder(case, tmp_path):
     assert [value.shape for value in last] == [value.shape for value in plain.get_weights()]
 
 
-def test_states_of_a_layer_that_is_stateful_itself_come_back():
+def test_states_of_a_layer_that_is_stateful_itself_come_back(tmp_path):
     model = compiled(CASES["stateful by itself"][0], run_eagerly=True)
     inputs, _ = stream(seed=3)
     model(inputs)
@@ -207,9 +207,22 @@ def test_states_of_a_layer_that_is_stateful_itself_come_back():
     (before,) = (keras.ops.convert_to_numpy(state) for state in layer.states)
     assert np.any(before)
     train_in_windows(model)
+    train_in_folder(tmp_path, model)
     assert layer.stateful
     (after,) = (keras.ops.convert_to_numpy(state) for state in layer.states)
     np.testing.assert_array_equal(after, before)
+
+
+def test_layers_that_are_stateful_themselves_go_on_exactly_after_an_interruption(tmp_path):
+    whole, begun, resumed = (
+        compiled(CASES["stateful by itself"][0], run_eagerly=True) for _ in range(3)
+    )
+    expected = train_in_folder(tmp_path / "whole", whole, carry_states=False)
+    train_in_folder(tmp_path / "parts", begun, epochs=1, carry_states=False)
+    resumed._initial_epoch = 1  # as BackupAndRestore leaves it
+    assert train_in_folder(tmp_path / "parts", resumed, carry_states=False) == expected
+    with pytest.raises(ValueError, match="`callbacks` must be without BackupAndRestore"):
+        train_in_folder(tmp_path / "parts", resumed, keras.callbacks.BackupAndRestore(tmp_path))
 
 
 @pytest.mark.parametrize("case", ["open batch", "stateful by itself"])
