@@ -48,6 +48,28 @@ class Brackets(HyperbandOracle):
         status = TrialStatus.IDLE if self.ongoing_trials else TrialStatus.STOPPED
         return {"status": status}
 
+    def adopt(self, trial_ids: list[str]) -> None:
+        """Finds the brackets of these trials, in their order, from what is noted down with each."""
+        for trial_id in trial_ids:
+            values = self.trials[trial_id].hyperparameters.values
+            number, ancestor = values.get("tuner/round", 0), values.get("tuner/trial_id")
+            if number == 0 and values.get("tuner/bracket") in range(self._get_num_brackets()):
+                self._go_to(values["tuner/bracket"])
+                self._brackets[-1]["rounds"][0].append({"past_id": None, "id": trial_id})
+                continue
+            for bracket in self._brackets:
+                rounds = bracket["rounds"]
+                if number < len(rounds) and ancestor in [one["id"] for one in rounds[number - 1]]:
+                    rounds[number].append({"past_id": ancestor, "id": trial_id})
+
+    def _go_to(self, number: int) -> None:
+        """Starts further brackets up to one of this number, unless its first round has places."""
+        while self._current_bracket != number or (
+            len(self._brackets[-1]["rounds"][0]) >= self._size(self._brackets[-1], 0)
+        ):
+            self._increment_bracket_num()
+            self._start_new_bracket()
+
     def planned_trials(self) -> int:
         """Returns how many trials there will be where none fails."""
         known, plan = self._plan()

@@ -200,6 +200,9 @@ class Hyperband(Durable, Brackets):
         planned = Brackets.planned_trials(self)
         return planned if self.max_trials is None else min(planned, self.max_trials)
 
+    def _adopt(self, trial_ids: list[str]) -> None:
+        self.adopt(trial_ids)
+
     def warning(self) -> str | None:
         """Says where it ends before any trial has had all its epochs."""
         first = self.first_bracket()

@@ -24,7 +24,7 @@ def space_of(count):
 
 
 def oracle_in(folder, tuner, space, *, epochs=10, max_trials=None, **arguments):
-    (folder / "search").mkdir()
+    (folder / "search").mkdir(exist_ok=True)
     oracle = make_oracle(
         tuner,
         OBJECTIVE,
@@ -107,6 +107,19 @@ def test_a_space_without_end_is_gone_through_as_by_keras_tuner(tmp_path, monkeyp
         (tmp_path / name).mkdir()
         found.append(run(oracle_in(tmp_path / name, "hyperband", hp.copy(), factor=2)))
     assert found[0] == found[1] and len(found[0]) > 20
+
+
+@pytest.mark.parametrize("count", [8, 17])
+def test_a_hyperband_whose_own_files_are_lost_goes_on_in_its_brackets(count, tmp_path):
+    (tmp_path / "alone").mkdir()
+    alone = run(oracle_in(tmp_path / "alone", "hyperband", space_of(count)))
+    oracle = oracle_in(tmp_path, "hyperband", space_of(count), max_trials=10)
+    run(oracle)
+    for path in oracle.folder.glob("oracle*.json"):
+        path.unlink()
+    rest = run(oracle_in(tmp_path, "hyperband", space_of(count)))
+    assert len(rest) == len(alone) - 10 and max(epochs_of(rest)) == 10
+    assert epochs_of(rest) == epochs_of(alone)[10:]
 
 
 def test_random_search_misses_none_of_few(tmp_path):
