@@ -19,6 +19,7 @@ from tests.tuning.own_fits import (
     ReturnsBest,
     ReturnsDict,
     ReturnsHistory,
+    ReturnsList,
     ReturnsNumber,
     ReturnsTheFirst,
     SetsItsEpochs,
@@ -28,8 +29,12 @@ from tests.tuning.own_fits import (
     run,
 )
 
+SLOW = {SetsItsEpochs, ReturnsTheFirst, ReturnsList, ReturnsBest, HidesCallbacks}
+KILLED = {ReturnsHistory, SetsItsEpochs, ReturnsBest, TrainsTwice}
+SOME_SLOW = [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in KINDS]
 
-@pytest.mark.parametrize("kind", KINDS)
+
+@pytest.mark.parametrize("kind", SOME_SLOW)
 def test_the_score_is_that_of_keras_tuner(kind, tmp_path):
     objective = OBJECTIVES.get(kind, LOSS)
     tuner = keras_tuner.GridSearch(kind(), objective, directory=tmp_path, project_name="theirs")
@@ -106,7 +111,7 @@ def dies(kind, epoch):
     return Dies
 
 
-@pytest.mark.parametrize("kind", [ReturnsHistory, SetsItsEpochs, ReturnsBest, TrainsTwice])
+@pytest.mark.parametrize("kind", [kind for kind in SOME_SLOW if kind.values[0] in KILLED])
 def test_a_killed_trial_ends_as_if_left_alone(kind, tmp_path):
     values = {"rate": RATES[0]} | ({"epochs": 3} if kind is SetsItsEpochs else {})
     epochs = {} if kind is SetsItsEpochs else {"epochs": 3}
