@@ -30,7 +30,9 @@ def __getattr__(name: str):
 
 def _is_command_line() -> bool:
     program = Path(sys.argv[0]).stem if sys.argv else ""
-    return program == "dlnotes" or sys.orig_argv[1:3] == ["-m", __name__]
+    # while `python -m` looks for a module, it stands for the program, whatever options are between
+    module = zip(sys.orig_argv, sys.orig_argv[1:], strict=False) if program == "-m" else ()
+    return program == "dlnotes" or ("-m", __name__) in module
 
 
 # `import keras_dlnotes` registers all layers, so that Keras can load saved models. The command line

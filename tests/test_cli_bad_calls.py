@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from keras_dlnotes import cli
@@ -145,3 +146,46 @@ def test_a_page_that_can_not_be_written_is_one_line(dlnotes, page):
     code, _, stderr = dlnotes("report", "nets:small", "--html", page)
     assert_one_line(stderr)
     assert code == ExitCode.FOLDER and "--html" in stderr
+
+
+@pytest.mark.parametrize("command", [["fit", "digits"], ["tune", "digits"], ["report", "a:b"]])
+def test_a_working_directory_that_is_gone_is_one_line(dlnotes, monkeypatch, tmp_path, command):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, stdout, stderr = dlnotes(*command)
+    monkeypatch.chdir(tmp_path)
+    assert (code, stdout) == (ExitCode.FOLDER, "")
+    assert_one_line(stderr)
+    assert "working directory is gone" in stderr
+
+
+@pytest.mark.parametrize("command", ["fit", "tune"])
+def test_a_folder_whose_name_is_not_utf_8_is_one_line(dlnotes, command):
+    code, stdout, stderr = dlnotes(command, "digits", "--out", os.fsdecode(b"run\xff"))
+    assert (code, stdout) == (ExitCode.FOLDER, "")
+    assert_one_line(stderr)
+    assert all(
+        part in stderr
+        for part in (
+            r"run\udcff",
+            "UTF-8",
+        )
+    )
+    assert not list(Path().glob("run*"))
+
+
+def test_settings_of_keras_that_no_task_works_with_are_one_line(dlnotes, monkeypatch):
+    monkeypatch.setattr(keras.config, "floatx", lambda: "float64")
+    code, stdout, stderr = dlnotes("fit", "digits")
+    assert (code, stdout) == (ExitCode.USAGE, "")
+    assert_one_line(stderr)
+    assert all(
+        part in stderr
+        for part in (
+            "float32",
+            "floatx is float64",
+            "keras.json",
+        )
+    )

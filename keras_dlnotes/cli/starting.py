@@ -71,11 +71,15 @@ def _settings_named() -> Iterator[None]:
     except Exception as error:
         if "keras" in sys.modules:
             raise
-        home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-        path = os.path.join(home, "keras.json")
+        path = _settings()
         what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         hint = f" Are its settings right, {path}?" if os.path.exists(path) else ""
         raise CommandError(f"Keras does not start: {what}.{hint}", ExitCode.FAILED) from error
+
+
+def _settings() -> str:
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    return os.path.join(home, "keras.json")
 
 
 @contextlib.contextmanager
@@ -108,10 +112,15 @@ def _scratch_file() -> BinaryIO:
 
 
 def check_names(tasks: Any, task: str, data: str | None, strategy: str | None = None) -> None:
-    """Names what is not known before anything starts."""
+    """Names what is not known, or not as the tasks need it, before anything starts."""
+    import keras
+
     from keras_dlnotes.data import card
     from keras_dlnotes.tasks.table import find
 
+    if keras.config.floatx() != "float32":
+        message = f"The tasks are trained in float32, and floatx is {keras.config.floatx()}"
+        raise CommandError(f"{message}. Change it in Keras's file {_settings()}.", ExitCode.USAGE)
     try:
         find("task", task)
         tasks.check_strategy(strategy)

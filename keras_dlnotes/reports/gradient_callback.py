@@ -71,7 +71,12 @@ class GradientFlow(keras.callbacks.Callback):
         frame = gradient_flow(self.model, self.inputs, self.targets, self.loss, self.by)
         self.frames[epoch] = frame
         if self.log_dir is not None:
-            self._write(epoch, frame)
+            import tensorflow
+
+            try:
+                self._write(epoch, frame)
+            except tensorflow.errors.OpError as error:  # of a type that may mean the memory
+                raise OSError(f"Logs in {self.log_dir} can't be written: {error}") from error
 
     def on_train_end(self, logs=None):
         if self._writer is not None:
