@@ -166,13 +166,8 @@ def test_a_folder_whose_name_is_not_utf_8_is_one_line(dlnotes, command):
     code, stdout, stderr = dlnotes(command, "digits", "--out", os.fsdecode(b"run\xff"))
     assert (code, stdout) == (ExitCode.FOLDER, "")
     assert_one_line(stderr)
-    assert all(
-        part in stderr
-        for part in (
-            r"run\udcff",
-            "UTF-8",
-        )
-    )
+    assert r"run\udcff" in stderr
+    assert "UTF-8" in stderr
     assert not list(Path().glob("run*"))
 
 
@@ -181,11 +176,6 @@ def test_settings_of_keras_that_no_task_works_with_are_one_line(dlnotes, monkeyp
     code, stdout, stderr = dlnotes("fit", "digits")
     assert (code, stdout) == (ExitCode.USAGE, "")
     assert_one_line(stderr)
-    assert all(
-        part in stderr
-        for part in (
-            "float32",
-            "floatx is float64",
-            "keras.json",
-        )
-    )
+    assert "float32" in stderr
+    assert "floatx is float64" in stderr
+    assert "keras.json" in stderr

@@ -60,6 +60,7 @@ def test_a_fit_in_the_worst_surroundings_at_once():
     assert all(Path("run", name).is_file() for name in RESULTS)
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_when_its_pager_is_left():
     process = subprocess.Popen(
         command(*FIT),

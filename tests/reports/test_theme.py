@@ -43,7 +43,7 @@ SETTINGS = {
     "xtick.bottom": False,
     "ytick.direction": "in",
 }
-NAMES = [r"_$\bad{$", "$x$<b>", "\x1b[31m$"]
+NAMES = [r"_$\bad{$", "$x$\x1b<b>"]
 
 
 def drawing(figure):
