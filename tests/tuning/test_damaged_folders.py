@@ -34,7 +34,7 @@ FREE = {
     "trial_0/trial.json": ("message", "metrics.metrics.loss", "metrics.metrics.val_loss", "status"),
     "trial_0/ending.json": ("metrics.", "message"),
     "trial_2/ending.json": ("message",),
-    STATE: ("history.",),
+    STATE: ("history.", "early_stopping.best null"),
 }
 FREE_IN_SPACE = ("default", "ordered", "values.0", "values twice", ".value ", "values.steps")
 
@@ -326,3 +326,18 @@ def test_every_tuner_has_the_shape_of_its_state():
         "BayesianState",
         "GridState",
     }
+
+
+@pytest.mark.slow
+def test_a_finished_search_of_damaged_files_is_whole_after_the_same_call(search_table, tmp_path):
+    folder = tmp_path / "search"
+    before = search_table(folder, max_trials=2)
+    for path in (folder / "trial_0/ending.json", folder / "trial_1/trial.json"):
+        path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(RunFolderError, match=r"trial_0/ending\.json is corrupt"):
+        Results(folder)
+    after = search_table(folder, max_trials=2)
+    assert after.to_frame().equals(before.to_frame()) and after.best_trial == before.best_trial
+    (folder / "search.json").write_text("{}")
+    assert search_table(folder, max_trials=2).to_frame().equals(before.to_frame())
+    assert len(list(folder.rglob("*.corrupt-1"))) == 3
