@@ -160,7 +160,7 @@ def short_folder():
 
 def start_search(folder):
     command = [sys.executable, "-m", "keras_dlnotes", "tune", "digits", "--tuner", "random"]
-    command += ["--trials", "1", "--epochs", "2", "--resume", "--out", str(folder / "search")]
+    command += ["--trials", "1", "--epochs", "8", "--resume", "--out", str(folder / "search")]
     (folder / "temporary").mkdir(exist_ok=True)
     return subprocess.Popen(
         command,
@@ -176,7 +176,7 @@ def start_search(folder):
     )
 
 
-def wait_until(condition, seconds=120.0):
+def wait_until(condition, seconds=300.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -201,7 +201,8 @@ def end_search(folder, name):
     """Ends a search once it trains; returns what it said, and checks that no process is left."""
     search = start_search(folder)
     try:
-        wait_until(lambda: trains(folder))
+        wait_until(lambda: trains(folder) or search.poll() is not None)
+        assert search.poll() is None, search.communicate()
         launchers = [Path(f"/proc/{pid}") for pid in children(search.pid)]
         assert launchers
         search.send_signal(getattr(signal, name))
@@ -235,5 +236,5 @@ def test_what_a_killed_search_leaves_goes_with_the_next_one(short_folder):
         end_search(short_folder, "SIGKILL")
         assert len(left_in(short_folder)) == 1
     search = start_search(short_folder)
-    assert search.wait(timeout=120) == 0
+    assert search.wait(timeout=300) == 0
     assert left_in(short_folder) == []
