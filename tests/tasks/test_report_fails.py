@@ -56,6 +56,7 @@ class Found:
 
     best_hyperparameters = {"units": 3}  # noqa: RUF012
     objective, best_score, best_trial, failures = "val_loss", 0.25, "0", ()
+    remarks = ()
 
     def to_html(self, path):
         raise RuntimeError("no page")
