@@ -58,11 +58,11 @@ def run(recipe, folder, trial, **hyperband):
 
 def test_a_promoted_trial_is_the_whole_trial(table, tmp_path):
     recipe = recipe_of(table)
-    whole = run(recipe, tmp_path, "whole")
+    whole = run(recipe, tmp_path, "0000")
     begun = {"tuner/epochs": 2, "tuner/initial_epoch": 0}
-    run(recipe, tmp_path, "begun", **begun)
-    promoted = {"tuner/epochs": 4, "tuner/initial_epoch": 2, "tuner/trial_id": "begun"}
-    state = run(recipe, tmp_path, "promoted", **promoted)
+    run(recipe, tmp_path, "0001", **begun)
+    promoted = {"tuner/epochs": 4, "tuner/initial_epoch": 2, "tuner/trial_id": "0001"}
+    state = run(recipe, tmp_path, "0002", **promoted)
     assert len(state.history) == 4
     assert (state.history, state.random_seeds) == (whole.history, whole.random_seeds)
 
