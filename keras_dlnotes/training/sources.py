@@ -7,6 +7,7 @@ import keras
 
 from keras_dlnotes.checks import argument_error
 from keras_dlnotes.training.arguments import is_real
+from keras_dlnotes.training.arrays import as_array
 
 
 def inputs_of(data) -> Any:
@@ -14,25 +15,29 @@ def inputs_of(data) -> Any:
     if isinstance(data, tuple) and not data:
         raise argument_error("data", "made of (inputs, …)", data)
     inputs = data[0] if isinstance(data, tuple) else data
-    if isinstance(inputs, list | tuple | dict) or hasattr(inputs, "shape"):
-        _check_arrays(inputs)
-    else:
-        _check_source(inputs)
+    is_array = hasattr(inputs, "__array__") or hasattr(inputs, "shape")
+    if isinstance(inputs, list | tuple | dict) or is_array:
+        return _checked_arrays(inputs)
+    _check_source(inputs)
     return inputs
 
 
-def _check_arrays(inputs) -> None:
+def _checked_arrays(inputs) -> Any:
+    # sparse ones have no `__array__`; Keras feeds them as they are
+    inputs = keras.tree.map_structure(
+        lambda array: as_array("data", array) if hasattr(array, "__array__") else array, inputs
+    )
     arrays = keras.tree.flatten(inputs)
     shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
     if not arrays or not all(shapes) or len({shape[0] for shape in shapes}) > 1:
         raise argument_error("data", "an array, or arrays of one length", shapes or inputs)
-    if not all(map(_counts, arrays)):
+    if any(None in shape for shape in shapes):
+        raise argument_error("data", "arrays of rows of one length", shapes)
+    if not all(
+        shape[0] > 0 and is_real(array) for shape, array in zip(shapes, arrays, strict=True)
+    ):
         raise argument_error("data", "arrays of real numbers, at least one of them", shapes)
-
-
-def _counts(array) -> bool:
-    # a table of pandas has a type for each of its columns
-    return array.shape[0] > 0 and (hasattr(array, "dtypes") or is_real(array))
+    return inputs
 
 
 def _check_source(data) -> None:

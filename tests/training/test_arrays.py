@@ -7,7 +7,8 @@ import numpy as np
 import pandas
 import pytest
 
-from keras_dlnotes.training import ConsecutiveBatches, ShuffledBatches
+from keras_dlnotes.training import ConsecutiveBatches, ShuffledBatches, recompute_statistics
+from keras_dlnotes.training.arrays import as_array
 from tests.backends import only_on
 
 COUNT = 9
@@ -174,6 +175,29 @@ def test_what_has_no_dense_rows_is_refused(kind):
         arrays[place] = refused
         with pytest.raises(ValueError, match="Argument `arrays` must be made of dense arrays"):
             ShuffledBatches(tuple(arrays), 3, seed=0)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("float64", "foreign", "Series", "Series of categories", "frame of several types"),
+        *("TensorFlow", "JAX", "PyTorch, with a gradient"),
+    ],
+)
+def test_statistics_are_those_of_all_rows(kind, tmp_path):
+    values = made(KINDS[kind], tmp_path)
+    width = (*as_array("values", values).shape, 1)[1]
+    model = keras.Sequential([keras.Input((width,)), keras.layers.BatchNormalization()])
+    recompute_statistics(model, values, batch_size=4, verbose=0)
+    found = keras.ops.convert_to_numpy(model.layers[0].moving_mean)
+    np.testing.assert_allclose(found[0], VALUES.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REFUSED if not kind.endswith("sparse")])
+def test_statistics_of_anything_else_are_refused(kind):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization()])
+    with pytest.raises(ValueError, match="Argument `data` must be"):
+        recompute_statistics(model, made(REFUSED[kind]), verbose=0)
 
 
 TEXTS = [f"word {number}" for number in range(COUNT)]

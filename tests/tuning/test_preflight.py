@@ -49,6 +49,30 @@ def test_sample_weights_are_handed_on(hypermodel):
     assert names == ["loss", "mae", "val_loss", "val_mae"]
 
 
+class OfFloat32(keras.metrics.Mean):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        types = {keras.backend.standardize_dtype(y.dtype) for y in (y_true, y_pred)}
+        assert types == {"float32"}, types
+        super().update_state(keras.ops.abs(y_true - y_pred), sample_weight)
+
+
+def test_lists_of_float64_reach_a_metric_of_ones_own_as_float32():
+    def build(hp):
+        inputs = [keras.Input((2,)), keras.Input((2,))]
+        joined = keras.layers.Concatenate()(inputs)
+        names = "first", "second"
+        model = keras.Model(inputs, [keras.layers.Dense(1, name=name)(joined) for name in names])
+        metrics = [[OfFloat32(name="own")], [OfFloat32(name="own")]]
+        model.compile("sgd", ["mse", "mse"], metrics=metrics, jit_compile=False)
+        return model
+
+    generator = np.random.default_rng(0)
+    inputs, targets = generator.normal(size=(2, 5, 2)), generator.normal(size=(2, 5, 1))
+    part = list(inputs), list(targets), np.ones(5)
+    recipe = make_recipe(build, training=part, validation=part, batch_size=4)
+    assert "val_second_own" in look_ahead(recipe, OBJECTIVE)["metrics"]
+
+
 def test_what_every_trial_refuses_is_refused():
     class Forgets(Plain):
         def fit(self, hp, model, x, y, sample_weight=None, **options):
