@@ -1,10 +1,15 @@
 """A search that takes seconds: a small network on a table of numbers."""
 
+import os
+import shutil
+
 import keras
 import numpy as np
 import pytest
 
 from keras_dlnotes import tuning
+from keras_dlnotes.training import records
+from tests.tuning import finished
 
 
 def build(hp):
@@ -42,3 +47,26 @@ def search_table(table):
         return tuning.search(hypermodel, tuner, directory=directory, **{**defaults, **arguments})
 
     return run
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Waits neither for a disk nor for what passes by itself."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(records, "PATIENCE_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="session")
+def intact(tmp_path_factory):
+    """The folder of a finished search, what a reader is told of it, and what its oracle knows."""
+    folder = tmp_path_factory.mktemp("intact") / "search"
+    finished.make_search(folder)
+    return folder, finished.answer(folder), finished.go_on(folder)
+
+
+@pytest.fixture
+def search(intact, tmp_path):
+    """A copy of the folder, and what is told of it."""
+    folder = tmp_path / "search"
+    shutil.copytree(intact[0], folder)
+    return folder, *intact[1:]
