@@ -23,6 +23,7 @@ from keras_dlnotes.reports.theme import (
     WIDTH,
     draw_scale,
     draw_title,
+    name_ticks,
     new_figure,
     own_style,
     style_axes,
@@ -80,8 +81,8 @@ def plot_confusion_matrix(
     if readable:
         longest = max(map(len, class_names))
         slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-        axes.set_xticks(range(classes), class_names, **(slanted if longest > 3 else {}))
-        axes.set_yticks(range(classes), class_names)
+        name_ticks(axes.xaxis, class_names, **(slanted if longest > 3 else {}))
+        name_ticks(axes.yaxis, class_names)
         borders = np.arange(classes + 1) - 0.5
         axes.hlines(borders, -0.5, classes - 0.5, color=RULE, linewidth=0.5)
         axes.vlines(borders, -0.5, classes - 0.5, color=RULE, linewidth=0.5)

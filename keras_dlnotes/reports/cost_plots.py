@@ -22,6 +22,7 @@ from keras_dlnotes.reports.theme import (
     ORANGE,
     WIDTH,
     draw_title,
+    name_ticks,
     new_figure,
     own_style,
     style_axes,
@@ -84,7 +85,7 @@ def plot_costs(
             share_text = f"{value:.1%}" if value else "0"
             axes.text(value, row, f" {share_text}", va="center", color=MUTED, fontsize=9)
         axes.set(xlim=(0, 1.25 * max(share.max(), 0.01)), xticks=[])
-        axes.set_yticks(rows, labels)
+        name_ticks(axes.yaxis, labels)
         draw_title(axes, f"share of\n{costs[kind].sum():,.0f} {kind}", fontsize=10)
     panels[0].invert_yaxis()
     panels[0].tick_params(labelcolor=INK)

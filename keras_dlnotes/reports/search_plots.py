@@ -20,6 +20,7 @@ from keras_dlnotes.reports.theme import (
     RULE,
     WIDTH,
     draw_legend,
+    name_ticks,
     new_figure,
     own_style,
     set_log_scale,
@@ -186,7 +187,7 @@ def plot_importance(importance: Mapping[str, float], limit: int = 16) -> Figure:
     for row, share in zip(rows, shares[order], strict=True):
         axes.text(share, row, f" {share:.1%}", va="center", color=MUTED, fontsize=9)
     axes.set(xlim=(0, 1.15 * max(shares.max(), 0.01)), xticks=[])
-    axes.set_yticks(rows, names)
+    name_ticks(axes.yaxis, names)
     axes.invert_yaxis()
     axes.tick_params(labelcolor=INK)
     return figure

@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterSciNotation
+
+from keras_dlnotes.reports.plain import printable
 
 PAPER = "#fdfdfc"
 INK = "#23282e"
@@ -68,9 +72,14 @@ def own_style() -> Iterator[None]:
 
 
 class OwnFigure(Figure):
-    """A figure that is drawn, and so its ticks are made, by the settings it was made with."""
+    """A figure that is drawn, and so its ticks are made, by the settings it was made with.
+
+    No font has a glyph for a control character: those in names are escaped.
+    """
 
     def draw(self, renderer: Any) -> None:
+        for text in self.findobj(Text):
+            text.set_text(printable(text.get_text(), keep="\n"))
         with own_style():
             super().draw(renderer)
 
@@ -100,6 +109,11 @@ def style_axes(axes: Axes) -> None:
 def draw_title(axes: Axes, text: str, fontsize: float = 11) -> None:
     """Writes a title above the left edge of the axes."""
     axes.set_title(text, loc="left", fontsize=fontsize, color=INK)
+
+
+def name_ticks(axis: Axis, names: Sequence[str], **options: Any) -> None:
+    """Puts a tick with its name at 0, 1, …."""
+    axis.set_ticks(range(len(names)), [printable(name) for name in names], **options)
 
 
 def legend_label(name: str) -> str:
