@@ -80,7 +80,7 @@ def read_record(
     try:
         content = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise corrupt(path, "it is no JSON") from error
+        raise corrupt(path, "it is not JSON") from error
     has_checksum = isinstance(content, dict) and CHECKSUM in content
     if has_checksum and content.pop(CHECKSUM) != checksum(content):
         raise corrupt(path, "its checksum is another one")

@@ -94,10 +94,10 @@ def test_a_dataclass_is_made_of_its_record(path):
 @pytest.mark.parametrize(
     "content, fault",
     [
-        ("", "it is no JSON"),
-        ('{"x": 1.0, "coun', "it is no JSON"),
-        ("\x00\x00", "it is no JSON"),
-        ("[" * 100_000, "it is no JSON"),
+        ("", "it is not JSON"),
+        ('{"x": 1.0, "coun', "it is not JSON"),
+        ("\x00\x00", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
         ("[]", "it must be an object, not []"),
         ("null", "it must be an object, not None"),
         ("{}", "it lacks x, count"),
