@@ -39,7 +39,7 @@ def look_ahead(
     arguments: dict[str, Any] | None = None,
     epochs_are_asked: bool = False,
 ) -> dict[str, Any]:
-    """Explores the space, and makes one step with the default and with one random model.
+    """Explores the space, and trains the default and one random model on a batch of each size.
 
     A configuration that is ruled out by KerasTuner's `FailedTrialError` makes room for another one.
 
@@ -79,7 +79,7 @@ def look_ahead(
     for number, hp in enumerate(_configurations(oracle)):
         try:
             with tempfile.TemporaryDirectory() as scratch, RunFolder(scratch, {}) as run:
-                few = _first_batch(recipe, hp, splits)
+                few = _few(recipe, hp, splits)
                 state, objective = train_in(run, recipe, few, hp, objective, epochs=1, seed=0)
             metrics = sorted(state.history[-1])
             has_passed = True
@@ -155,10 +155,12 @@ def _configurations(oracle: keras_tuner.Oracle) -> Iterator[keras_tuner.HyperPar
             yield hp
 
 
-def _first_batch(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) -> Splits:
-    count = recipe.batch_size_of(hp)
-    few = {
-        name: keras.tree.map_structure(lambda array: array[:count], tuple(arrays))
-        for name, arrays in (("training", splits.training), ("validation", splits.validation))
-    }
-    return replace(splits, **few)
+def _few(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) -> Splits:
+    """Returns a full batch, and as many examples as the last batch of an epoch has."""
+    size = recipe.batch_size_of(hp)
+
+    def first(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+        count = size + len(keras.tree.flatten(arrays)[0]) % size
+        return keras.tree.map_structure(lambda array: array[:count], tuple(arrays))
+
+    return replace(splits, training=first(splits.training), validation=first(splits.validation))

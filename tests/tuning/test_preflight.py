@@ -49,6 +49,23 @@ def test_sample_weights_are_handed_on(hypermodel):
     assert names == ["loss", "mae", "val_loss", "val_mae"]
 
 
+def error_of_four_rows(true, found):
+    return keras.ops.square(true - keras.ops.reshape(found, (4, 1)))
+
+
+class OfFourRows(Plain):
+    def build(self, hp):
+        model = super().build(hp)
+        model.compile(keras.optimizers.SGD(0.0), error_of_four_rows, jit_compile=False)
+        return model
+
+
+def test_the_last_batch_of_an_epoch_is_tried_too():
+    look_ahead(recipe_of(OfFourRows(), count=8), OBJECTIVE)
+    with pytest.raises(Exception, match=r"(?i)shape|size"):
+        look_ahead(recipe_of(OfFourRows(), count=9), OBJECTIVE)
+
+
 class OfFloat32(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         types = {keras.backend.standardize_dtype(y.dtype) for y in (y_true, y_pred)}
