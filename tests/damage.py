@@ -6,7 +6,7 @@ import io
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,38 @@ def fault_of(read: Callable[[], Any], path: Path, intact: Any) -> str | None:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None if found == intact else "another answer, in silence"
+
+
+def faults_of_reading(
+    read: Callable[[], Any],
+    intact: Any,
+    path: Path,
+    folder: Path,
+    named: Path,
+    damages: Iterable[tuple[str, bytes]],
+) -> dict[str, str]:
+    """Says what is wrong with a reader of each damaged content of a file, which is then intact.
+
+    Args:
+        read: the reader, which gives that answer or an error, and writes nothing.
+        intact: what it answers where nothing is damaged.
+        path: of the file.
+        folder: of the run or search.
+        named: what an error has to name: the file or the folder.
+        damages: contents of the file, by name.
+    """
+    content = path.read_bytes()
+    faults = {}
+    for kind, damaged in damages:
+        path.write_bytes(damaged)
+        before = state_of(folder)
+        fault = fault_of(read, named, intact)
+        if state_of(folder) != before:
+            fault = "the folder has changed"
+        if fault is not None:
+            faults[kind] = fault
+    path.write_bytes(content)
+    return faults
 
 
 def failing_open(monkeypatch: Any, code: int, path: Path) -> None:

@@ -88,6 +88,12 @@ def test_only_the_command_line_prints_or_reads_its_arguments():
         assert "sys.argv" not in path.read_text(), path
 
 
+def test_what_is_logged_is_printable():
+    """Loggers come from `printable.get_logger`, which escapes what a terminal would obey."""
+    for path in set(MODULES) - {PACKAGE / "printable.py"}:
+        assert "logging.getLogger(" not in path.read_text(), path
+
+
 def test_frameworks_are_met_in_the_seam_alone():
     """Only `vjp` and modules named after a framework know one."""
     for path in (PACKAGE / "ops").rglob("*.py"):

@@ -3,7 +3,6 @@
 Without a terminal, it is a line for each trial that has ended.
 """
 
-import logging
 from typing import Any
 
 from rich.console import Group
@@ -11,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from keras_dlnotes.cli.console import console, lines
-from keras_dlnotes.printable import printable
+from keras_dlnotes.printable import get_logger, printable
 
 
 class SearchDisplay:
@@ -31,7 +30,7 @@ class SearchDisplay:
         )
         self._task = self._bar.add_task("Starting …", total=None)
         self._live = Live(self._bar, console=console, refresh_per_second=4, transient=True)
-        self._log = logging.getLogger("keras_dlnotes.tuning.endings")
+        self._log = get_logger("keras_dlnotes.tuning.endings")
 
     def __enter__(self) -> "SearchDisplay":
         self._log.disabled = True  # what it says is shown here

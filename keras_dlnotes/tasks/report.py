@@ -1,14 +1,14 @@
 """The report page of a finished run."""
 
 import contextlib
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from keras_dlnotes import reports
+from keras_dlnotes.printable import get_logger
 from keras_dlnotes.tasks.task import Outcome, Passages, Picture, Task
 
-logger = logging.getLogger("keras_dlnotes.tasks")
+logger = get_logger("keras_dlnotes.tasks")
 
 
 @contextlib.contextmanager

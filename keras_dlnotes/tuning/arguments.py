@@ -52,9 +52,8 @@ def make_recipe(
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
         if value is not None:
             integer(name, value, minimum=1)
-    checked = check_trained(task_or_hypermodel, training, validation, space)
-    if isinstance(checked, Task):
-        task = checked
+    task, training, validation = check_trained(task_or_hypermodel, training, validation, space)
+    if task is not None:
         check_data(task, data)
         return TaskRecipe(
             name=task.name,
@@ -69,7 +68,6 @@ def make_recipe(
         )
     if data is not None:
         raise argument_error("data", "None for a hypermodel, which has its own", data)
-    training, validation = rows("training", training), rows("validation", validation)
     given = {"epochs": epochs, "batch_size": batch_size}
     return HyperModelRecipe(
         name=check_hypermodel(task_or_hypermodel),
@@ -83,17 +81,23 @@ def make_recipe(
     )
 
 
-def check_trained(task_or_hypermodel: Any, training: Any, validation: Any, space: Any) -> Any:
-    """Returns the task or hypermodel, whose arrays and space are given where it needs them."""
+def check_trained(
+    task_or_hypermodel: Any, training: Any, validation: Any, space: Any
+) -> tuple[Task | None, Any, Any]:
+    """Returns the task, or None and the arrays of a hypermodel, as `rows` gives them.
+
+    Raises:
+        ValueError: where one is given what only the other needs, or lacks what it needs.
+    """
     if isinstance(task_or_hypermodel, str | Task):
         for name, value in (("training", training), ("validation", validation)):
             if value is not None:
                 raise argument_error(name, "None for a task, which has its own data", "arrays")
         if space is not None:
             function("space", space)
-        if isinstance(task_or_hypermodel, Task):
-            return task_or_hypermodel
-        return find("task_or_hypermodel", task_or_hypermodel)
+        is_task = isinstance(task_or_hypermodel, Task)
+        task = task_or_hypermodel if is_task else find("task_or_hypermodel", task_or_hypermodel)
+        return task, None, None
     check_hypermodel(task_or_hypermodel)
     if space is not None:
         raise argument_error("space", "None for a hypermodel, which has its own", space)
@@ -101,8 +105,7 @@ def check_trained(task_or_hypermodel: Any, training: Any, validation: Any, space
         if not isinstance(value, tuple | list) or not 2 <= len(value) <= 3:
             received = type(value).__name__
             raise argument_error(argument, "a tuple (inputs, targets) for a hypermodel", received)
-        rows(argument, value)
-    return task_or_hypermodel
+    return None, rows("training", training), rows("validation", validation)
 
 
 def search_path(directory: Any, name: str) -> Path:

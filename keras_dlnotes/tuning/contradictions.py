@@ -12,7 +12,7 @@ from keras_tuner.engine.trial import Trial
 from keras_dlnotes.tuning.formats import OracleState, SearchRecord, Space, TrialState, Value
 
 TUNERS_OWN = "tuner/"  # how the names begin of what a tuner notes down for itself
-ROUNDING = 1e-5  # of a number that went over the wire in single precision
+ROUNDING = 1e-5  # of a number that earlier versions sent in single precision
 
 
 def fault_in_search(record: SearchRecord) -> str | None:

@@ -84,10 +84,7 @@ class Durable(OracleFiles):
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
-        """Takes over the ending that the trial has left in its folder.
-
-        KerasTuner's messages carry no error text, and numbers of single precision only.
-        """
+        """Takes over the ending that the trial has left in its folder."""
         trial_id = trial.trial_id
         ending = self._read_ending(trial_id)
         if ending is not None and self.trials[trial_id].status not in ENDED:

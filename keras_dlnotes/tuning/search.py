@@ -233,7 +233,7 @@ def work(
     check_address("chief", chief)
     check_listeners((), on_progress)
     path = checks.path("directory", directory)
-    check_trained(task_or_hypermodel, training, validation, space)
+    _, training, validation = check_trained(task_or_hypermodel, training, validation, space)
     settings = wait_for_settings(path)
     recipe = make_recipe(
         task_or_hypermodel,

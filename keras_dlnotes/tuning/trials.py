@@ -1,5 +1,6 @@
 """Training one trial in its folder, from its last finished epoch where it has begun."""
 
+import itertools
 import math
 import shutil
 import time
@@ -68,7 +69,7 @@ def run_trial(
         FatalError: KerasTuner's, which ends the search.
     """
     started = time.perf_counter()
-    for attempt in range(conditions.retries + 1):
+    for attempt in itertools.count():
         try:
             known = names_of(hp)
             states = [
@@ -90,7 +91,6 @@ def run_trial(
             seconds = round(time.perf_counter() - started, 3)
             message = traceback.format_exc()
             return Ending(status, hp.get_config(), message=message, seconds=seconds)
-    raise AssertionError("unreachable")
 
 
 def _ending(

@@ -20,9 +20,8 @@ from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.records import Records, TrialRecord, read_or_warn, write_table
 from keras_dlnotes.tuning.supervisor import SearchError
 
-endings = get_logger(
-    f"{logger.name}.endings"
-)  # who shows the trials by `on_progress` can silence it
+# who shows the trials by `on_progress` can silence it
+endings = get_logger(f"{logger.name}.endings")
 
 
 @dataclass(frozen=True)

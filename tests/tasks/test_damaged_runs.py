@@ -101,19 +101,10 @@ def damages(name, content):
 def test_a_damaged_run_is_named_and_left_alone(name, run):
     folder, metrics = run
     path = folder / name
-    content = path.read_bytes()
-    faults = {}
-    for kind, damaged in damages(name, content):
-        path.write_bytes(damaged)
-        before = damage.state_of(folder)
-        fault = damage.fault_of(lambda: answer(folder), folder, (metrics, EPOCHS))
-        if damage.state_of(folder) != before:
-            fault = "the folder has changed"
-        if fault is not None:
-            faults[kind] = fault
-    assert not faults
-    path.write_bytes(content)
-    assert answer(folder) == (metrics, EPOCHS)
+    cases = damages(name, path.read_bytes())
+    intact = metrics, EPOCHS
+    assert not damage.faults_of_reading(lambda: answer(folder), intact, path, folder, folder, cases)
+    assert answer(folder) == intact
 
 
 def test_damaged_metrics_are_set_aside_and_made_anew(run):

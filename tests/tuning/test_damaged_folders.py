@@ -51,18 +51,10 @@ def damages(name, content):
 def test_a_reader_is_told_and_changes_nothing(name, search):
     folder, answer, _ = search
     path = folder / name
-    content = path.read_bytes()
-    faults = {}
-    for kind, damaged in damages(name, content):
-        path.write_bytes(damaged)
-        before = damage.state_of(folder)
-        fault = damage.fault_of(lambda: finished.answer(folder), path, answer)
-        if damage.state_of(folder) != before:
-            fault = "the folder has changed"
-        if fault is not None:
-            faults[kind] = fault
-    assert not faults
-    path.write_bytes(content)
+    cases = damages(name, path.read_bytes())
+    assert not damage.faults_of_reading(
+        lambda: finished.answer(folder), answer, path, folder, path, cases
+    )
     assert finished.answer(folder) == answer
 
 
