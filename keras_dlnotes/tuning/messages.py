@@ -80,7 +80,7 @@ class Conversation:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise StrangerError("A message that is no JSON.") from error
+            raise StrangerError("A message that is not JSON.") from error
 
     def _seal(self, kind: bytes, text: bytes) -> bytes:
         return hmac.digest(self._secret, kind + self._numbers + text, "sha256")

@@ -126,7 +126,7 @@ def test_another_content_is_told_and_only_its_owner_renames_it(path, content, fa
 
 def test_bytes_that_are_no_text_are_corrupt(path):
     path.write_bytes(b'{"x": "\xff"}')
-    with pytest.raises(CorruptRecordError, match="no JSON"):
+    with pytest.raises(CorruptRecordError, match="it is not JSON"):
         read_record(path, Point)
 
 
