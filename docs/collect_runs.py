@@ -16,8 +16,8 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from keras_dlnotes import tasks
-from keras_dlnotes.tasks.task import Task
-from keras_dlnotes.training import write_json
+from keras_dlnotes.common.files import write_json
+from keras_dlnotes.runs.task import Task
 
 DOCS = Path(__file__).parent
 ENTRIES = DOCS / "tasks.json"

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes import data, layers, training
+from keras_dlnotes import data, layers, runs
 
 train = data.load("digits")["train"]
 
@@ -47,7 +47,7 @@ for normalized, colour, name in (
     keras.utils.set_random_seed(1)
     model = network(normalized)
     model.compile(keras.optimizers.SGD(0.2), "sparse_categorical_crossentropy")
-    batches = training.ShuffledBatches((train["image"], train["label"]), 32, seed=0)
+    batches = runs.ShuffledBatches((train["image"], train["label"]), 32, seed=0)
     seen, losses = watched(model, batches)
     mean, deviation = seen.T
     steps = np.arange(len(mean))

@@ -14,6 +14,7 @@ __all__ = [
     "models",
     "ops",
     "reports",
+    "runs",
     "tasks",
     "text",
     "training",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from keras_dlnotes.training.records import RunFolderError
+from keras_dlnotes.runs.records import RunFolderError
 from keras_dlnotes.tuning import SearchError
 
 LENGTHS = (1, 2, 10, 0.1, 0.25, 0.5, 0.75, 0.9, -2)  # that a record is cut to

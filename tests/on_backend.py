@@ -17,8 +17,8 @@ QUICK = (
     "tests/layers/test_contract.py",
     "tests/layers/test_recurrent.py",
     "tests/layers/test_mixed_precision.py",
-    "tests/training/test_fit.py",
-    "tests/tasks/test_strategies.py",
+    "tests/runs/test_resumable.py",
+    "tests/runs/test_strategies.py",
     "tests/test_cli.py::test_the_backend_option_runs_on_that_backend",
     "tests/interop/test_backends.py",
 )

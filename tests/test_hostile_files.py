@@ -10,8 +10,8 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.plugins.hparams import metadata
 
 from keras_dlnotes import reports
-from keras_dlnotes.printable import OBEYED, printable
-from keras_dlnotes.reports.summary_page import summary_page
+from keras_dlnotes.common.printable import OBEYED, printable
+from keras_dlnotes.reports.pages.summary_page import summary_page
 from keras_dlnotes.tuning.folder import Ending
 from keras_dlnotes.tuning.hparams import log_search, log_trial
 from keras_dlnotes.tuning.records import write_table
@@ -59,7 +59,7 @@ class Read(HTMLParser):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages(page, monkeypatch):
-    monkeypatch.setattr("keras_dlnotes.reports.page._source", lambda figure: "data:,")
+    monkeypatch.setattr("keras_dlnotes.reports.pages.page._source", lambda figure: "data:,")
     expected = Read(PAGES[page]("harmless").render()).elements
     for name in NAMES:
         if page == "search" and name == "\udc80":  # which pandas refuses in a table

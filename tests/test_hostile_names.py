@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 
 from keras_dlnotes import cli, reports, tuning
-from keras_dlnotes.checks import argument_error
 from keras_dlnotes.cli import application, console, fit, listing, report, search_display, tune
+from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.printable import OBEYED, get_logger, printable
 from keras_dlnotes.interop.loading import LoadReport
-from keras_dlnotes.printable import OBEYED, get_logger, printable
 from keras_dlnotes.reports import plain
 from keras_dlnotes.tuning import Progress
 from keras_dlnotes.tuning.folder import COMPLETED, FAILED, Ending
@@ -221,7 +221,7 @@ def test_a_model_of_others(monkeypatch, capsys, tmp_path):
     model.save(tmp_path / "model.keras")
     words = ["report", str(tmp_path / "model.keras"), "--html", str(tmp_path / "page.html")]
     monkeypatch.setattr(sys, "argv", ["dlnotes", *words])
-    monkeypatch.setattr("keras_dlnotes.reports.page._source", lambda figure: "data:,")
+    monkeypatch.setattr("keras_dlnotes.reports.pages.page._source", lambda figure: "data:,")
     monkeypatch.setattr(report, "console", console.PlainConsole())
     with pytest.raises(SystemExit) as end:
         application.main()

@@ -17,6 +17,7 @@ PARTS = [
     "models",
     "ops",
     "reports",
+    "runs",
     "tasks",
     "text",
     "training",

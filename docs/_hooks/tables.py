@@ -13,6 +13,7 @@ PARTS = (
     "ops",
     "models",
     "training",
+    "runs",
     "interop",
     "text",
     "data",

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
 
-from keras_dlnotes.printable import printable
+from keras_dlnotes.common.printable import printable
 
 
 class PlainConsole(Console):

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from keras_dlnotes.checks import LARGEST_SEED
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app
 from keras_dlnotes.cli.console import console
 from keras_dlnotes.cli.options import (
@@ -17,6 +16,7 @@ from keras_dlnotes.cli.options import (
     check_working_directory,
 )
 from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
+from keras_dlnotes.common.checks import LARGEST_SEED
 
 
 class Strategy(StrEnum):
@@ -72,7 +72,7 @@ def fit_task(
         select_backend(backend)
     tasks = start_tasks()
     from keras_dlnotes.data import DataUnavailableError
-    from keras_dlnotes.training import RunFolderError
+    from keras_dlnotes.runs import RunFolderError
 
     check_names(tasks, task, data, strategy)
     out = out or Path("runs", task)

@@ -14,7 +14,7 @@ from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, ap
 from keras_dlnotes.cli.console import PlainConsole, console, lines
 from keras_dlnotes.cli.options import check_exclusive, check_working_directory
 from keras_dlnotes.cli.starting import start_keras
-from keras_dlnotes.paths import library_first
+from keras_dlnotes.common.paths import library_first
 
 APPLICATIONS = "keras.applications."
 FORMS = "a .keras file, module:function or keras.applications.NAME"

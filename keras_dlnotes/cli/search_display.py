@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from keras_dlnotes.cli.console import console, lines
-from keras_dlnotes.printable import get_logger, printable
+from keras_dlnotes.common.printable import get_logger, printable
 
 
 class SearchDisplay:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from keras_dlnotes.checks import LARGEST_SEED
 from keras_dlnotes.cli.application import EXIT_CODES, CommandError, ExitCode, app
 from keras_dlnotes.cli.console import console, lines, print_error
 from keras_dlnotes.cli.options import (
@@ -20,6 +19,7 @@ from keras_dlnotes.cli.options import (
 )
 from keras_dlnotes.cli.search_display import SearchDisplay
 from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
+from keras_dlnotes.common.checks import LARGEST_SEED
 
 PAGE = "report.html"
 GOES_ON = (
@@ -120,7 +120,7 @@ def tune_task(
     tasks = start_tasks()
     check_names(tasks, task, data)
     from keras_dlnotes import tuning
-    from keras_dlnotes.training import RunFolderError
+    from keras_dlnotes.runs import RunFolderError
 
     out = out or Path("searches", task)
     display = SearchDisplay(is_shown=not quiet)
@@ -172,7 +172,7 @@ def _told_where_it_is_ended() -> Iterator[None]:
 
 
 def _print_results(results: Any, out: Path) -> None:
-    from keras_dlnotes.tasks.report import report_or_warning
+    from keras_dlnotes.runs.page import report_or_warning
 
     values = ", ".join(
         f"{name}={_short(value)}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 
 # names of buffers that hold no weight, by the libraries that publish networks
 _BUFFERS = re.compile(

@@ -11,9 +11,9 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.files import write_bytes
 from keras_dlnotes.interop.buffers import State, clean
-from keras_dlnotes.training.files import write_bytes
 
 # safetensors sorts by name; this entry of its metadata keeps the order of the modules
 _ORDER = "keras_dlnotes.order"

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from keras_dlnotes.common.printable import printable
 from keras_dlnotes.interop.buffers import State
 from keras_dlnotes.interop.modules import Module
 from keras_dlnotes.interop.parts import Part
-from keras_dlnotes.printable import printable
 
 
 @dataclass

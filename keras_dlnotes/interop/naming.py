@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keras_dlnotes.checks import argument_error, is_integer
+from keras_dlnotes.common.checks import argument_error, is_integer
 from keras_dlnotes.interop.parts import is_permuted
 from keras_dlnotes.interop.places import SAME, Lost
 from keras_dlnotes.interop.tracing import Places

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from itertools import pairwise, zip_longest
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.interop.modules import Module
 from keras_dlnotes.interop.names import same_names, words
 from keras_dlnotes.interop.naming import Name, entries_at, is_within

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes.checks import argument_error, is_sequence
+from keras_dlnotes.common.checks import argument_error, is_sequence
 from keras_dlnotes.interop.graph import children
 from keras_dlnotes.interop.tensors import Field, single, transposed, vector
 

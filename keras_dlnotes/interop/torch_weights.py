@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 
-from keras_dlnotes.checks import argument_error, flag
+from keras_dlnotes.common.checks import argument_error, flag
 from keras_dlnotes.interop.files import check_path, read_state, write_safetensors
 from keras_dlnotes.interop.loading import check, plan
 from keras_dlnotes.interop.modules import Module, modules_of

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dlnotes.checks import LARGEST, argument_error, fraction, integer
+from keras_dlnotes.common.checks import LARGEST, argument_error, fraction, integer
 from keras_dlnotes.layers.conv import Conv1D, Conv2D, Conv3D
 from keras_dlnotes.layers.norm import BatchNormalization
 from keras_dlnotes.layers.types import floating_inputs

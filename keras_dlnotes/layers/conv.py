@@ -3,7 +3,7 @@
 import keras
 
 from keras_dlnotes import ops
-from keras_dlnotes.checks import flag
+from keras_dlnotes.common.checks import flag
 from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
 from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.layers.signature import KeepsSignature

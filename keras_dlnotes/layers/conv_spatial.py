@@ -5,7 +5,7 @@ import numpy as np
 from keras import activations, constraints, initializers, regularizers
 
 from keras_dlnotes import ops
-from keras_dlnotes.checks import argument_error, flag
+from keras_dlnotes.common.checks import argument_error, flag
 from keras_dlnotes.layers.conv import convolved_shape
 from keras_dlnotes.ops.conv_arguments import (
     check_channels,

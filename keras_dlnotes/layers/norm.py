@@ -5,7 +5,7 @@ import math
 import keras
 
 from keras_dlnotes import ops
-from keras_dlnotes.checks import argument_error, choice, is_integer, number
+from keras_dlnotes.common.checks import argument_error, choice, is_integer, number
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.layers.types import floating_inputs
 from keras_dlnotes.ops.dtypes import real

@@ -3,7 +3,7 @@
 import keras
 
 from keras_dlnotes import ops
-from keras_dlnotes.checks import flag
+from keras_dlnotes.common.checks import flag
 from keras_dlnotes.layers.documentation import for_rank
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.layers.types import floating_inputs

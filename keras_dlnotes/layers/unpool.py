@@ -3,7 +3,7 @@
 import keras
 
 from keras_dlnotes import ops
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.layers.types import floating_inputs
 from keras_dlnotes.ops.dtypes import real

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 
 ROWS = 2
 LENGTHS = (16, 8, 4, 2)  # what a model of few positions takes

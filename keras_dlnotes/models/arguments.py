@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.checks import argument_error, choice, integer, is_integer, is_sequence
+from keras_dlnotes.common.checks import argument_error, choice, integer, is_integer, is_sequence
 
 MOST = 2**31 - 1
 MOST_LAYERS = 1024

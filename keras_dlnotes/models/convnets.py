@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, choice, fraction, is_sequence
+from keras_dlnotes.common.checks import argument_error, choice, fraction, is_sequence
 from keras_dlnotes.layers.layout import in_layout
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.channels import over_channels

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, choice, fraction, number
+from keras_dlnotes.common.checks import argument_error, choice, fraction, number
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.images import Images, check_stages, halved, image_shape, preprocessed
 from keras_dlnotes.ops.windows import output_length

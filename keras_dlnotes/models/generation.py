@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, flag, integer, number
+from keras_dlnotes.common.checks import argument_error, flag, integer, number
 from keras_dlnotes.models.arguments import MOST_STEPS
 from keras_dlnotes.models.chains import chain_of
 from keras_dlnotes.models.prefixes import Prefixes

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_dlnotes.checks import argument_error, is_integer, is_sequence
+from keras_dlnotes.common.checks import argument_error, is_integer, is_sequence
 from keras_dlnotes.layers.layout import in_layout
 from keras_dlnotes.models.arguments import MOST, layer_list
 from keras_dlnotes.ops.windows import output_length, standardize_data_format

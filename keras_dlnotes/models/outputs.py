@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 
 PROBABILITIES = "one whose outputs are probabilities; logits need from_logits=True"
 LOGITS = "one whose outputs are logits, or logarithms of probabilities, and never NaN or ∞"

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.models.ahead import check_looks_back
 from keras_dlnotes.models.chains import ids_read
 from keras_dlnotes.models.outputs import check_kind, check_vocabularies, log_probabilities

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import choice, fraction, integer, is_integer
+from keras_dlnotes.common.checks import choice, fraction, integer, is_integer
 from keras_dlnotes.models import arguments
 
 CELLS = {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.checks import argument_error, integer, is_integer, is_sequence, number
+from keras_dlnotes.common.checks import argument_error, integer, is_integer, is_sequence, number
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.recurrent import check_stack, recurrent_layer, recurrent_stack
 from keras_dlnotes.ops.windows import standardize_data_format

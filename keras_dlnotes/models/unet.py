@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, choice, fraction, integer
+from keras_dlnotes.common.checks import argument_error, choice, fraction, integer
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.channels import over_channels
 from keras_dlnotes.models.images import Images, image_shape, preprocessed

@@ -6,7 +6,7 @@ from math import prod
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.checks import argument_error, fraction, number
+from keras_dlnotes.common.checks import argument_error, fraction, number
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.images import (
     Images,

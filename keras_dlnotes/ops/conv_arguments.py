@@ -6,7 +6,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_dlnotes.checks import LARGEST, argument_error, integer, integers
+from keras_dlnotes.common.checks import LARGEST, argument_error, integer, integers
 from keras_dlnotes.ops import dtypes, windows
 from keras_dlnotes.ops.windows import Window
 

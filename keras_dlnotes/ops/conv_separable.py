@@ -12,7 +12,7 @@ The best such pair for any K comes from its singular value decomposition K = Σ 
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.ops import dtypes, windows
 from keras_dlnotes.ops.conv import conv
 from keras_dlnotes.ops.conv_arguments import operands

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integers
+from keras_dlnotes.common.checks import argument_error, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import pad_or_crop
 from keras_dlnotes.ops.conv import bias_gradient
@@ -28,10 +28,10 @@ from keras_dlnotes.ops.conv_arguments import (
 )
 from keras_dlnotes.ops.correlate import add_bias, adjoint_in_inputs, adjoint_in_kernel, correlate
 from keras_dlnotes.ops.exporting import (
-    exported_tensorflow,
     is_exporting,
     is_leaving_tensorflow,
     refuse_onnx_on_jax,
+    tensorflow_export,
 )
 from keras_dlnotes.ops.vjp import with_vjp
 from keras_dlnotes.ops.windows import Window
@@ -200,7 +200,7 @@ def _not_cropped_away(inputs, window: Window, output_padding):
             f"the input must be at least {least} long. Received: padding={window.padding!r} and an "
             "input of length"
         )
-        inputs = pkgutil.resolve_name("keras_dlnotes.ops.require_tensorflow:of_shapes")(
+        inputs = pkgutil.resolve_name("keras_dlnotes.ops.backends.tensorflow.require:of_shapes")(
             inputs, length >= least, sentence, length, "padding_crops_the_whole_output"
         )
     return inputs
@@ -237,7 +237,7 @@ def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_paddin
     shape = (*transposed_shape(ops.shape(inputs), whole, no_more)[:-1], kernel.shape[-2])
     turned = max(window.strides) == 1 or max(window.dilation) > 1
     if turned and is_leaving_tensorflow():
-        outputs = exported_tensorflow("adjoint_in_inputs")(inputs, kernel, whole)
+        outputs = tensorflow_export("adjoint_in_inputs")(inputs, kernel, whole)
     else:
         outputs = adjoint_in_inputs(inputs, kernel, whole, shape)
     # what is cut off or missing is the same for any length

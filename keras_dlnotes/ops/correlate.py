@@ -8,8 +8,8 @@ y = K ∗ x is linear in x and in K. So the three maps that all convolutions nee
 
 The first two add a bias, right behind the kernel, where a framework can join both.
 
-Matrix work is the frameworks' strength: beside `vjp`, only `correlate_tensorflow`, `correlate_jax`
-and `correlate_torch` call them directly. All tensors are channels last; kernels are
+Matrix work is the frameworks' strength: beside `vjp`, only the `correlate` of each backend calls
+them directly. All tensors are channels last; kernels are
 (k, …, channels in / groups, channels out).
 """
 
@@ -58,7 +58,7 @@ def _filled(*tensors):
     some = tensors[0].shape[0] not in (None, 0)
     if some or keras.backend.backend() != "tensorflow" or is_exporting():
         return tensors, None, None
-    return importlib.import_module("keras_dlnotes.ops.empty_tensorflow").filled(*tensors)
+    return importlib.import_module("keras_dlnotes.ops.backends.tensorflow.empty").filled(*tensors)
 
 
 def _cut(tensor, count):
@@ -66,4 +66,6 @@ def _cut(tensor, count):
 
 
 def _kernels():
-    return importlib.import_module(f"{__name__}_{keras.backend.backend()}")
+    return importlib.import_module(
+        f"keras_dlnotes.ops.backends.{keras.backend.backend()}.correlate"
+    )

@@ -11,7 +11,7 @@ in bfloat16, and so do 257.
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 
 
 def real(name: str, value):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import keras
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 
 ONNX = ("keras.src.export.onnx", "tf2onnx")
 LITERT = ("keras.src.export.litert", "tensorflow.lite")
@@ -37,9 +37,9 @@ def is_leaving_tensorflow() -> bool:
     return keras.backend.backend() == "tensorflow" and is_exporting((*ONNX, *LITERT))
 
 
-def exported_tensorflow(name: str) -> Callable:
-    """Returns a function of `exported_tensorflow`, which is imported where it is needed."""
-    return pkgutil.resolve_name(f"keras_dlnotes.ops.exported_tensorflow:{name}")
+def tensorflow_export(name: str) -> Callable:
+    """Returns a function of `backends.tensorflow.exported`, imported when it is needed."""
+    return pkgutil.resolve_name(f"keras_dlnotes.ops.backends.tensorflow.exported:{name}")
 
 
 def refuse_onnx_on_jax(what: str) -> None:

@@ -45,7 +45,7 @@ def fitting(inputs, window: Window, name: str = "kernel_size"):
             f"Received: {name}={window.size if len(window.size) > 1 else k}"
             f"{f', dilated to {span},' if d > 1 else ''} and a padded input of length"
         )
-        inputs = pkgutil.resolve_name("keras_dlnotes.ops.require_tensorflow:of_shapes")(
+        inputs = pkgutil.resolve_name("keras_dlnotes.ops.backends.tensorflow.require:of_shapes")(
             inputs, padded >= span, sentence, padded, f"{name}_is_longer_than_the_padded_input"
         )
     return inputs

@@ -14,7 +14,7 @@ import math
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, is_integer, number, shape
+from keras_dlnotes.common.checks import argument_error, is_integer, number, shape
 from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
 from keras_dlnotes.ops.taps import reshape
 from keras_dlnotes.ops.vjp import imported_late, with_vjp
@@ -155,7 +155,7 @@ def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
 _batch_normalize = with_vjp(
     batch_normalize_forward,
     batch_normalize_backward,
-    on_torch=imported_late("keras_dlnotes.ops.norm_torch:batch_normalize"),
+    on_torch=imported_late("keras_dlnotes.ops.backends.torch.norm:batch_normalize"),
 )
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, flag, integers
+from keras_dlnotes.common.checks import argument_error, flag, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.borders import is_zero, pad, repeat_border
 from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
 from keras_dlnotes.ops.exporting import (
-    exported_tensorflow,
     is_leaving_tensorflow,
     refuse_onnx_on_jax,
+    tensorflow_export,
 )
 from keras_dlnotes.ops.fitting import fitting
 from keras_dlnotes.ops.pool_passes import (
@@ -191,7 +191,7 @@ def max_pool_exported(inputs, *, window: Window):
         resolved = window.resolved(ops.shape(inputs))
         window = resolved if windows.is_static(resolved) else window
         if is_leaving_tensorflow():
-            inputs, window = exported_tensorflow("padded")(inputs, window, add=repeat_border)
+            inputs, window = tensorflow_export("padded")(inputs, window, add=repeat_border)
     if isinstance(window.padding, str):
         return _pool(ops.max_pool, inputs, window)
     inputs = repeat_border(inputs, window.padding, window.axes)
@@ -227,14 +227,14 @@ _max_pool = with_vjp(
     max_pool_forward,
     max_pool_backward,
     exported=max_pool_exported,
-    on_torch=imported_late("keras_dlnotes.ops.pool_torch:max_pool"),
+    on_torch=imported_late("keras_dlnotes.ops.backends.torch.pool:max_pool"),
 )
 _max_pool_indices = with_vjp(max_pool_indices_forward, max_pool_indices_backward)
 _average_pool = with_vjp(
     average_pool_forward,
     average_pool_backward,
     exported=average_pool_exported,
-    on_torch=imported_late("keras_dlnotes.ops.pool_torch:average_pool"),
+    on_torch=imported_late("keras_dlnotes.ops.backends.torch.pool:average_pool"),
 )
 
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integers, is_integer
+from keras_dlnotes.common.checks import argument_error, integers, is_integer
 from keras_dlnotes.ops.dtypes import is_floating, real
 from keras_dlnotes.ops.exporting import LITERT, ONNX, is_exporting
 from keras_dlnotes.ops.windows import spatial_axes
@@ -54,7 +54,7 @@ def within(values, indices, lengths):
     count = math.prod(lengths)
     outside = ops.logical_or(indices < 0, indices >= ops.cast(count, indices.dtype))
     backend = keras.backend.backend()
-    known = pkgutil.resolve_name(f"keras_dlnotes.ops.require_{backend}:known")
+    known = pkgutil.resolve_name(f"keras_dlnotes.ops.backends.{backend}.require:known")
     some = known(ops.any(outside))
     if some:
         index = ops.convert_to_numpy(indices)[ops.convert_to_numpy(outside)][0]
@@ -66,7 +66,9 @@ def within(values, indices, lengths):
         )
     if some is None:
         if backend == "tensorflow":
-            of_values = pkgutil.resolve_name("keras_dlnotes.ops.require_tensorflow:of_values")
+            of_values = pkgutil.resolve_name(
+                "keras_dlnotes.ops.backends.tensorflow.require:of_values"
+            )
             sentence = (
                 "Argument `indices` must be in [0, n), the positions of an image. n and the least "
                 "and the greatest index:"
@@ -124,9 +126,10 @@ def _length(value):
         return value
     if isinstance(value, np.ndarray):
         return _length(value.item())
-    known = pkgutil.resolve_name(f"keras_dlnotes.ops.require_{keras.backend.backend()}:known")
+    backend = keras.backend.backend()
+    known = pkgutil.resolve_name(f"keras_dlnotes.ops.backends.{backend}.require:known")
     found = known(value)
-    if found is None and keras.backend.backend() == "jax":
+    if found is None and backend == "jax":
         hint = "Give the image itself."
         raise argument_error("output_size", "known when JAX compiles", value, hint)
     if found is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.dtypes import floating
 from keras_dlnotes.ops.exporting import LITERT, is_exporting

@@ -94,7 +94,7 @@ def with_vjp(
         # all, and those of two numbers of channels to one that the next layer cannot use
         fixed = dict(settings)
         backend = keras.backend.backend()
-        return pkgutil.resolve_name(f"keras_dlnotes.ops.vjp_{backend}:join")(
+        return pkgutil.resolve_name(f"keras_dlnotes.ops.backends.{backend}.vjp:join")(
             functools.partial(forward, **fixed),
             functools.partial(backward, **fixed),
             functools.partial(plain, **fixed),

@@ -15,7 +15,14 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, choice, integer, integers, is_integer, is_sequence
+from keras_dlnotes.common.checks import (
+    argument_error,
+    choice,
+    integer,
+    integers,
+    is_integer,
+    is_sequence,
+)
 
 Pads = tuple[tuple[int, int], ...]
 

@@ -6,36 +6,36 @@ from keras_dlnotes.reports.attention_maps import (
     occlusion_map,
     plot_attention_map,
 )
-from keras_dlnotes.reports.captions import plot_captions
-from keras_dlnotes.reports.classification import plot_confusion_matrix, plot_mistakes
-from keras_dlnotes.reports.convolution import plot_feature_maps, plot_kernels
-from keras_dlnotes.reports.cost_plots import plot_costs, plot_receptive_fields
-from keras_dlnotes.reports.cost_report import Report, Row
-from keras_dlnotes.reports.error_by_length import plot_error_by_length
-from keras_dlnotes.reports.fields import ReceptiveField
-from keras_dlnotes.reports.forecast import plot_forecasts
+from keras_dlnotes.reports.costs.cost_report import Report, Row
+from keras_dlnotes.reports.costs.receptive_field import MisalignedBranchesWarning, receptive_field
+from keras_dlnotes.reports.costs.receptive_fields import ReceptiveField
+from keras_dlnotes.reports.costs.rules import Window, rule
+from keras_dlnotes.reports.costs.savings import savings
+from keras_dlnotes.reports.costs.summary import summarize
 from keras_dlnotes.reports.gradient_callback import GradientFlow
 from keras_dlnotes.reports.gradient_flow import gradient_flow
-from keras_dlnotes.reports.gradient_plot import plot_gradient_flow
-from keras_dlnotes.reports.image_rows import plot_image_rows
 from keras_dlnotes.reports.importance import hyperparameter_importance
-from keras_dlnotes.reports.latent import latent_grid, plot_latent_grid, plot_latent_map
-from keras_dlnotes.reports.learning_curves import plot_learning_curves
-from keras_dlnotes.reports.learning_runs import plot_runs
-from keras_dlnotes.reports.marked_lines import plot_marked_lines
-from keras_dlnotes.reports.page import Page
-from keras_dlnotes.reports.receptive_field import MisalignedBranchesWarning, receptive_field
-from keras_dlnotes.reports.rules import Window, rule
-from keras_dlnotes.reports.savings import savings
-from keras_dlnotes.reports.search_page import search_page
-from keras_dlnotes.reports.search_plots import (
+from keras_dlnotes.reports.pages.page import Page
+from keras_dlnotes.reports.pages.search_page import search_page
+from keras_dlnotes.reports.plots.captions import plot_captions
+from keras_dlnotes.reports.plots.classification import plot_confusion_matrix, plot_mistakes
+from keras_dlnotes.reports.plots.convolution import plot_feature_maps, plot_kernels
+from keras_dlnotes.reports.plots.cost_plots import plot_costs, plot_receptive_fields
+from keras_dlnotes.reports.plots.error_by_length import plot_error_by_length
+from keras_dlnotes.reports.plots.forecast import plot_forecasts
+from keras_dlnotes.reports.plots.gradient_plot import plot_gradient_flow
+from keras_dlnotes.reports.plots.image_rows import plot_image_rows
+from keras_dlnotes.reports.plots.latent import latent_grid, plot_latent_grid, plot_latent_map
+from keras_dlnotes.reports.plots.learning_curves import plot_learning_curves
+from keras_dlnotes.reports.plots.learning_runs import plot_runs
+from keras_dlnotes.reports.plots.marked_lines import plot_marked_lines
+from keras_dlnotes.reports.plots.search_plots import (
     plot_importance,
     plot_parallel_coordinates,
     plot_search_progress,
 )
-from keras_dlnotes.reports.segmentation import plot_overlays
-from keras_dlnotes.reports.shaded_text import plot_shaded_text
-from keras_dlnotes.reports.summary import summarize
+from keras_dlnotes.reports.plots.segmentation import plot_overlays
+from keras_dlnotes.reports.plots.shaded_text import plot_shaded_text
 
 __all__ = [
     "GradientFlow",

@@ -8,8 +8,8 @@ import numpy as np
 from keras import tree
 
 from keras_dlnotes.reports.arrays import argument_error
-from keras_dlnotes.reports.input_specs import graph_inputs
-from keras_dlnotes.reports.trace import first_calls
+from keras_dlnotes.reports.costs.input_specs import graph_inputs
+from keras_dlnotes.reports.costs.trace import first_calls
 
 
 def feature_maps(

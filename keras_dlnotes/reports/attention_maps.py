@@ -5,9 +5,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_dlnotes.reports.arrays import argument_error, as_array, as_image, finite
-from keras_dlnotes.reports.input_specs import graph_inputs
-from keras_dlnotes.reports.scalars import integer, number, text
-from keras_dlnotes.reports.theme import (
+from keras_dlnotes.reports.costs.input_specs import graph_inputs
+from keras_dlnotes.reports.plots.theme import (
     DIVERGING,
     draw_scale,
     draw_title,
@@ -15,7 +14,8 @@ from keras_dlnotes.reports.theme import (
     own_style,
     symmetric_limit,
 )
-from keras_dlnotes.reports.tiles import GAP, draw_tiles
+from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles
+from keras_dlnotes.reports.scalars import integer, number, text
 
 
 def occlusion_map(

@@ -9,7 +9,7 @@ from keras import tree
 
 from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.autodiff import gradients
-from keras_dlnotes.reports.input_specs import batch_for, graph_inputs
+from keras_dlnotes.reports.costs.input_specs import batch_for, graph_inputs
 from keras_dlnotes.reports.probes import Probe, ProbedBidirectional, ProbedRecurrence, Replay
 from keras_dlnotes.reports.scalars import choice, flag, number
 

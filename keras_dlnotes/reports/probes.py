@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import tree
 
-from keras_dlnotes.reports.input_specs import graph_inputs
-from keras_dlnotes.reports.trace import graph_nodes, join
+from keras_dlnotes.reports.costs.input_specs import graph_inputs
+from keras_dlnotes.reports.costs.trace import graph_nodes, join
 
 
 class Probe(keras.layers.Layer):

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.runs.task import Baseline, Outcome, Picture, Splits, Task
 from keras_dlnotes.tasks import image_classification
 from keras_dlnotes.tasks.images import LAYOUT, scaled
-from keras_dlnotes.tasks.task import Baseline, Outcome, Picture, Splits, Task
 
 LATENT_DIM = 32
 SHOWN = 10

@@ -8,18 +8,10 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports, text
+from keras_dlnotes.runs import ConsecutiveBatches
+from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Passages, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import load_splits
 from keras_dlnotes.tasks.n_grams import NGramModel
-from keras_dlnotes.tasks.task import (
-    Arrays,
-    Baseline,
-    Outcome,
-    Passages,
-    Picture,
-    Splits,
-    Task,
-)
-from keras_dlnotes.training import ConsecutiveBatches
 
 WINDOW = 64  # steps that gradients reach back; the states reach back to the start of an epoch
 VALIDATION_ROWS = 16

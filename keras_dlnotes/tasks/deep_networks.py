@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import partial
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.runs.task import Outcome, Picture
 from keras_dlnotes.tasks import image_classification
 from keras_dlnotes.tasks.digits import MNIST
-from keras_dlnotes.tasks.task import Outcome, Picture
 
 
 def residual_pictures(outcome: Outcome) -> Iterator[Picture]:

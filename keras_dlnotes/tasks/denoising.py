@@ -9,8 +9,8 @@ import numpy as np
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import autoencoding
-from keras_dlnotes.tasks.task import Arrays, Baseline, Outcome, Picture, Splits
 
 NOISE = 0.4  # standard deviation; the images go from 0 to 1
 # What scikit-image's denoisers may choose from, on validation images.

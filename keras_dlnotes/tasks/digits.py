@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from keras_dlnotes.runs.task import Task
 from keras_dlnotes.tasks import image_classification
-from keras_dlnotes.tasks.task import Task
 
 DIGITS = Task(
     name="digits",

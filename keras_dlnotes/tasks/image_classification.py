@@ -11,15 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import data, models, reports
+from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits, UnsuitableDataError
 from keras_dlnotes.tasks.images import LAYOUT, augmentation, standardization
-from keras_dlnotes.tasks.task import (
-    Arrays,
-    Baseline,
-    Outcome,
-    Picture,
-    Splits,
-    UnsuitableDataError,
-)
 
 VALIDATION_FRACTION = 0.1
 BASELINE_EXAMPLES = 5000

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes.tasks.task import Arrays, Splits
+from keras_dlnotes.runs.task import Arrays, Splits
 
 # That of the data sets, whatever Keras's setting is.
 LAYOUT = {"data_format": "channels_last"}

@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from keras_dlnotes import reports
+from keras_dlnotes.runs import ShuffledBatches
+from keras_dlnotes.runs.task import Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import autoencoding
 from keras_dlnotes.tasks.autoencoding import rows
 from keras_dlnotes.tasks.digits import MNIST
-from keras_dlnotes.tasks.task import Baseline, Outcome, Picture, Splits
-from keras_dlnotes.training import ShuffledBatches
 
 CONFIDENT = 0.99
 JUDGE_EPOCHS = 8

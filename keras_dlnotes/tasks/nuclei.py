@@ -8,8 +8,7 @@ import numpy as np
 from skimage.filters import threshold_otsu
 
 from keras_dlnotes import data, models, reports
-from keras_dlnotes.tasks.images import LAYOUT, standardization
-from keras_dlnotes.tasks.task import (
+from keras_dlnotes.runs.task import (
     Arrays,
     Baseline,
     Outcome,
@@ -18,6 +17,7 @@ from keras_dlnotes.tasks.task import (
     Task,
     UnsuitableDataError,
 )
+from keras_dlnotes.tasks.images import LAYOUT, standardization
 
 
 def prepare(name: str) -> Splits:

@@ -8,15 +8,8 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import load_splits
-from keras_dlnotes.tasks.task import (
-    Arrays,
-    Baseline,
-    Outcome,
-    Picture,
-    Splits,
-    Task,
-)
 
 LINE = 60  # characters
 MISREAD = 0.15  # of the letters

@@ -11,9 +11,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import models
+from keras_dlnotes.runs.task import Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import autoencoding
 from keras_dlnotes.tasks.autoencoding import rows
-from keras_dlnotes.tasks.task import Baseline, Outcome, Picture, Splits
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:

@@ -8,16 +8,8 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Passages, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import SPLITS, load_splits
-from keras_dlnotes.tasks.task import (
-    Arrays,
-    Baseline,
-    Outcome,
-    Passages,
-    Picture,
-    Splits,
-    Task,
-)
 
 LETTERS = 128  # ASCII
 START, END = 1, 2  # 0 pads

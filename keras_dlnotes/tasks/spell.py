@@ -8,10 +8,10 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import image_classification
 from keras_dlnotes.tasks.digits import DIGITS
 from keras_dlnotes.tasks.images import LAYOUT, augmentation, standardization
-from keras_dlnotes.tasks.task import Arrays, Baseline, Outcome, Picture, Splits
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LETTERS = " " + "".join(sorted(set("".join(NAMES))))  # the blank ends a name

@@ -7,15 +7,8 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import SPLITS, load_splits
-from keras_dlnotes.tasks.task import (
-    Arrays,
-    Baseline,
-    Outcome,
-    Picture,
-    Splits,
-    Task,
-)
 
 CYCLE_YEARS = 11  # how often the sun's activity comes back, on average
 WINDOW_CYCLES = 4  # that the network reads in training

@@ -3,7 +3,8 @@
 import difflib
 from typing import Any
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.runs.task import Task
 from keras_dlnotes.tasks.autoencoding import AUTOENCODER
 from keras_dlnotes.tasks.characters import CHARACTERS
 from keras_dlnotes.tasks.deep_networks import DENSENET, RESNET, VGG
@@ -16,7 +17,6 @@ from keras_dlnotes.tasks.overcomplete import OVERCOMPLETE
 from keras_dlnotes.tasks.pronounce import PRONOUNCE
 from keras_dlnotes.tasks.spell import SPELL
 from keras_dlnotes.tasks.sunspots import SUNSPOTS
-from keras_dlnotes.tasks.task import Task
 from keras_dlnotes.tasks.vowels import VOWELS
 
 TASKS = {

@@ -10,14 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import data, models, reports
+from keras_dlnotes.runs.task import Baseline, Outcome, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import SPLITS, load_splits
-from keras_dlnotes.tasks.task import (
-    Baseline,
-    Outcome,
-    Picture,
-    Splits,
-    Task,
-)
 
 
 def prepare(name: str) -> Splits:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.checks import argument_error, choice
+from keras_dlnotes.common.checks import argument_error, choice
 from keras_dlnotes.training.arrays import as_array
 
 WEIGHTS_FOR_EACH = "with sample weights for each of the targets, or one an example for all of them"

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.ops.dtypes import is_floating
 
 TEXTS = "OUST"  # NumPy's kinds: objects, texts of a fixed length, bytes, texts of any length

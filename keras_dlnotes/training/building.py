@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 
 
 def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Model:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import keras
 
-from keras_dlnotes.checks import probability
+from keras_dlnotes.common.checks import probability
 from keras_dlnotes.layers import SpatiallySeparableConv2D
 from keras_dlnotes.training.arguments import built_model
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.training.arguments import is_real
 from keras_dlnotes.training.arrays import as_array
 

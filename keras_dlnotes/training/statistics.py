@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.training.arguments import built_model, verbosity
 from keras_dlnotes.training.moments import merged, moments
 from keras_dlnotes.training.sources import inputs_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.checks import argument_error, integer
+from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.training.arguments import callback_list, compiled_model, verbosity
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.carried_states import CarriedStates, carrying_layers

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.training.arguments import is_real, weights_for_each
 from keras_dlnotes.training.arrays import as_array, as_fed
 

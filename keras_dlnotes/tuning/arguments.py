@@ -6,17 +6,10 @@ from typing import Any
 
 import keras_tuner
 
-from keras_dlnotes.checks import (
-    argument_error,
-    function,
-    integer,
-    is_sequence,
-    path,
-    text,
-)
-from keras_dlnotes.reports.search_trials import guess_direction
-from keras_dlnotes.tasks import Splits, Task
-from keras_dlnotes.tasks.loading import check_data
+from keras_dlnotes.common.checks import argument_error, function, integer, is_sequence, path, text
+from keras_dlnotes.reports.pages.search_trials import guess_direction
+from keras_dlnotes.runs import Splits, Task
+from keras_dlnotes.runs.task import check_data
 from keras_dlnotes.tasks.table import find, get, names
 from keras_dlnotes.training.arguments import rows
 from keras_dlnotes.tuning.neighbours import space_of

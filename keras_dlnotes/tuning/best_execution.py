@@ -9,12 +9,11 @@ import keras
 import keras_tuner
 import numpy as np
 
-from keras_dlnotes.checks import argument_error
-from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training import RunState
+from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.runs import RunState, Splits
+from keras_dlnotes.runs.checkpoints import Checkpoints
+from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.training.building import built_on
-from keras_dlnotes.training.checkpoints import Checkpoints
-from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.keeping import Outcome, read_outcome
 from keras_dlnotes.tuning.own_fit import train_again
 from keras_dlnotes.tuning.recipes import Recipe

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 
 from keras_dlnotes import reports
-from keras_dlnotes.tasks import Splits, Task
-from keras_dlnotes.tasks.report import add_picture
-from keras_dlnotes.tasks.task import Outcome
+from keras_dlnotes.runs import Splits, Task
+from keras_dlnotes.runs.page import add_picture
+from keras_dlnotes.runs.task import Outcome
 
 
 def add_best_model(

@@ -6,7 +6,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.errors import FatalValueError
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.tuning.folder import hyperparameters_of
 
 

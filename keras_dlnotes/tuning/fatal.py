@@ -3,7 +3,7 @@
 import traceback
 from pathlib import Path
 
-from keras_dlnotes.training import write_text
+from keras_dlnotes.common.files import write_text
 
 FATAL = "fatal.txt"
 

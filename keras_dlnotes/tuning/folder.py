@@ -14,15 +14,10 @@ from typing import Any, Literal
 import filelock
 import keras_tuner
 
-from keras_dlnotes.printable import get_logger
-from keras_dlnotes.training import RunFolder
-from keras_dlnotes.training.records import (
-    CorruptRecordError,
-    read_record,
-    set_aside,
-    write_record,
-)
-from keras_dlnotes.training.shapes import Count, Seconds
+from keras_dlnotes.common.printable import get_logger
+from keras_dlnotes.runs import RunFolder
+from keras_dlnotes.runs.records import CorruptRecordError, read_record, set_aside, write_record
+from keras_dlnotes.runs.shapes import Count, Seconds
 from keras_dlnotes.tuning.contradictions import fault_in_search, fault_in_space
 from keras_dlnotes.tuning.formats import SearchRecord, Space
 from keras_dlnotes.tuning.secret import SECRET

@@ -5,7 +5,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from keras_dlnotes.training.shapes import Condition, Count, Positive, Text, text_like
+from keras_dlnotes.runs.shapes import Condition, Count, Positive, Text, text_like
 
 TrialId = Annotated[str, text_like("[0-9]+")]
 Moment = Annotated[str, text_like(r"\d{4}-\d\d-\d\dT[\d:.]+")]

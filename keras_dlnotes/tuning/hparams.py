@@ -10,8 +10,8 @@ from tensorboard.plugins.hparams import api, api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from keras_dlnotes.printable import in_utf8
-from keras_dlnotes.training.run_folder import LOGS
+from keras_dlnotes.common.printable import in_utf8
+from keras_dlnotes.runs.folder import LOGS
 from keras_dlnotes.tuning.folder import COMPLETED, Ending, execution_path, logger
 
 VALIDATION = "val_"

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import keras
 import keras_tuner
 
-from keras_dlnotes.training import RunState
-from keras_dlnotes.training.checkpoints import Checkpoints
-from keras_dlnotes.training.records import read_record, write_record
-from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.runs import RunState
+from keras_dlnotes.runs.checkpoints import Checkpoints
+from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.records import read_record, write_record
 from keras_dlnotes.tuning.folder import logger
 from keras_dlnotes.tuning.outcomes import best_row, metrics_of, rows_of
 from keras_dlnotes.tuning.recorder import TRAININGS, Recorder, Training

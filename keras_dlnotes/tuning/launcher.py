@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from keras_dlnotes.paths import library_first, of_this_package
+from keras_dlnotes.common.paths import library_first, of_this_package
 from keras_dlnotes.tuning import disk
 
 START = """

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any, Protocol
 
-from keras_dlnotes.checks import argument_error, text
+from keras_dlnotes.common.checks import argument_error, text
 from keras_dlnotes.tuning.folder import COMPLETED
 from keras_dlnotes.tuning.records import TrialRecord
 

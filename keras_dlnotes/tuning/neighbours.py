@@ -5,7 +5,7 @@ from typing import Any
 
 from keras_tuner import HyperParameters
 
-from keras_dlnotes.tasks import Task
+from keras_dlnotes.runs import Task
 from keras_dlnotes.tuning.spaces import CELLS, TASK_SPACES, Space, training
 
 

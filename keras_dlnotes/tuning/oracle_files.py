@@ -7,8 +7,8 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_dlnotes.training import RunFolder
-from keras_dlnotes.training.records import read_own_record, write_record
+from keras_dlnotes.runs import RunFolder
+from keras_dlnotes.runs.records import read_own_record, write_record
 from keras_dlnotes.tuning.contradictions import TUNERS_OWN, fault_in_oracle, fault_in_trial
 from keras_dlnotes.tuning.folder import (
     COMPLETED,

@@ -17,7 +17,7 @@ from keras_tuner.oracles import (
     RandomSearchOracle,
 )
 
-from keras_dlnotes.checks import choice
+from keras_dlnotes.common.checks import choice
 from keras_dlnotes.tuning.brackets import ENDED, Brackets
 from keras_dlnotes.tuning.configurations import configurations
 from keras_dlnotes.tuning.contradictions import TUNERS_OWN

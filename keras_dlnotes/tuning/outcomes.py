@@ -9,7 +9,7 @@ import keras
 import keras_tuner
 from keras_tuner.errors import FatalTypeError, FatalValueError
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 
 UNNAMED = keras_tuner.Objective("default_objective", "min")  # KerasTuner's, for a number
 

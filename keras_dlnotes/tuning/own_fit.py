@@ -10,12 +10,11 @@ from typing import Any
 import keras
 import keras_tuner
 
-from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training import RunFolder, RunState
+from keras_dlnotes.runs import RunFolder, RunState, Splits
+from keras_dlnotes.runs.checkpoints import Checkpoints
+from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.training.arguments import as_arguments
 from keras_dlnotes.training.building import built_on
-from keras_dlnotes.training.checkpoints import Checkpoints
-from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.keeping import is_plain, keep, read_outcome
 from keras_dlnotes.tuning.outcomes import objective_for
 from keras_dlnotes.tuning.recipes import Recipe

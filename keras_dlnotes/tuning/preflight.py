@@ -12,8 +12,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FailedTrialError
 from keras_tuner.oracles import RandomSearchOracle
 
-from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training import RunFolder
+from keras_dlnotes.runs import RunFolder, Splits
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.tuning.data_record import record_of
 from keras_dlnotes.tuning.entries import check_entries, listed_space, names_of

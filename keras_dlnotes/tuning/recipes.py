@@ -10,10 +10,9 @@ import keras
 import keras_tuner
 from keras_tuner.errors import FatalTypeError
 
-from keras_dlnotes.checks import argument_error
-from keras_dlnotes.tasks import Splits, Task
-from keras_dlnotes.tasks.fit import compiled
-from keras_dlnotes.training import ShuffledBatches
+from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.runs import ShuffledBatches, Splits, Task
+from keras_dlnotes.runs.fit import compiled
 
 Space = Callable[[keras_tuner.HyperParameters], Mapping[str, Any]]
 TRAINING = ("learning_rate", "halving_epochs", "batch_size")

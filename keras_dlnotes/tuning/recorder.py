@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import keras_tuner
 
-from keras_dlnotes.training import RunState
-from keras_dlnotes.training.callbacks import RestoreGenerators
-from keras_dlnotes.training.checkpoints import Checkpoints
-from keras_dlnotes.training.logs import HistoryFile, TensorBoardLogs
-from keras_dlnotes.training.run_folder import CHECKPOINTS, HISTORY, LOGS
+from keras_dlnotes.runs import RunState
+from keras_dlnotes.runs.callbacks import RestoreGenerators
+from keras_dlnotes.runs.checkpoints import Checkpoints
+from keras_dlnotes.runs.folder import CHECKPOINTS, HISTORY, LOGS
+from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs
 
 TRAININGS = "trainings"  # those that a killed trial does not go on from
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_dlnotes.printable import in_utf8
-from keras_dlnotes.training import RunFolder, write_text
-from keras_dlnotes.training.checkpoints import read_state
-from keras_dlnotes.training.records import CorruptRecordError, read_record
-from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.common.files import write_text
+from keras_dlnotes.common.printable import in_utf8
+from keras_dlnotes.runs import RunFolder
+from keras_dlnotes.runs.checkpoints import read_state
+from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.records import CorruptRecordError, read_record
 from keras_dlnotes.tuning.contradictions import fault_in_trial
 from keras_dlnotes.tuning.folder import (
     COMPLETED,

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import keras
 import keras_tuner
 
-from keras_dlnotes import checks, reports
-from keras_dlnotes.checks import argument_error, integer
-from keras_dlnotes.training import RunFolderError, write_text
+from keras_dlnotes import reports
+from keras_dlnotes.common import checks
+from keras_dlnotes.common.checks import argument_error, integer
+from keras_dlnotes.common.files import write_text
+from keras_dlnotes.runs import RunFolderError
+from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.records import read_record
 from keras_dlnotes.training.arguments import rows, verbosity
-from keras_dlnotes.training.records import read_record
-from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning.best_execution import BestExecution, joined
 from keras_dlnotes.tuning.best_page import add_best_model
 from keras_dlnotes.tuning.contradictions import fault_in_search

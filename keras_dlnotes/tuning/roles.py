@@ -18,7 +18,7 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.errors import FatalError
 
-from keras_dlnotes.training.records import read_own_record, write_record
+from keras_dlnotes.runs.records import read_own_record, write_record
 from keras_dlnotes.tuning import chief, preflight
 from keras_dlnotes.tuning.chief import BEAT_SECONDS, BEATS
 from keras_dlnotes.tuning.fatal import tell_fatal

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import keras_tuner
 
-from keras_dlnotes import checks
-from keras_dlnotes.checks import LARGEST_SEED, argument_error, choice, flag, integer
-from keras_dlnotes.training.records import read_own_record, read_record
+from keras_dlnotes.common import checks
+from keras_dlnotes.common.checks import LARGEST_SEED, argument_error, choice, flag, integer
+from keras_dlnotes.runs.records import read_own_record, read_record
 from keras_dlnotes.tuning.arguments import (
     check_address,
     check_listeners,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from keras_dlnotes.training import RunFolderError
-from keras_dlnotes.training.records import read_record
+from keras_dlnotes.runs import RunFolderError
+from keras_dlnotes.runs.records import read_record
 from keras_dlnotes.tuning.data_record import difference
 from keras_dlnotes.tuning.folder import SearchFolder
 from keras_dlnotes.tuning.formats import Answer, Refusal

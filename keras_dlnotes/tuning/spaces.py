@@ -10,7 +10,7 @@ from typing import Any
 
 import keras_tuner
 
-from keras_dlnotes.checks import choice
+from keras_dlnotes.common.checks import choice
 
 HyperParameters = keras_tuner.HyperParameters
 CELLS = ("lstm", "gru", "simple")

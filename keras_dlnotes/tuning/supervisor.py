@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from keras_dlnotes.printable import printable
-from keras_dlnotes.training.records import CorruptRecordError, read_record
+from keras_dlnotes.common.printable import printable
+from keras_dlnotes.runs.records import CorruptRecordError, read_record
 from keras_dlnotes.tuning import disk
 from keras_dlnotes.tuning.folder import ORACLE, logger
 from keras_dlnotes.tuning.formats import OracleState

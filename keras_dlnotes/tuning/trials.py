@@ -12,11 +12,10 @@ import keras
 import keras_tuner
 from keras_tuner.errors import FailedTrialError, FatalError
 
-from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training import RunFolder, RunState, fit_resumable, run_state
-from keras_dlnotes.training.checkpoints import Checkpoints
-from keras_dlnotes.training.records import CorruptRecordError, UnreadableRecordError, set_aside
-from keras_dlnotes.training.run_folder import CHECKPOINTS
+from keras_dlnotes.runs import RunFolder, RunState, Splits, fit_resumable, run_state
+from keras_dlnotes.runs.checkpoints import Checkpoints
+from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.records import CorruptRecordError, UnreadableRecordError, set_aside
 from keras_dlnotes.tuning import disk
 from keras_dlnotes.tuning.entries import check_entries, names_of
 from keras_dlnotes.tuning.folder import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras_tuner
 
-from keras_dlnotes.checks import argument_error, flag, integer, mapping, number
+from keras_dlnotes.common.checks import argument_error, flag, integer, mapping, number
 from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
 
 # the oracle's own name → the argument of `search` that takes its place

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_dlnotes.printable import get_logger
+from keras_dlnotes.common.printable import get_logger
 from keras_dlnotes.tuning.fatal import fatal_errors
 from keras_dlnotes.tuning.folder import (
     COMPLETED,

@@ -7,7 +7,8 @@ import numpy as np
 import pandas
 import pytest
 
-from keras_dlnotes.training import ConsecutiveBatches, ShuffledBatches, recompute_statistics
+from keras_dlnotes.runs import ConsecutiveBatches, ShuffledBatches
+from keras_dlnotes.training import recompute_statistics
 from keras_dlnotes.training.arrays import as_array
 from tests.backends import only_on
 

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dlnotes import layers, training
+from keras_dlnotes import layers, runs, training
+from keras_dlnotes.common import files
 from tests import bad_calls
 from tests.backends import carries_states
 
@@ -171,7 +172,7 @@ def test_fit_truncated(argument, values):
 )
 def test_fit_resumable(argument, values, tmp_path):
     model = convolutions()
-    with training.RunFolder(tmp_path / "run", {}) as folder:
+    with runs.RunFolder(tmp_path / "run", {}) as folder:
         right = {
             "model": model,
             "training": (IMAGES, IMAGES[:, :4, :4, :1]),
@@ -183,14 +184,14 @@ def test_fit_resumable(argument, values, tmp_path):
             "patience": 1,
             "verbose": 0,
         }
-        bad_calls.assert_refused(training.fit_resumable, right, argument, values)
+        bad_calls.assert_refused(runs.fit_resumable, right, argument, values)
     assert not (tmp_path / "run" / "run.json").exists()
 
 
 def test_a_folder_that_was_not_entered_is_refused(tmp_path):
-    folder = training.RunFolder(tmp_path / "run", {})
+    folder = runs.RunFolder(tmp_path / "run", {})
     with pytest.raises(ValueError, match="Argument `folder` must be an entered RunFolder"):
-        training.fit_resumable(
+        runs.fit_resumable(
             convolutions(),
             (IMAGES, IMAGES),
             (IMAGES, IMAGES),
@@ -215,10 +216,10 @@ def test_a_folder_that_was_not_entered_is_refused(tmp_path):
 )
 def test_run_folder(argument, values, tmp_path):
     right = {"path": tmp_path / "run", "settings": {"a": 1}}
-    bad_calls.assert_refused(training.RunFolder, right, argument, values)
+    bad_calls.assert_refused(runs.RunFolder, right, argument, values)
 
 
-@pytest.mark.parametrize("batches", [training.ShuffledBatches, training.ConsecutiveBatches])
+@pytest.mark.parametrize("batches", [runs.ShuffledBatches, runs.ConsecutiveBatches])
 @pytest.mark.parametrize(
     ("argument", "values"),
     [("arrays", ARRAYS), ("batch_size", bad_calls.COUNT), ("seed", bad_calls.INDEX)],
@@ -228,7 +229,7 @@ def test_batches(batches, argument, values):
     bad_calls.assert_refused(batches, right, argument, values)
 
 
-@pytest.mark.parametrize("batches", [training.ShuffledBatches, training.ConsecutiveBatches])
+@pytest.mark.parametrize("batches", [runs.ShuffledBatches, runs.ConsecutiveBatches])
 def test_batches_have_numbers_and_epochs_too(batches):
     found = batches((np.arange(5), np.arange(5)), 2, 0)
     for index in (-1, len(found), 2**40):
@@ -242,16 +243,16 @@ def test_batches_have_numbers_and_epochs_too(batches):
 @pytest.mark.parametrize(
     ("function", "argument", "values"),
     [
-        (training.write_json, "path", bad_calls.PATH),
-        (training.write_json, "value", (object(), {1, 2}, 1j, b"a", {"a": object()})),
-        (lambda path: training.atomic_path(path).__enter__(), "path", bad_calls.PATH),
-        (training.run_state, "folder", (*bad_calls.NOTHING, *bad_calls.TEXTS, 3, [])),
+        (files.write_json, "path", bad_calls.PATH),
+        (files.write_json, "value", (object(), {1, 2}, 1j, b"a", {"a": object()})),
+        (lambda path: files.atomic_path(path).__enter__(), "path", bad_calls.PATH),
+        (runs.run_state, "folder", (*bad_calls.NOTHING, *bad_calls.TEXTS, 3, [])),
     ],
     ids=["write_json-path", "write_json-value", "atomic_path-path", "run_state-folder"],
 )
 def test_files(function, argument, values, tmp_path):
     right = {"path": tmp_path / "file.json", "value": 1} if "value" in str(argument) else {}
-    if function is training.write_json:
+    if function is files.write_json:
         right = {"path": tmp_path / "file.json", "value": 1}
     bad_calls.assert_refused(function, right, argument, values)
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers
-from keras_dlnotes.training import RunFolder, ShuffledBatches, fit_resumable, fit_truncated
+from keras_dlnotes.runs import RunFolder, ShuffledBatches, fit_resumable
+from keras_dlnotes.training import fit_truncated
 from keras_dlnotes.training.building import built_on
 from tests.backends import carries_states, only_on
 

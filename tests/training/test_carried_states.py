@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers
-from keras_dlnotes.training import ConsecutiveBatches, RunFolder, fit_resumable, fit_truncated
+from keras_dlnotes.runs import ConsecutiveBatches, RunFolder, fit_resumable
+from keras_dlnotes.training import fit_truncated
 from keras_dlnotes.training.carried_states import CarriedStates, recurrent_layers
 from tests.backends import carries_states, only_on
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import tuning
-from keras_dlnotes.training import records
+from keras_dlnotes.runs import records
 from tests.tuning import finished
 
 

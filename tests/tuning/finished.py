@@ -9,10 +9,10 @@ import keras
 import keras_tuner
 import numpy as np
 
+from keras_dlnotes.runs.checkpoints import Checkpoints
+from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.records import read_own_record
 from keras_dlnotes.tasks import Splits
-from keras_dlnotes.training.checkpoints import Checkpoints
-from keras_dlnotes.training.records import read_own_record
-from keras_dlnotes.training.run_folder import CHECKPOINTS
 from keras_dlnotes.tuning import Results
 from keras_dlnotes.tuning.folder import FAILED, Ending, SearchFolder, write_ending
 from keras_dlnotes.tuning.oracles import make_oracle

@@ -7,9 +7,9 @@ import keras_tuner
 import pytest
 from keras_tuner.engine.trial import Trial
 
-from keras_dlnotes.training import RunFolderError
-from keras_dlnotes.training.checkpoints import Checkpoints
-from keras_dlnotes.training.records import write_record
+from keras_dlnotes.runs import RunFolderError
+from keras_dlnotes.runs.checkpoints import Checkpoints
+from keras_dlnotes.runs.records import write_record
 from keras_dlnotes.tuning import Results
 from keras_dlnotes.tuning.folder import SearchFolder
 from keras_dlnotes.tuning.oracles import ORACLES

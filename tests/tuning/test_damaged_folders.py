@@ -8,8 +8,8 @@ import errno
 
 import pytest
 
-from keras_dlnotes.training import RunFolderError
-from keras_dlnotes.training.records import UnreadableRecordError
+from keras_dlnotes.runs import RunFolderError
+from keras_dlnotes.runs.records import UnreadableRecordError
 from keras_dlnotes.tuning import Results
 from tests import damage
 from tests.tuning import finished

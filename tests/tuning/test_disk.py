@@ -6,7 +6,7 @@ import os
 import keras_tuner
 import pytest
 
-from keras_dlnotes.training import RunFolderError
+from keras_dlnotes.runs import RunFolderError
 from keras_dlnotes.tuning import disk, trials
 from keras_dlnotes.tuning.supervisor import SearchError, Supervisor
 

@@ -5,7 +5,7 @@ import keras_tuner
 import pytest
 
 from keras_dlnotes import tasks, tuning
-from keras_dlnotes.training import RunFolder, run_state
+from keras_dlnotes.runs import RunFolder, run_state
 from keras_dlnotes.tuning.folder import COMPLETED, execution_path
 from keras_dlnotes.tuning.recipes import HyperModelRecipe
 from keras_dlnotes.tuning.trials import Conditions, run_trial

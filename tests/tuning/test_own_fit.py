@@ -4,7 +4,7 @@ import keras
 import keras_tuner
 import pytest
 
-from keras_dlnotes.training.checkpoints import Checkpoints
+from keras_dlnotes.runs.checkpoints import Checkpoints
 from keras_dlnotes.tuning.keeping import read_outcome
 from tests.tuning.own_fits import (
     INPUTS,

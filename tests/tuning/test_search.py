@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from keras_dlnotes import tuning
-from keras_dlnotes.training import RunFolderError
+from keras_dlnotes.runs import RunFolderError
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import keras_dlnotes
-from keras_dlnotes.paths import library_first
+from keras_dlnotes.common.paths import library_first
 from keras_dlnotes.tuning.launcher import Launcher
 from tests.tuning.addresses import free_port
 

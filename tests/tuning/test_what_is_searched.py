@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import tasks
-from keras_dlnotes.training import RunFolderError
+from keras_dlnotes.runs import RunFolderError
 from keras_dlnotes.tuning.arguments import make_recipe, search_path
 from keras_dlnotes.tuning.data_record import difference, record_of
 from keras_dlnotes.tuning.recipes import check_hypermodel

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import LARGEST, argument_error, integer, probability
+from keras_dlnotes.common.checks import LARGEST, argument_error, integer, probability
 from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.recurrent.activations import identified
 

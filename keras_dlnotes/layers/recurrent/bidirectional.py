@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, choice, is_sequence, shape
+from keras_dlnotes.common.checks import argument_error, choice, is_sequence, shape
 from keras_dlnotes.layers.recurrent.arguments import computed, state_list
 from keras_dlnotes.layers.recurrent.layers import Recurrent
 from keras_dlnotes.layers.signature import KeepsSignature

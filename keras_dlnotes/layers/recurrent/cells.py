@@ -5,7 +5,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import choice, shape
+from keras_dlnotes.common.checks import choice, shape
 from keras_dlnotes.layers.recurrent.arguments import (
     check_cell,
     computed,

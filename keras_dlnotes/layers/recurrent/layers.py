@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, choice, shape
+from keras_dlnotes.common.checks import argument_error, choice, shape
 from keras_dlnotes.layers.recurrent.arguments import computed, state_list
 from keras_dlnotes.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell, dropped
 from keras_dlnotes.layers.recurrent.documentation import layer_documentation

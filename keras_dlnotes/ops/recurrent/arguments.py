@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops, tree
 
-from keras_dlnotes.checks import argument_error, integer, shape
+from keras_dlnotes.common.checks import argument_error, integer, shape
 from keras_dlnotes.ops.dtypes import float_type, real, wide
 from keras_dlnotes.ops.recurrent.inputs import Inputs
 

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_dlnotes.checks import argument_error, choice
+from keras_dlnotes.common.checks import argument_error, choice
 from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared

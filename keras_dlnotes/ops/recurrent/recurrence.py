@@ -6,7 +6,7 @@ inference, for a framework to differentiate, and for files.
 
 from keras import ops
 
-from keras_dlnotes.checks import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
 from keras_dlnotes.ops.recurrent.inputs import (
     SHARED,
@@ -107,7 +107,7 @@ def recurrence_plain(
     return (shown_outputs(outputs, inputs.mask, return_sequences, zero_output_for_mask), *states)
 
 
-_on_torch = imported_late("keras_dlnotes.ops.recurrent.recurrence_torch:recurrence")
+_on_torch = imported_late("keras_dlnotes.ops.backends.torch.recurrence:recurrence")
 
 
 def recurrence_exported(*tensors, **settings):

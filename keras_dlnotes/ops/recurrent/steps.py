@@ -1,6 +1,6 @@
 """The steps by their settings, checked."""
 
-from keras_dlnotes.checks import choice
+from keras_dlnotes.common.checks import choice
 from keras_dlnotes.ops.recurrent.activations import identified
 from keras_dlnotes.ops.recurrent.gru_step import ResetAfterGRUStep, ResetBeforeGRUStep
 from keras_dlnotes.ops.recurrent.lstm_step import LSTMStep

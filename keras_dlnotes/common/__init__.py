@@ -1,0 +1,1 @@
+"""What every part stands on: argument checks, atomic files, the wording of messages."""

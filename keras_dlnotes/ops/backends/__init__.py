@@ -1,0 +1,1 @@
+"""What each framework does its own way, and nothing anywhere else."""

@@ -1,0 +1,61 @@
+"""PyTorch's kernels for `pool`, which it differentiates by itself.
+
+They take channels first. A channels-last tensor with its channels moved to the front is what
+PyTorch calls the memory format "channels last", which has kernels of its own: nothing is copied.
+"""
+
+import math
+
+import torch
+
+from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.backends.torch.padding import divide_padding
+from keras_dlnotes.ops.borders import pad
+from keras_dlnotes.ops.dtypes import wide
+from keras_dlnotes.ops.windows import Window
+
+
+def max_pool(inputs, *, window: Window):
+    """The maximum; of equals, it is the first one to which PyTorch, too, hands the gradient."""
+    if not inputs.is_floating_point():
+        return NotImplemented
+    overlap = any(s < k for s, k in zip(window.strides, window.size, strict=True))
+    # the way back adds up what windows give to a position in the inputs' own type
+    summed = inputs.to(getattr(torch, wide(inputs.dtype))) if overlap else inputs
+    outputs = _pool("max", summed, window.resolved(inputs.shape), fill=-math.inf)
+    return outputs.to(inputs.dtype)
+
+
+def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str):
+    """The mean, where need be that with the padding over the share that is no padding."""
+    window = window.resolved(inputs.shape)
+    inputs = inputs.to(getattr(torch, wide(dtype)))  # their way back sums in the inputs' type
+    alike = all(before == after for before, after in window.padding)
+    if count_include_pad or (alike and not any(_short_axes(inputs, window))):
+        means = _pool("avg", inputs, window, count_include_pad=count_include_pad)
+    else:
+        means, shares = (
+            _pool("avg", entry, window, count_include_pad=True)
+            for entry in (inputs, torch.ones_like(inputs[:1]))
+        )
+        means = means / shares
+    return means.to(getattr(torch, dtype))
+
+
+def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):
+    # the kernels take no more than half a window, and that of volumes not every short axis
+    short = _short_axes(inputs, window)
+    most = [0 if is_short else k // 2 for is_short, k in zip(short, window.size, strict=True)]
+    common, rest = divide_padding(window, most=most)
+    padded = pad(inputs, rest.padding, window.axes, fill)
+    data_format, along = windows.along_all_axes(
+        len(inputs.shape) - 2, window.axes, (window.size, 1), (window.strides, 1), (common, 0)
+    )
+    channels = 1 if data_format == "channels_first" else -1
+    function = getattr(torch.nn.functional, f"{kind}_pool{len(along[0])}d")
+    return function(padded.movedim(channels, 1), *along, **settings).movedim(1, channels)
+
+
+def _short_axes(inputs, window: Window) -> list[bool]:
+    """Along which axes a window is longer than the image before it is padded."""
+    return [inputs.shape[axis] < k for axis, k in zip(window.axes, window.size, strict=True)]

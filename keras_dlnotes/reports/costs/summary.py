@@ -1,0 +1,177 @@
+"""What a model costs, added up layer by layer."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import keras
+
+from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.reports.costs.cost_report import Report, Row
+from keras_dlnotes.reports.costs.receptive_fields import Fields
+from keras_dlnotes.reports.costs.rules import find_cost
+from keras_dlnotes.reports.costs.trace import Step, Trace, trace
+from keras_dlnotes.reports.scalars import integer
+
+
+def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) -> Report:
+    """Returns what a model costs, layer by layer, without running it.
+
+    A convolution with a D_k×D_k kernel makes D_k²·M·D_p²·N multiplications for M input channels and
+    N output channels of D_p×D_p positions, an LSTM T·(4U(D+U) + 3U); what is counted is written
+    down in `reports/rules`. A multiply-add is two FLOPs.
+
+    Nested models, layers made of layers, and wrappers are unfolded; a shared layer is one row with
+    the multiplications of all its calls. Layers act as at inference.
+
+    Args:
+        model: Any Keras model; a subclassed one is seen through if its `call` takes symbolic
+            tensors. One that isn't built yet gets built for the input shape.
+        input_shape: The lengths without the batch, as (height, width, channels); for several inputs
+            a list of them or a mapping from input names. Needed where the model leaves a length
+            open, as that of a sequence.
+        batch_size: How many examples the multiplications and activations are counted for.
+
+    Returns:
+        The report. A layer without a rule is listed in its `unknown` and has None multiplications,
+        never zero; `reports.rule` adds one.
+
+    Raises:
+        ValueError: If the model is none, the shape does not suit it, or a length is not known.
+
+    Reference:
+        Lecture notes, "Depthwise Separable Convolution", total multiplications.
+
+    >>> model = keras.Sequential([keras.Input((12, 12, 3)), keras.layers.Conv2D(1, 5)])
+    >>> summarize(model).total.multiplications == 5**2 * 3 * 8**2 * 1
+    True
+    """
+    integer("batch_size", batch_size)
+    traced = trace(model, input_shape, lambda layer: find_cost(layer) is not None, batch_size)
+    accounts = _accounts(traced)
+    fields = Fields(traced)
+    open_batch = _has_open_batch(model)
+    rows = [account.row(fields, open_batch) for account in accounts]
+    unknown = [row.name for row in rows if row.multiplications is None]
+    field = fields.describe(traced.outputs[0])
+    total = Row(
+        name="total",
+        kind="",
+        output_shape=_shown_shape(traced.outputs[0], open_batch),
+        parameters=sum(row.parameters for row in rows),
+        multiplications=sum(row.multiplications or 0 for row in rows),
+        activation_bytes=sum(row.activation_bytes for row in rows),
+        receptive_field=field and field.size,
+        stride=field and field.stride,
+        calls=sum(row.calls for row in rows),
+    )
+    shape = tuple(traced.inputs[0].shape[axis] for axis in fields.axes)
+    return Report(model.name, rows, total, unknown, shape)
+
+
+@dataclass
+class _Account:
+    """What is added up for one layer."""
+
+    step: Step
+    parameters: int = 0
+    multiplications: int | None = 0
+    activation_bytes: int = 0
+    calls: int = 0
+
+    def row(self, fields: Fields, open_batch: bool) -> Row:
+        field = fields.describe(self.step.outputs[0])
+        return Row(
+            name=self.step.name or self.step.operation.name,
+            kind=type(self.step.operation).__name__,
+            output_shape=_shown_shape(self.step.outputs[0], open_batch),
+            parameters=self.parameters,
+            multiplications=self.multiplications,
+            activation_bytes=self.activation_bytes,
+            receptive_field=field and field.size,
+            stride=field and field.stride,
+            calls=self.calls,
+        )
+
+
+def _accounts(traced: Trace) -> list[_Account]:
+    containers = {id(step.operation): step for step in reversed(traced.containers)}
+    accounts: dict[int, _Account] = {}
+    for step in traced.steps:
+        if not step.counted or _is_mask(step):
+            continue
+        key = id(step.owner)
+        account = accounts.setdefault(key, _Account(containers.get(key, step)))
+        cost = _cost(step)
+        if cost is None or account.multiplications is None:
+            account.multiplications = None
+        else:
+            account.multiplications += cost
+        if step.operation is step.owner:
+            account.calls += 1
+            account.activation_bytes += _activation_bytes(step)
+    seen: set[int] = set()
+    for key, account in accounts.items():
+        if key not in containers:
+            account.parameters = _new_parameters(account.step.owner, seen)
+    # What a container has for itself is what none of those inside it has.
+    for key, step in reversed(containers.items()):
+        account = accounts.setdefault(key, _Account(step))
+        account.parameters = _new_parameters(step.operation, seen)
+        account.calls = sum(other.operation is step.operation for other in traced.containers)
+    return [
+        account
+        for key, account in accounts.items()
+        if key not in containers or account.parameters or account.multiplications != 0
+    ]
+
+
+def _is_mask(step: Step) -> bool:
+    """Tells whether a plain operation computes what a layer's mask is made of."""
+    return not isinstance(step.operation, keras.Layer) and step.outputs[0].dtype == "bool"
+
+
+def _cost(step: Step) -> int | None:
+    shapes = [tuple(operand.shape) for operand in step.operands]
+    output_shape = tuple(step.outputs[0].shape)
+    if step.times is None or None in {length for s in (*shapes, output_shape) for length in s}:
+        expected = f"given with all its lengths, one of which layer {step.name!r} needs"
+        raise argument_error("input_shape", expected, f"inputs of shape {_plain(shapes)}")
+    rule = find_cost(step.operation)
+    if rule is None:
+        return None
+    cost = rule(step.operation, _plain(shapes), output_shape)
+    return None if cost is None else int(cost) * step.times
+
+
+def _plain(shapes: list) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
+
+
+def _activation_bytes(step: Step) -> int:
+    return sum(prod(output.shape) * _bytes(output.dtype) for output in step.outputs) * step.times
+
+
+def _bytes(dtype: str) -> int:
+    """Returns the size of one number; a bool takes a byte, and a text none that is known."""
+    bits = re.search(r"\d+", dtype)
+    return int(bits.group()) // 8 if bits else int(dtype == "bool")
+
+
+def _new_parameters(operation: Any, seen: set[int]) -> int:
+    """Counts the weights of a layer that none before it has."""
+    weights: Iterable = getattr(operation, "weights", ())
+    new = [weight for weight in weights if id(weight) not in seen]
+    seen.update(map(id, new))
+    return sum(prod(weight.shape) for weight in new)
+
+
+def _has_open_batch(model: keras.Model) -> bool:
+    inputs = getattr(model, "inputs", None) or ()
+    return all(tensor.shape[0] is None for tensor in inputs)
+
+
+def _shown_shape(tensor: Any, open_batch: bool) -> tuple[int | None, ...]:
+    return (None, *tensor.shape[1:]) if open_batch else tuple(tensor.shape)

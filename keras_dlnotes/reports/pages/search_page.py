@@ -1,0 +1,172 @@
+"""The page that shows what a search tried and what came of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_dlnotes.reports.importance import FEWEST_TRIALS, hyperparameter_importance
+from keras_dlnotes.reports.pages.page import Page
+from keras_dlnotes.reports.pages.search_trials import Trial, guess_direction, read_trials
+from keras_dlnotes.reports.plots.learning_runs import plot_runs
+from keras_dlnotes.reports.plots.search_plots import (
+    plot_importance,
+    plot_parallel_coordinates,
+    plot_search_progress,
+)
+from keras_dlnotes.reports.scalars import choice, text
+
+if TYPE_CHECKING:
+    import pandas
+
+CURVES = 6  # trials whose learning curves are told apart in one figure
+AXES = 6
+IMPORTANCE = (
+    "The share of the objective's variance that each hyperparameter explains: a random forest "
+    "learns the rank of a complete trial from its hyperparameters, and what it can tell of trials "
+    "that a tree did not see is divided by how much each reduced the variance."
+)
+DEFINITIONS = (
+    "The best value of a trial is that of its best epoch, averaged over its executions; the first "
+    "epoch is 1. A trial that is not complete keeps its status, and is never the best."
+)
+
+
+def search_page(
+    frame: "pandas.DataFrame | str | PathLike",
+    objective: str,
+    direction: str | None = None,
+    hyperparameters: Sequence[str] | None = None,
+    title: str = "Search",
+) -> Page:
+    """Lays out the trials of a search: its progress, what made the difference, and every trial.
+
+    Args:
+        frame: A row for every trial, execution and epoch, with the columns `trial`, `status`,
+            `execution` and `epoch`, the metrics, and one column a hyperparameter; or the path of
+            such a CSV file. A trial that failed early has a row without metrics.
+        objective: The metric that the search was for, as "val_loss".
+        direction: "min" or "max", whichever is better. By default the name tells: higher is better
+            for an accuracy, lower for a loss or an error.
+        hyperparameters: The columns that are hyperparameters. By default those with one value a
+            trial that are not named as a metric: `loss`, `val_…`, or x beside `val_x`; nor as what
+            a tuner notes down for itself, `tuner/…`.
+        title: What stands at the head of the page.
+
+    Returns:
+        A page, not yet written.
+
+    Raises:
+        ValueError: If a column is missing, there is no row, the name does not tell the direction,
+            or a hyperparameter changes within a trial.
+        OSError: If the file can't be read.
+
+    >>> import pandas
+    >>> frame = pandas.DataFrame(
+    ...     {"trial": ["a", "b"], "status": "COMPLETED", "execution": 0, "epoch": 1,
+    ...      "val_loss": [0.5, 0.25], "units": [8, 16]})
+    >>> search_page(frame, "val_loss").subtitle
+    '2 trials for the lowest val_loss'
+    """
+    text("title", title)
+    text("objective", objective, empty=False)
+    direction = guess_direction(objective) if direction is None else direction
+    choice("direction", direction, ("min", "max"))
+    trials = read_trials(frame, objective, direction, hyperparameters)
+    ranking = sorted(
+        (trial for trial in trials if trial.is_complete),
+        key=lambda trial: trial.best,
+        reverse=direction == "max",
+    )
+    goal = "lowest" if direction == "min" else "highest"
+    count = f"{len(trials)} trial{'s' if len(trials) > 1 else ''}"
+    page = Page(title, f"{count} for the {goal} {objective}")
+    statuses = Counter(trial.status.lower() for trial in trials)
+    if ranking:
+        best = ranking[0]
+        page.add_facts({f"best {objective}": best.best, "best trial": best.name, **statuses})
+    else:
+        page.add_facts(statuses)
+        page.add_text("No trial is complete and has a value of the objective yet.")
+    _add_progress(page, trials, objective, direction)
+    _add_hyperparameters(page, trials, objective, direction)
+    if ranking:
+        page.add_heading("How the best learned")
+        shown = {trial.name: {objective: trial.curve} for trial in ranking[:CURVES]}
+        page.add_figure(
+            plot_runs(shown, objective, direction),
+            f"The {objective} of the best {len(shown)} by epoch, the mean of a trial's executions.",
+            f"Lines of the {objective} of the best trials by epoch.",
+        )
+    page.add_heading("Trials")
+    best_first = ranking + [trial for trial in trials if not trial.is_complete]
+    page.add_table([_cells(trial, objective) for trial in best_first], "Every trial, best first")
+    return page.add_text(DEFINITIONS)
+
+
+def _add_progress(page: Page, trials: Sequence[Trial], objective: str, direction: str) -> None:
+    values = [trial.best for trial in trials]
+    if not np.isfinite(values).any():
+        return
+    page.add_heading("How it got on")
+    page.add_figure(
+        plot_search_progress(
+            values, direction, [trial.is_complete for trial in trials], name=objective
+        ),
+        "The best value of each trial in their order, and the best so far of those complete. A "
+        "cross is a trial without a value.",
+        f"Points of the {objective} by trial, below a line of the best so far."
+        if direction == "max"
+        else f"Points of the {objective} by trial, above a line of the best so far.",
+    )
+
+
+def _add_hyperparameters(
+    page: Page, trials: Sequence[Trial], objective: str, direction: str
+) -> None:
+    """Adds what made the difference, and what the trials set, the most important first."""
+    names = list(trials[0].hyperparameters)
+    if not names:
+        return
+    columns = {name: [trial.hyperparameters[name] for trial in trials] for name in names}
+    complete = [trial.best if trial.is_complete else np.nan for trial in trials]
+    page.add_heading("What made the difference")
+    if np.isfinite(complete).sum() < FEWEST_TRIALS:
+        page.add_text(f"To tell, it takes at least {FEWEST_TRIALS} complete trials.")
+    else:
+        importance = hyperparameter_importance(columns, complete)
+        columns = {name: columns[name] for name in importance}
+        explained = sum(importance.values())
+        if explained:
+            page.add_figure(
+                plot_importance(importance),
+                f"{IMPORTANCE} Together they explain {explained:.0%}.",
+                "Bars of the share of the variance that each hyperparameter explains.",
+            )
+        else:
+            page.add_text("The hyperparameters tell nothing of trials that were not seen.")
+    page.add_figure(
+        plot_parallel_coordinates(columns, complete, direction, objective, AXES),
+        f"Each line is a trial, the stronger the better and the best in orange; a dotted one is "
+        f"not complete. {_shown(len(names))}",
+        "Lines of the trials across the axes of their hyperparameters.",
+    )
+
+
+def _shown(count: int) -> str:
+    if count <= AXES:
+        return "Every hyperparameter has an axis."
+    return f"{AXES} of the {count} hyperparameters have an axis."
+
+
+def _cells(trial: Trial, objective: str) -> dict[str, object]:
+    epochs = trial.epochs[0] if len(trial.epochs) == 1 else ", ".join(map(str, trial.epochs))
+    return {
+        "trial": trial.name,
+        f"best {objective}": None if np.isnan(trial.best) else trial.best,
+        "at epoch": epochs or None,
+        "status": trial.status,
+        **trial.hyperparameters,
+    }

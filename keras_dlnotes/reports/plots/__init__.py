@@ -1,0 +1,1 @@
+"""Figures: arrays and dicts in, Matplotlib figures out."""

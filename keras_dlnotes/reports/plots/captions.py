@@ -1,0 +1,54 @@
+"""Images with the words that a network wrote below them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from keras_dlnotes.reports.arrays import as_images, check_same_length
+from keras_dlnotes.reports.plots.theme import WIDTH, new_figure, own_style
+from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
+from keras_dlnotes.reports.scalars import integer, texts
+
+LABEL_HEIGHT = 0.3
+
+
+@own_style()
+def plot_captions(
+    images: np.ndarray, captions: Sequence[str], limit: int = 24, columns: int = 8
+) -> Figure:
+    """Plots images, each above its caption.
+
+    Args:
+        images: Shape (count, height, width) or (count, height, width, 1 or 3).
+        captions: A text for each.
+        limit: How many to show at most, the first ones.
+        columns: How many in a row.
+
+    Returns:
+        A figure of tiles.
+
+    Raises:
+        ValueError: If a shape is wrong, the lengths differ, or a number is less than 1.
+
+    Reference:
+        Lecture notes, "Types of RNN" (one to many).
+
+    >>> figure = plot_captions(np.zeros((2, 3, 3)), ["zero", "one"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['zero', 'one']
+    """
+    integer("limit", limit)
+    integer("columns", columns)
+    captions = texts("captions", captions)
+    pictures = as_images("images", images)
+    check_same_length(images=pictures, captions=captions)
+    pictures, captions = pictures[:limit], captions[:limit]
+    columns = min(columns, len(pictures))
+    tile = min(WIDTH / (columns * (1 + GAP)), 1.2)
+    height = tile * tiles_height(len(pictures), columns, pictures.shape[1:], LABEL_HEIGHT)
+    figure = new_figure(tile * columns * (1 + GAP) + 0.2, height + 0.2)
+    draw_tiles(
+        figure.subplots(), pictures, columns, captions, LABEL_HEIGHT, cmap="gray", vmin=0, vmax=1
+    )
+    return figure

@@ -1,0 +1,70 @@
+"""How the error of a sequence model grows with the length of the sequence."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length, finite
+from keras_dlnotes.reports.plots.theme import (
+    BLUE,
+    MUTED,
+    RULE,
+    WIDTH,
+    new_figure,
+    own_style,
+    style_axes,
+)
+from keras_dlnotes.reports.scalars import text
+
+
+@own_style()
+def plot_error_by_length(
+    lengths: Sequence[int], errors: Sequence[float], name: str = "error", length: str = "length"
+) -> Figure:
+    """Plots the mean error of the examples of each length, with their number above each bar.
+
+    Args:
+        lengths: Of each example, whole numbers ≥ 0 of shape (examples,).
+        errors: Of each example, fractions ≥ 0 of shape (examples,).
+        name: Of the error.
+        length: What the length is called.
+
+    Returns:
+        A figure with one panel.
+
+    Raises:
+        ValueError: If there is no example, the numbers of examples differ, or one of them is NaN.
+
+    Reference:
+        Lecture notes, "Types of RNN".
+
+    >>> figure = plot_error_by_length([3, 3, 5], [0.0, 0.5, 0.4])
+    >>> [float(bar.get_height()) for bar in figure.axes[0].patches]
+    [0.25, 0.4]
+    """
+    lengths = as_array("lengths", lengths, ["(examples,)"])
+    errors = as_array("errors", errors, ["(examples,)"])
+    check_same_length(lengths=lengths, errors=errors)
+    finite("lengths", lengths, 0)
+    if np.any(lengths % 1):
+        expected = "whole numbers ≥ 0"
+        raise argument_error("lengths", expected, f"{lengths[lengths % 1 > 0][0]:g}")
+    finite("errors", errors, 0)
+    text("name", name)
+    text("length", length)
+    groups = np.unique(lengths)
+    means = [errors[lengths == group].mean() for group in groups]
+    figure = new_figure(WIDTH, 3.2)
+    axes = figure.subplots()
+    style_axes(axes)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.bar(groups, means, width=0.8, color=BLUE)
+    for group, mean in zip(groups, means, strict=True):
+        count = np.count_nonzero(lengths == group)
+        axes.text(group, mean, f"{count}", ha="center", va="bottom", color=MUTED, fontsize=8)
+    axes.set(xlabel=length, ylabel=name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    return figure

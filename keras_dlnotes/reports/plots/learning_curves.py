@@ -1,0 +1,134 @@
+"""How the loss and the metrics went, epoch by epoch."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.reports.plots.theme import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    RULE,
+    WIDTH,
+    draw_legend,
+    new_figure,
+    own_style,
+    style_axes,
+)
+from keras_dlnotes.reports.scalars import integer, mapping, text
+
+VALIDATION = "val_"
+
+
+@own_style()
+def plot_learning_curves(
+    history: Mapping[str, Sequence[float]], best_epoch: int | None = None
+) -> Figure:
+    """Plots the loss and every metric by epoch, training against validation.
+
+    Args:
+        history: A list of one number an epoch for each metric, as `keras.callbacks.History`
+            keeps it in `.history`; the validation twin of a metric has its name with `val_` before.
+            A NaN leaves a hole in its curve.
+        best_epoch: The epoch to mark, the first being 1. By default the one with the lowest
+            `val_loss`, or else the lowest `loss`.
+
+    Returns:
+        A figure with a panel for each metric.
+
+    Raises:
+        ValueError: If the history is empty, its lists differ in length, or the best epoch is none
+            of its epochs.
+
+    >>> figure = plot_learning_curves({"loss": [0.9, 0.4], "val_loss": [0.8, 0.5]})
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['loss']
+    """
+    curves = _curves(history)
+    epochs = len(next(iter(curves.values())))
+    reason = ""
+    if best_epoch is None:
+        best_epoch, reason = _lowest_loss(curves)
+    else:
+        integer("best_epoch", best_epoch, 1, epochs)
+    names = dict.fromkeys(name.removeprefix(VALIDATION) for name in curves)
+    metrics = sorted(names, key=lambda name: name != "loss")
+    columns = min(len(metrics), 2)
+    rows = -(-len(metrics) // columns)
+    figure = new_figure(WIDTH if columns == 2 else 4.8, 0.6 + 2.6 * rows)
+    for number, metric in enumerate(metrics, start=1):
+        _draw_panel(figure.add_subplot(rows, columns, number), metric, curves, best_epoch)
+    _draw_legend(figure, best_epoch, reason)
+    return figure
+
+
+def _curves(history: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
+    mapping("history", history, "of metrics")
+    curves = {
+        text("history", name): as_array(f"history[{name!r}]", values, ["(epochs,)"])
+        for name, values in history.items()
+    }
+    lengths = {name: len(curve) for name, curve in curves.items()}
+    if len(set(lengths.values())) > 1:
+        expected = "lists of the same length, one number an epoch"
+        raise argument_error("history", expected, f"lengths {lengths}")
+    return curves
+
+
+def _lowest_loss(curves: Mapping[str, np.ndarray]) -> tuple[int | None, str]:
+    for name, reason in (("val_loss", "lowest validation loss"), ("loss", "lowest loss")):
+        if name in curves and not np.isnan(curves[name]).all():
+            return int(np.nanargmin(curves[name])) + 1, reason
+    return None, ""
+
+
+def _draw_panel(
+    axes: Axes, metric: str, curves: Mapping[str, np.ndarray], best_epoch: int | None
+) -> None:
+    style_axes(axes)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
+    curve = np.empty(0)
+    for name, label, colour, dashes in (
+        (metric, "training", ORANGE, (0, (4, 1.5))),
+        (VALIDATION + metric, "validation", BLUE, "solid"),
+    ):
+        if name not in curves:
+            continue
+        curve = curves[name]
+        axes.plot(
+            np.arange(1, len(curve) + 1),
+            curve,
+            label=label,
+            color=colour,
+            linestyle=dashes,
+            linewidth=1.8,
+            # A line needs two points; a single epoch needs a dot to be seen.
+            marker="o" if len(curve) == 1 else "",
+        )
+    margin = max(0.5, 0.03 * len(curve))
+    axes.set_xlim(1 - margin, len(curve) + margin)
+    if best_epoch is not None:
+        axes.axvline(
+            best_epoch, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), label="best epoch"
+        )
+        value = curve[best_epoch - 1]
+        axes.plot(best_epoch, value, "o", color=INK, markersize=5, label="_value")
+        axes.set_title(f"{value:.4g} at epoch {best_epoch}", loc="right", fontsize=10, color=MUTED)
+
+
+def _draw_legend(figure: Figure, best_epoch: int | None, reason: str) -> None:
+    handles = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    if best_epoch is not None:
+        text = f"best epoch: {best_epoch}" + (f" ({reason})" if reason else "")
+        handles[text] = handles.pop("best epoch")
+    draw_legend(figure, len(handles), handles=handles.values(), labels=handles.keys())

@@ -1,0 +1,259 @@
+"""Pictures of a search: how it got on, what its trials set, and what made the difference."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from keras_dlnotes.reports.arrays import as_array, check_same_length, finite
+from keras_dlnotes.reports.importance import as_columns, is_missing, is_numeric
+from keras_dlnotes.reports.plots.theme import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    RULE,
+    WIDTH,
+    draw_legend,
+    name_ticks,
+    new_figure,
+    own_style,
+    set_log_scale,
+    style_axes,
+)
+from keras_dlnotes.reports.scalars import choice, flag, integer, mapping, sequence, text, texts
+
+DECADES = 100  # the ratio of the largest to the smallest number from which a scale is logarithmic
+LEVELS = 6  # choices of one hyperparameter that are named
+ABSENT = -0.14  # where a line passes an axis of which its trial has no value
+
+
+@own_style()
+def plot_search_progress(
+    objective: Sequence[float],
+    direction: str = "min",
+    complete: Sequence[bool] | None = None,
+    name: str = "objective",
+) -> Figure:
+    """Plots the objective by trial, with the best so far.
+
+    Args:
+        objective: The best value of each trial, in their order; NaN where it has none, which a
+            cross at the foot shows.
+        direction: "min" or "max", whichever is better.
+        complete: Whether each trial came to its end. The others are hollow, and never the best.
+        name: What the objective is called.
+
+    Returns:
+        A figure with one panel. Its scale is logarithmic where the values span two decades.
+
+    Raises:
+        ValueError: If there is no trial, the lengths differ, or the direction is another.
+
+    >>> figure = plot_search_progress([0.9, 0.5, 0.7])
+    >>> figure.axes[0].get_lines()[0].get_ydata().tolist()
+    [0.9, 0.5, 0.5]
+    """
+    text("name", name)
+    objective = as_array("objective", objective, ["(trials,)"])
+    choice("direction", direction, ("min", "max"))
+    complete = np.ones(len(objective), bool) if complete is None else _booleans(complete)
+    check_same_length(objective=objective, complete=complete)
+    known = np.isfinite(objective)
+    trials = np.arange(1, len(objective) + 1)
+    worst, best_of = (np.inf, np.fmin) if direction == "min" else (-np.inf, np.fmax)
+    best = best_of.accumulate(np.where(known & complete, objective, worst))
+    best = np.where(np.isfinite(best), best, np.nan)
+    figure = new_figure(WIDTH, 3.4)
+    axes = figure.subplots()
+    style_axes(axes)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    if spans_decades(objective[known]):
+        set_log_scale(axes)
+    axes.plot(trials, best, color=ORANGE, drawstyle="steps-post", label="best so far")
+    style = {"linestyle": "none", "marker": "o", "markersize": 5, "color": BLUE}
+    for label, shown, fill in (
+        ("trial", known & complete, BLUE),
+        ("not complete", known & ~complete, "none"),
+    ):
+        if shown.any():
+            axes.plot(trials[shown], objective[shown], **style, markerfacecolor=fill, label=label)
+    if not known.all():
+        foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        style = {"linestyle": "none", "marker": "x", "color": MUTED}
+        lost = trials[~known]
+        axes.plot(lost, np.full(len(lost), 0.02), **style, **foot, label="no value")
+    axes.set(xlabel="trials so far", ylabel=name.replace("_", " "))
+    axes.set_xlim(0.5, len(trials) + 0.5)
+    draw_legend(figure, 4)
+    return figure
+
+
+@own_style()
+def plot_parallel_coordinates(
+    hyperparameters: Mapping[str, Sequence[Any]],
+    objective: Sequence[float],
+    direction: str = "min",
+    name: str = "objective",
+    limit: int = 6,
+) -> Figure:
+    """Plots each trial as a line across one upright axis a hyperparameter, and the objective last.
+
+    The better the trial, the stronger its line; the best is orange. A trial without an objective is
+    dotted. An axis is logarithmic where its numbers span two decades, and choices stand evenly
+    spaced. A line passes below an axis of which its trial has no value.
+
+    Args:
+        hyperparameters: By name, a value for each trial: numbers, texts, booleans or None.
+        objective: A number for each trial; NaN where it has none.
+        direction: "min" or "max", whichever is better.
+        name: What the objective is called.
+        limit: How many hyperparameters to show: the first ones.
+
+    Returns:
+        A figure with one panel.
+
+    Raises:
+        ValueError: If there is no hyperparameter, the lengths differ, the direction is another, or
+            the limit is below 1.
+
+    >>> figure = plot_parallel_coordinates({"rate": [0.001, 0.1]}, [0.5, 0.7])
+    >>> [line.get_ydata().tolist() for line in figure.axes[0].get_lines()]
+    [[1.0, 1.0], [0.0, 0.0]]
+    """
+    integer("limit", limit)
+    text("name", name)
+    choice("direction", direction, ("min", "max"))
+    objective = as_array("objective", objective, ["(trials,)"])
+    columns = dict(list(as_columns(hyperparameters, objective).items())[:limit])
+    figure = new_figure(WIDTH, 3.8)
+    axes = figure.subplots()
+    axes.axis("off")
+    axes.set(xlim=(-0.25, len(columns) + 0.4), ylim=(ABSENT - 0.04, 1.2))
+    numbers = np.where(np.isfinite(objective), objective, np.nan)
+    positions = [
+        _draw_axis(axes, number, label, values)
+        for number, (label, values) in enumerate([*columns.items(), (name, numbers.tolist())])
+    ]
+    lines = np.stack(positions, axis=1)
+    score = numbers if direction == "max" else -numbers
+    order = np.argsort(np.nan_to_num(score, nan=-np.inf), kind="stable")
+    count = int(np.isfinite(score).sum())
+    for place, trial in enumerate(order, start=1 + count - len(order)):
+        style: dict[str, Any] = {"color": BLUE, "alpha": 0.12 + 0.6 * place / max(count, 1)}
+        if place < 1:
+            style = {"color": MUTED, "alpha": 0.6, "linestyle": ":"}
+        elif place == count:
+            style = {"color": ORANGE, "linewidth": 2.4}
+        axes.plot(lines[trial], **style)
+    return figure
+
+
+@own_style()
+def plot_importance(importance: Mapping[str, float], limit: int = 16) -> Figure:
+    """Plots the share of the objective's variance that each hyperparameter explains.
+
+    Args:
+        importance: Shares in [0, 1] by name, as `hyperparameter_importance` returns them.
+        limit: How many to show: the largest.
+
+    Returns:
+        A figure with a bar for each hyperparameter, the largest at the top.
+
+    Raises:
+        ValueError: If there is none, or the limit is below 1.
+
+    >>> figure = plot_importance({"rate": 0.6, "units": 0.1})
+    >>> [float(bar.get_width()) for bar in figure.axes[0].patches]
+    [0.6, 0.1]
+    """
+    integer("limit", limit)
+    mapping("importance", importance, "from names to shares")
+    names = texts("importance", list(importance))
+    shares = as_array("importance", list(importance.values()), ["(hyperparameters,)"])
+    finite("importance", shares, 0, 1)
+    order = np.argsort(-shares, kind="stable")[:limit]
+    names = [_short(names[number], 22) for number in order]
+    figure = new_figure(WIDTH, 0.6 + 0.26 * len(order))
+    axes = figure.subplots()
+    style_axes(axes)
+    rows = np.arange(len(order))
+    axes.barh(rows, shares[order], height=0.7, color=BLUE)
+    for row, share in zip(rows, shares[order], strict=True):
+        axes.text(share, row, f" {share:.1%}", va="center", color=MUTED, fontsize=9)
+    axes.set(xlim=(0, 1.15 * max(shares.max(), 0.01)), xticks=[])
+    name_ticks(axes.yaxis, names)
+    axes.invert_yaxis()
+    axes.tick_params(labelcolor=INK)
+    return figure
+
+
+def spans_decades(values: Sequence[float]) -> bool:
+    """Tells whether numbers are all above zero and span two decades.
+
+    >>> spans_decades([1e-4, 1e-2]), spans_decades([1, 64]), spans_decades([0, 1000])
+    (True, False, False)
+    """
+    values = np.asarray(values, dtype=float)
+    # A hundredth of a hundred is not quite one in binary.
+    return bool(values.size and values.min() > 0 and values.max() / values.min() > DECADES - 1e-6)
+
+
+def _draw_axis(axes: Axes, number: int, name: str, values: Sequence[Any]) -> np.ndarray:
+    """Draws an upright axis with its name and ticks, and returns where on it the values stand."""
+    absent = np.array([is_missing(value) for value in values])
+    ticks, places, remark = _scale([value for value in values if not is_missing(value)])
+    axes.vlines(number, 0, 1, color=RULE, linewidth=1.2)
+    labels = [*ticks, ("none", ABSENT)] if absent.any() else ticks
+    box = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+    for tick, place in labels:
+        axes.text(
+            number + 0.04,
+            place,
+            _short(tick, 11),
+            va="center",
+            color=MUTED,
+            fontsize=8,
+            bbox=box,
+            zorder=3,
+        )
+    # The names of neighbours stand at two heights, so that long ones have room.
+    height = 1.07 + 0.07 * (number % 2)
+    axes.text(number, height, _short(name, 18) + remark, ha="center", color=INK, fontsize=9)
+    positions = np.full(len(values), ABSENT)
+    positions[~absent] = places
+    return positions
+
+
+def _scale(values: Sequence[Any]) -> tuple[list[tuple[str, float]], np.ndarray, str]:
+    """Returns the ticks with their places in [0, 1], the places of the values, and a remark."""
+    if not is_numeric(values):
+        levels = sorted({str(value) for value in values})
+        steps = np.array([0.5]) if len(levels) == 1 else np.linspace(0, 1, len(levels))
+        place = dict(zip(levels, steps.tolist(), strict=True))
+        shown = levels[:: -(-len(levels) // LEVELS) or 1]
+        return [(key, place[key]) for key in shown], np.array([place[str(v)] for v in values]), ""
+    numbers = np.asarray(values, dtype=float)
+    is_log = spans_decades(numbers)
+    scaled = np.log10(numbers) if is_log else numbers
+    low, high = scaled.min(), scaled.max()
+    if low == high:
+        return [(f"{numbers[0]:.3g}", 0.5)], np.full(len(numbers), 0.5), ""
+    marks = np.linspace(low, high, 3)
+    texts = [f"{mark:.3g}" for mark in (10**marks if is_log else marks)]
+    ticks = list(zip(texts, (0.0, 0.5, 1.0), strict=True))
+    return ticks, (scaled - low) / (high - low), " (log)" if is_log else ""
+
+
+def _booleans(complete: Any) -> np.ndarray:
+    entries = sequence("complete", complete, "booleans")
+    return np.array([flag("complete", entry) for entry in entries], bool)
+
+
+def _short(name: str, length: int) -> str:
+    return name if len(name) <= length else f"…{name[1 - length :]}"

@@ -1,0 +1,100 @@
+"""Keras's callbacks, able to go on where an earlier process stopped."""
+
+import contextlib
+import time
+from typing import Any
+
+import keras
+
+from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
+from keras_dlnotes.runs.random_state import set_generator_states
+from keras_dlnotes.training.carried_states import CarriedStates
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """`keras.callbacks.EarlyStopping` whose state can be saved and given back."""
+
+    _resumed: tuple[dict[str, Any], list[Any]] | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Returns all that the callback remembers but the best weights, as JSON values."""
+        best = None if self.best is None else float(self.best)
+        return {"best": best, "best_epoch": self.best_epoch, "wait": self.wait}
+
+    def resume_from(self, state: dict[str, Any], best_weights: list[Any]) -> None:
+        """Makes the next `fit` go on from this state and these best weights."""
+        self._resumed = state, best_weights
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        if self._resumed is not None:
+            state, self.best_weights = self._resumed
+            self.best, self.best_epoch, self.wait = (
+                state[name] for name in ("best", "best_epoch", "wait")
+            )
+
+
+class CarryStates(keras.callbacks.Callback):
+    """Starts each epoch from the initial states, and so each row of the validation."""
+
+    def __init__(self, carried: CarriedStates):
+        super().__init__()
+        self._carried = carried
+        self.validation = contextlib.ExitStack()  # to be closed where an exception ends the fit
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._carried.start_all()
+
+    def on_test_begin(self, logs=None):
+        self.validation.enter_context(self._carried.validating())
+
+    def on_test_end(self, logs=None):
+        self.validation.close()
+
+
+class StartStates(keras.callbacks.Callback):
+    """Starts each epoch from the initial states of stateful layers, which no file holds."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for layer in self.model._flatten_layers():
+            if isinstance(layer, keras.layers.RNN) and layer.stateful:
+                for state in keras.tree.flatten(layer.states):  # in levels, for stacked cells
+                    state.assign(keras.ops.zeros_like(state.value))
+
+
+class RestoreGenerators(keras.callbacks.Callback):
+    """Sets the generators when the first epoch begins, because `fit` draws from them before that.
+
+    Args:
+        states: as `generator_states` gives them; none for a run that begins.
+    """
+
+    def __init__(self, states: list[str]):
+        super().__init__()
+        self._states = states
+
+    def on_epoch_begin(self, epoch, logs=None):
+        set_generator_states(self._states)
+        self._states = []
+
+
+class SaveState(keras.callbacks.Callback):
+    """Saves the run's state at the end of each epoch; the last callback to see it."""
+
+    def __init__(self, checkpoints: Checkpoints, state: RunState, early_stopping: EarlyStopping):
+        super().__init__()
+        self._checkpoints = checkpoints
+        self._state = state
+        self._early_stopping = early_stopping
+
+    def on_train_begin(self, logs=None):
+        self._started = time.perf_counter() - self._state.seconds
+
+    def on_epoch_end(self, epoch, logs=None):
+        state = self._state
+        state.epoch = epoch + 1
+        state.history.append({name: float(value) for name, value in logs.items()})
+        state.seconds = time.perf_counter() - self._started
+        state.stopped = self.model.stop_training
+        state.early_stopping = self._early_stopping.state()
+        self._checkpoints.save(self.model, state)

@@ -1,0 +1,181 @@
+"""The state of a run after its last finished epoch, from which it goes on exactly."""
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypedDict
+
+import keras
+import numpy as np
+
+from keras_dlnotes.common.files import remove_partial, write_bytes
+from keras_dlnotes.runs.random_state import generator_states
+from keras_dlnotes.runs.records import (
+    CorruptRecordError,
+    RunFolderError,
+    read_file,
+    read_record,
+    unreadable,
+    write_record,
+)
+from keras_dlnotes.runs.serialization import weights_content
+from keras_dlnotes.runs.shapes import Count, Seconds, text_like
+
+STATE = "state.json"
+
+
+class EarlyStoppingState(TypedDict):
+    """See `EarlyStopping.state`; its epochs count from 0."""
+
+    best: float | None
+    best_epoch: Count
+    wait: Count
+
+
+@dataclass
+class RunState:
+    """All that a run needs to go on, besides the weights and the optimizer's variables.
+
+    Attributes:
+        epoch: number of finished epochs.
+        history: the logs of each of them, first to last.
+        seconds: time spent on them.
+        stopped: whether training has stopped by itself.
+        early_stopping: see `EarlyStoppingState`; empty before the first epoch.
+        random_seeds: states of the model's seed generators, which no Keras file holds.
+        generators: states of the backend's own generators, where a model draws from them, too.
+        checksums: name → SHA-256 of the weight files that belong to this state.
+    """
+
+    epoch: Count = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    seconds: Seconds = 0.0
+    stopped: bool = False
+    early_stopping: EarlyStoppingState = field(default_factory=dict)
+    random_seeds: list[list[Count]] = field(default_factory=list)
+    generators: list[Annotated[str, text_like("[A-Za-z0-9+/]+=*")]] = field(default_factory=list)
+    checksums: dict[str, Annotated[str, text_like("[0-9a-f]{64}")]] = field(default_factory=dict)
+
+    later = ("generators",)
+
+
+class Checkpoints:
+    """Keeps the state of the last finished epoch and the weights of the best one.
+
+    A state becomes the current one in the moment in which its small JSON file takes the place of
+    the previous one; the weight files that it names were whole by then, and those that only the
+    previous one named are removed after.
+
+    Args:
+        path: folder for the checkpoints; made by the first `save`.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def read(self) -> RunState:
+        """Returns the last saved state, or a new one where there is none."""
+        path = self.path / STATE
+        try:
+            return read_state(self.path) or RunState()
+        except CorruptRecordError as error:
+            raise _corrupt(path, error.fault) from error
+
+    def save(self, model: keras.Model, state: RunState) -> None:
+        """Makes the model's weights, optimizer, random seeds and the state the current ones."""
+        self.path.mkdir(exist_ok=True)
+        name = _weights_name(state.epoch)
+        content = weights_content(model)
+        write_bytes(self.path / name, content)
+        checksum = hashlib.sha256(content).hexdigest()
+        best = _weights_name(state.early_stopping["best_epoch"] + 1)
+        state.checksums = {best: state.checksums.get(best), name: checksum}
+        state.random_seeds = [
+            keras.ops.convert_to_numpy(variable).tolist() for variable in _seed_variables(model)
+        ]
+        state.generators = generator_states()
+        write_record(self.path / STATE, asdict(state))
+        for file in self.path.glob(_weights_name("*")):
+            if file.name not in state.checksums:
+                file.unlink()
+
+    def restore(self, model: keras.Model, state: RunState) -> list[Any]:
+        """Brings a newly built and compiled model to the state.
+
+        Returns:
+            The weights of the best epoch, as `model.get_weights()` gives them.
+        """
+        remove_partial(self.path)
+        self.restore_best(model, state)
+        best_weights = model.get_weights()
+        self._load_weights(model, state, state.epoch)
+        variables = _seed_variables(model)
+        if [np.shape(seed) for seed in state.random_seeds] != [one.shape for one in variables]:
+            raise RunFolderError(
+                f"Checkpoint file {self.path / STATE} is of another model: it has "
+                f"{len(state.random_seeds)} random seeds, not {len(variables)}."
+            )
+        for variable, value in zip(variables, state.random_seeds, strict=True):
+            variable.assign(value)
+        return best_weights
+
+    def restore_best(self, model: keras.Model, state: RunState) -> None:
+        """Gives a newly built and compiled model the weights of the best epoch."""
+        if getattr(model, "optimizer", None) is not None:  # it has one where it is compiled
+            model.optimizer.build(model.trainable_variables)
+        self._load_weights(model, state, state.early_stopping["best_epoch"] + 1)
+
+    def _load_weights(self, model: keras.Model, state: RunState, epoch: int) -> None:
+        path = self.path / _weights_name(epoch)
+        found = _checksum(path)
+        if found is None or found != state.checksums.get(path.name):
+            fault = "it is missing" if found is None else f"{STATE} names another checksum"
+            raise _corrupt(path, fault)
+        try:
+            model.load_weights(path)
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+
+def read_state(checkpoints: Path, read: Callable[..., Any] = read_record) -> RunState | None:
+    """Returns the state that a folder of checkpoints has; see `read_record`."""
+    return read(checkpoints / STATE, RunState, _contradiction)
+
+
+def _weights_name(epoch: int | str) -> str:
+    return f"epoch-{epoch}.weights.h5"
+
+
+def _checksum(path: Path) -> str | None:
+    return read_file(path, lambda file: hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _contradiction(state: RunState) -> str | None:
+    """Says what in a saved state contradicts the rest of it."""
+    epochs, stopping = len(state.history), state.early_stopping
+    if state.epoch != epochs or not epochs:
+        return f"`epoch` is {state.epoch}, but `history` has {epochs} rows"
+    if not all(state.history):
+        return "`history` has an empty row"
+    if stopping["best_epoch"] >= epochs or stopping["wait"] > epochs:
+        return f"`early_stopping` counts beyond the {epochs} rows of `history`"
+    values = state.history[stopping["best_epoch"]].values()
+    if stopping["best"] not in (None, *values) and not math.isnan(stopping["best"]):
+        return f"`early_stopping.best` is {stopping['best']}, which is not in the best row"
+    return None
+
+
+def _corrupt(path: Path, fault: str) -> CorruptRecordError:
+    return CorruptRecordError(
+        f"Checkpoint file {path} is missing or corrupt: {fault}. Start anew (--overwrite, "
+        "overwrite=True).",
+        fault,
+    )
+
+
+def _seed_variables(model: keras.Model) -> list[keras.Variable]:
+    """A model's variables are its weights, the state of its metrics and that of its seeds."""
+    others = {id(variable) for variable in model.weights + model.metrics_variables}
+    return [variable for variable in model.variables if id(variable) not in others]

@@ -1,0 +1,184 @@
+"""`fit` that writes a run folder and survives any interruption."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from keras_dlnotes.common.checks import argument_error, choice, flag, function, integer, text
+from keras_dlnotes.runs.batches import ShuffledBatches
+from keras_dlnotes.runs.callbacks import (
+    CarryStates,
+    EarlyStopping,
+    RestoreGenerators,
+    SaveState,
+    StartStates,
+)
+from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
+from keras_dlnotes.runs.folder import (
+    CHECKPOINTS,
+    HISTORY,
+    LOGS,
+    RunFolder,
+    RunFolderError,
+    entered,
+)
+from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs
+from keras_dlnotes.training.arguments import (
+    as_arguments,
+    callback_list,
+    compiled_model,
+    rows,
+    verbosity,
+)
+from keras_dlnotes.training.arrays import as_fed
+from keras_dlnotes.training.building import built_on
+from keras_dlnotes.training.carried_states import CarriedStates
+
+
+def run_state(folder: RunFolder) -> RunState:
+    """Returns how far the run in the folder has come."""
+    if not isinstance(folder, RunFolder):
+        raise argument_error("folder", "a RunFolder", folder)
+    return Checkpoints(folder.path / CHECKPOINTS).read()
+
+
+def fit_resumable(
+    model: keras.Model,
+    training: tuple[Any, ...],
+    validation: tuple[Any, ...],
+    folder: RunFolder,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    patience: int,
+    monitor: str = "val_loss",
+    mode: str = "auto",
+    batches: Callable[[tuple[Any, ...], int, int], keras.utils.PyDataset] = ShuffledBatches,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    fit: Callable[..., Any] | None = None,
+    carry_states: bool = False,
+    verbose: str | int = "auto",
+) -> RunState:
+    """Trains a compiled model in a run folder, from its last finished epoch where there is one.
+
+    Training stops early when `monitor` has not improved for `patience` epochs, and the model ends
+    with the weights of its best epoch. A run killed at any moment and gone on with ends with the
+    same history and weights as one left alone, provided that the model is built the same way and
+    that the backend's arithmetic is reproducible, as it is on a CPU: the order of the examples
+    depends on seed and epoch alone, and each epoch leaves a checkpoint of the weights, the
+    optimizer, the model's random seeds and the early stopping. Layers that are stateful by
+    themselves start each epoch from their initial states.
+
+    Args:
+        model: compiled; one that is not built yet is built on the first batch.
+        training: (inputs, targets) or (inputs, targets, sample weights): arrays as for
+            `ShuffledBatches`.
+        validation: the same for the data that decides on early stopping.
+        folder: an entered `RunFolder`; `history.csv` and TensorBoard `logs` go there.
+        epochs: most epochs, those of earlier processes included, ≥ 1.
+        batch_size: examples a step, ≥ 1.
+        seed: of the order of the examples.
+        patience: epochs without improvement after which training stops.
+        monitor: the logged value that should improve.
+        mode: "min" or "max", whichever is better; "auto" goes by the name, as Keras does.
+        batches: (training, batch size, seed) → the batches of an epoch, which depend on nothing but
+            its arguments and the attribute `epoch`, set when an epoch begins.
+        callbacks: further ones, which see each epoch before it is saved; all but
+            `keras.callbacks.BackupAndRestore`.
+        fit: takes the place of `model.fit`, and gets the training arrays instead of batches, the
+            weights as `sample_weight`; it has to hand the other arguments on. The examples then
+            come in the order that it chooses.
+        carry_states: whether recurrent layers go on, batch after batch, from the states that the
+            one before left behind; an epoch, and every row of the validation data, starts from the
+            initial ones. Gradients stop between batches: with batches that follow each other in
+            time, such as `ConsecutiveBatches`, this is truncated back-propagation through time.
+        verbose: as in `keras.Model.fit`.
+
+    Returns:
+        The final `RunState`.
+
+    Raises:
+        ValueError: for an argument out of range, or data that do not fit.
+        RunFolderError: where the checkpoint is corrupt or already further than `epochs`.
+        RuntimeError: where the loss becomes NaN or infinite, or states are to be carried on another
+            backend than TensorFlow and PyTorch.
+    """
+    compiled_model(model)
+    training, validation = rows("training", training), rows("validation", validation)
+    entered(folder)
+    for name, value, least in (
+        ("epochs", epochs, 1),
+        ("batch_size", batch_size, 1),
+        ("seed", seed, 0),
+        ("patience", patience, 0),
+    ):
+        integer(name, value, least)
+    text("monitor", monitor)
+    choice("mode", mode, ("auto", "min", "max"))
+    function("batches", batches)
+    if fit is not None:
+        function("fit", fit)
+    flag("carry_states", carry_states)
+    callbacks = callback_list(callbacks)
+    if any(isinstance(entry, keras.callbacks.BackupAndRestore) for entry in callbacks):
+        expected = "without BackupAndRestore, whose part the run folder plays"
+        raise argument_error("callbacks", expected, callbacks)
+    verbosity(verbose)
+    checkpoints = Checkpoints(folder.path / CHECKPOINTS)
+    state = checkpoints.read()
+    if epochs < state.epoch:
+        raise RunFolderError(
+            f"The run in {folder.path} has finished {state.epoch} epochs, which is more than "
+            f"epochs={epochs}."
+        )
+    batches_of_epoch = batches(training, batch_size, seed)
+    built_on(model, batches_of_epoch)
+    early_stopping = EarlyStopping(monitor, patience=patience, mode=mode, restore_best_weights=True)
+    if state.epoch:
+        early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))
+    with contextlib.ExitStack() as stack:
+        if carry_states:
+            carried = stack.enter_context(CarriedStates(model, batch_size).kept())
+            carry = CarryStates(carried)
+            stack.enter_context(carry.validation)
+            callbacks = [carry, *callbacks]
+        else:
+            callbacks = [StartStates(), *callbacks]
+        folder.begin()
+        if not state.stopped and state.epoch < epochs:
+            folder.remove_results()
+        model._initial_epoch = None  # what BackupAndRestore left there in an earlier fit
+        shared = dict(
+            initial_epoch=state.epoch,
+            epochs=state.epoch if state.stopped else epochs,
+            verbose=verbose,
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_begin=lambda epoch, logs: setattr(batches_of_epoch, "epoch", epoch)
+                ),
+                RestoreGenerators(state.generators),
+                keras.callbacks.TerminateOnNaN(raise_error=True),
+                early_stopping,
+                HistoryFile(folder.path / HISTORY, state.history),
+                TensorBoardLogs(folder.path / LOGS),
+                *callbacks,
+                SaveState(checkpoints, state, early_stopping),
+            ],
+        )
+        if fit is not None:
+            by_place, weights = as_arguments(training)
+            fit(*by_place, **weights, validation_data=validation, **shared)
+        else:
+            model.fit(
+                batches_of_epoch,
+                shuffle=False,  # by a state that nobody saves
+                validation_data=keras.tree.map_structure(
+                    lambda array: as_fed("validation", array), validation
+                ),
+                validation_batch_size=batch_size,
+                **shared,
+            )
+    return state

@@ -1,0 +1,123 @@
+"""How the work of a fit is spread over devices: each takes a part of every batch."""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import keras
+
+from keras_dlnotes.common.checks import argument_error, choice
+
+STRATEGIES = ("none", "mirrored")
+
+
+def check_strategy(strategy: str | None) -> None:
+    """Raises a ValueError where the strategy is unknown or the backend cannot follow it.
+
+    >>> check_strategy("mirored")
+    Traceback (most recent call last):
+    ValueError: Argument `strategy` must be one of 'none', 'mirrored'. Received: strategy='mirored'
+    """
+    if strategy is None:
+        return
+    choice("strategy", strategy, STRATEGIES)
+    if strategy == "mirrored" and keras.backend.backend() not in ("tensorflow", "jax"):
+        raise argument_error("strategy", "'none' on every backend but TensorFlow and JAX", strategy)
+
+
+def scope(strategy: str) -> AbstractContextManager[Any]:
+    """Returns the context in which a model is built and trained on all devices."""
+    if strategy == "none":
+        return contextlib.nullcontext()
+    if keras.backend.backend() == "jax":
+        return keras.distribution.DataParallel(auto_shard_dataset=False).scope()
+    import tensorflow
+
+    return tensorflow.distribute.MirroredStrategy().scope()
+
+
+@contextlib.contextmanager
+def synchronized(model: keras.Model, strategy: str) -> Iterator[None]:
+    """Makes each batch normalization take its statistics over the parts of all devices.
+
+    JAX does so by itself, since to it the batch is one.
+    """
+    if strategy == "none" or keras.backend.backend() == "jax":
+        yield
+        return
+    found = [layer for layer in model._flatten_layers() if hasattr(layer, "synchronized")]
+    before = [layer.synchronized for layer in found]
+    for layer in found:
+        layer.synchronized = True
+    try:
+        yield
+    finally:
+        for layer, value in zip(found, before, strict=True):
+            layer.synchronized = value
+
+
+def divisor(strategy: str) -> int:
+    """Returns what the number of examples in every batch has to be a multiple of.
+
+    TensorFlow shares out any batch; JAX gives every device as many examples.
+    """
+    if strategy == "none" or keras.backend.backend() != "jax":
+        return 1
+    return len(keras.distribution.list_devices())
+
+
+def even(arrays: tuple[Any, ...], divisor: int) -> tuple[Any, ...]:
+    """Leaves out the last examples, fewer than the divisor, that cannot be shared out.
+
+    >>> import numpy as np
+    >>> even((np.array([1, 2, 3]), {"a": np.array([3, 2, 1])}), divisor=2)
+    (array([1, 2]), {'a': array([3, 2])})
+    """
+    if divisor == 1:
+        return arrays
+    count = len(keras.tree.flatten(arrays)[0])
+    return keras.tree.map_structure(lambda array: array[: count - count % divisor], arrays)
+
+
+class EvenBatches(keras.utils.PyDataset):
+    """Batches that can be shared out: the last one of an epoch may lose a few examples.
+
+    They are others in every epoch, where the batches are shuffled anew.
+
+    Args:
+        batches: of arrays, all as large but the last.
+        divisor: of the number of examples.
+
+    Example:
+
+    >>> from keras_dlnotes.training import ShuffledBatches
+    >>> import numpy as np
+    >>> batches = EvenBatches(ShuffledBatches((np.arange(7), np.arange(7)), 4, seed=0), 2)
+    >>> [len(inputs) for inputs, _ in (batches[0], batches[1])]
+    [4, 2]
+    """
+
+    def __init__(self, batches: keras.utils.PyDataset, divisor: int):
+        super().__init__()
+        self._batches = batches
+        self._divisor = divisor
+        last = batches[len(batches) - 1]
+        self._count = len(batches) - (len(keras.tree.flatten(last)[0]) < divisor)
+
+    @property
+    def epoch(self) -> int:
+        return self._batches.epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._batches.epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Any:
+        def trimmed(array):
+            return array[: len(array) - len(array) % self._divisor]
+
+        return keras.tree.map_structure(trimmed, self._batches[index])
