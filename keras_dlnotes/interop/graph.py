@@ -173,23 +173,3 @@ def _graph(operation, args, kwargs) -> keras.Model | None:
             return keras.Model(inputs, tree.flatten(outputs))
     except Exception:  # whatever a `call` of the user's own may raise on tensors without values
         return None
-
-
-def children(layer) -> list[tuple[str, keras.Layer]]:
-    """The layers inside, each with the attribute that holds it, "" for those of a graph."""
-    if isinstance(layer, keras.Sequential) or hasattr(layer, "inputs"):
-        return [("", child) for child in layer.layers]
-    found = []
-    # on the PyTorch backend a layer is a module, too, which keeps layers apart from other values
-    modules = dict(layer.named_children()) if hasattr(layer, "named_children") else {}
-    for name, value in (modules | vars(layer)).items():
-        if name.startswith("_"):
-            continue
-        if isinstance(value, dict):
-            entries = {f"{name}/{key}": entry for key, entry in value.items()}
-        elif isinstance(value, list | tuple):
-            entries = {f"{name}/{number}": entry for number, entry in enumerate(value)}
-        else:
-            entries = {name: value}
-        found += [(key, e) for key, e in entries.items() if isinstance(e, keras.Layer)]
-    return found

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.common.checks import argument_error, is_sequence
-from keras_dlnotes.interop.graph import children
+from keras_dlnotes.common.graph import children
 from keras_dlnotes.interop.tensors import Field, single, transposed, vector
 
 Rule = Callable[[Any], Mapping[str, Any]]

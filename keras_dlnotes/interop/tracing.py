@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_dlnotes import layers
 from keras_dlnotes.common.checks import argument_error
-from keras_dlnotes.interop.graph import Call, FoldTime, UnfoldTime, calls_of, children
+from keras_dlnotes.common.graph import children
+from keras_dlnotes.interop.graph import Call, FoldTime, UnfoldTime, calls_of
 from keras_dlnotes.interop.place_maps import Folding, GlobalPooling, Reduction, Windows
 from keras_dlnotes.interop.place_moves import Lengths, Permuting, Reshaping, Slicing
 from keras_dlnotes.interop.place_rules import (

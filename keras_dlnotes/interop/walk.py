@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_dlnotes.interop.graph import children
+from keras_dlnotes.common.graph import children
 from keras_dlnotes.interop.parts import has_rule
 from keras_dlnotes.interop.rules import find_rule
 

@@ -60,7 +60,7 @@ def _twin_signature(layer_class: type) -> inspect.Signature:
 def _own(layer_class: type, twin: type) -> list[inspect.Parameter]:
     """The keyword-only arguments of the classes in front of the twin."""
     in_front = layer_class.__mro__[: layer_class.__mro__.index(twin)]
-    constructors = [vars(base)["__init__"] for base in in_front if "__init__" in vars(base)]
+    constructors = [base.__init__ for base in in_front if "__init__" in vars(base)]
     return [
         parameter
         for constructor in constructors

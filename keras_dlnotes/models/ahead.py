@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.graph import layers_of
 
 ROWS = 2
 LENGTHS = (16, 8, 4, 2)  # what a model of few positions takes
@@ -71,7 +72,7 @@ def _are_close(first: Any, second: Any, distance: float) -> bool:
 
 
 def _compute_dtypes(model: keras.Model) -> set[str]:
-    return {layer.compute_dtype for layer in model._flatten_layers()}
+    return {layer.compute_dtype for layer in layers_of(model)}
 
 
 def _dtype(tensor: Any) -> str:

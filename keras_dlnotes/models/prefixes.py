@@ -1,7 +1,5 @@
 """Any model of ids, called on all the tokens so far at every step."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -9,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.graph import suspended_states
 from keras_dlnotes.models.ahead import check_looks_back
 from keras_dlnotes.models.chains import ids_read
 from keras_dlnotes.models.outputs import check_kind, check_vocabularies, log_probabilities
@@ -86,7 +85,7 @@ class Prefixes:
         """Returns the model's outputs for ids and their sources, each row from its beginning."""
         tensors = [ops.convert_to_tensor(array, "int32") for array in (*sources, ids)]
         try:
-            with _without_states(self._model):
+            with suspended_states(self._model):
                 outputs = self._model(tensors if sources else tensors[0], training=False)
         except MemoryError:
             raise
@@ -101,16 +100,3 @@ class Prefixes:
 
 def _at(outputs: Any, place: int) -> Any:
     return outputs[:, place] if len(outputs.shape) == 3 else outputs
-
-
-@contextlib.contextmanager
-def _without_states(model: keras.Model) -> Iterator[None]:
-    """A while in which no layer goes on from an earlier call, or keeps anything for a later one."""
-    layers = [layer for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
-    for layer in layers:
-        layer.stateful = False
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.stateful = True

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 from keras import tree
 
+from keras_dlnotes.common.graph import first_nodes, graph_inputs
 from keras_dlnotes.reports.arrays import argument_error
-from keras_dlnotes.reports.costs.input_specs import graph_inputs
-from keras_dlnotes.reports.costs.trace import first_calls
 
 
 def feature_maps(
@@ -43,7 +42,7 @@ def feature_maps(
     """
     _check_graph("model", model)
     if layer_names is None:
-        calls = first_calls(model)
+        calls = first_nodes(model)
         layer_names = [name for name, call in calls.items() if _has_feature_maps(call)]
     listed = isinstance(layer_names, Iterable) and not isinstance(layer_names, str | bytes)
     names = list(layer_names) if listed else []
@@ -53,7 +52,7 @@ def feature_maps(
 
 
 def _maps(model: keras.Model, inputs: Any, names: list[str]) -> dict[str, np.ndarray]:
-    calls = first_calls(model)
+    calls = first_nodes(model)
     within: dict[str, list[str]] = {}
     wanted: dict[str, Any] = {}
     for name in names:

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_dlnotes.common.graph import graph_inputs
 from keras_dlnotes.reports.arrays import argument_error, as_array, as_image, finite
-from keras_dlnotes.reports.costs.input_specs import graph_inputs
 from keras_dlnotes.reports.plots.theme import (
     DIVERGING,
     draw_scale,

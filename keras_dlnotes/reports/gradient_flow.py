@@ -7,9 +7,10 @@ import keras
 import numpy as np
 from keras import tree
 
+from keras_dlnotes.common.graph import graph_inputs
 from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.autodiff import gradients
-from keras_dlnotes.reports.costs.input_specs import batch_for, graph_inputs
+from keras_dlnotes.reports.costs.input_specs import batch_for
 from keras_dlnotes.reports.probes import Probe, ProbedBidirectional, ProbedRecurrence, Replay
 from keras_dlnotes.reports.scalars import choice, flag, number
 

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import tree
 
-from keras_dlnotes.reports.costs.input_specs import graph_inputs
-from keras_dlnotes.reports.costs.trace import graph_nodes, join
+from keras_dlnotes.common.graph import graph_inputs, graph_nodes
+from keras_dlnotes.reports.costs.trace import join
 
 
 class Probe(keras.layers.Layer):

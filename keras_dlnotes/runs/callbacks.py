@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_dlnotes.common.graph import layers_of
 from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
 from keras_dlnotes.runs.random_state import set_generator_states
 from keras_dlnotes.training.carried_states import CarriedStates
@@ -56,7 +57,7 @@ class StartStates(keras.callbacks.Callback):
     """Starts each epoch from the initial states of stateful layers, which no file holds."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        for layer in self.model._flatten_layers():
+        for layer in layers_of(self.model):
             if isinstance(layer, keras.layers.RNN) and layer.stateful:
                 for state in keras.tree.flatten(layer.states):  # in levels, for stacked cells
                     state.assign(keras.ops.zeros_like(state.value))

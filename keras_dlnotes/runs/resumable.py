@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes.common.checks import argument_error, choice, flag, function, integer, text
+from keras_dlnotes.common.graph import forget_backed_up_epoch
 from keras_dlnotes.runs.batches import ShuffledBatches
 from keras_dlnotes.runs.callbacks import (
     CarryStates,
@@ -150,7 +151,7 @@ def fit_resumable(
         folder.begin()
         if not state.stopped and state.epoch < epochs:
             folder.remove_results()
-        model._initial_epoch = None  # what BackupAndRestore left there in an earlier fit
+        forget_backed_up_epoch(model)
         shared = dict(
             initial_epoch=state.epoch,
             epochs=state.epoch if state.stopped else epochs,

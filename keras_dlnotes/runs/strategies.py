@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes.common.checks import argument_error, choice
+from keras_dlnotes.common.graph import layers_of
 
 STRATEGIES = ("none", "mirrored")
 
@@ -46,7 +47,7 @@ def synchronized(model: keras.Model, strategy: str) -> Iterator[None]:
     if strategy == "none" or keras.backend.backend() == "jax":
         yield
         return
-    found = [layer for layer in model._flatten_layers() if hasattr(layer, "synchronized")]
+    found = [layer for layer in layers_of(model) if hasattr(layer, "synchronized")]
     before = [layer.synchronized for layer in found]
     for layer in found:
         layer.synchronized = True

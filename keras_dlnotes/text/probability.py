@@ -1,12 +1,12 @@
 """The probability of a sequence of tokens, by the chain rule."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_dlnotes.common.graph import suspended_states
 from keras_dlnotes.text.checks import argument_error, flag, integer
 
 MANY = 16  # rows of logits, which do not all look like probabilities
@@ -60,7 +60,7 @@ def sequence_log_probability(
     flag("from_logits", from_logits)
     rows = np.atleast_2d(array)
     scores = []
-    with _without_states(model):
+    with suspended_states(model):
         for start in range(0, len(rows), batch_size):
             batch = rows[start : start + batch_size]
             outputs = _outputs(model, batch)
@@ -157,17 +157,3 @@ def _check_looks_back(model: Callable[[Any], Any], rows: np.ndarray, outputs: np
     if not np.allclose(first, second, rtol=0, atol=distance, equal_nan=True):
         expected = "one that goes in one direction, from step to step, and never looks ahead"
         raise argument_error("model", expected, getattr(model, "name", model))
-
-
-@contextlib.contextmanager
-def _without_states(model: Callable[[Any], Any]) -> Iterator[None]:
-    """A while in which no layer goes on from an earlier call, or keeps anything for a later one."""
-    layers = model._flatten_layers() if isinstance(model, keras.Layer) else ()
-    layers = [layer for layer in layers if getattr(layer, "stateful", False)]
-    for layer in layers:
-        layer.stateful = False
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.stateful = True

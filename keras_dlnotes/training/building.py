@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.graph import layers_of
 
 
 def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Model:
@@ -27,7 +28,7 @@ def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Mo
     Raises:
         ValueError: for a model that cannot be called on the inputs of the batches.
     """
-    if all(layer.built for layer in model._flatten_layers()):
+    if all(layer.built for layer in layers_of(model)):
         return model
     first, second = batches[0], batches[min(1, len(batches) - 1)]
     try:
@@ -49,7 +50,7 @@ def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Mo
 def _build_in_line(model: keras.Sequential, inputs: Any, rows: int) -> None:
     """Builds layer after layer: so the rows stay open, unless a layer keeps a state for each."""
     if hasattr(inputs, "shape"):
-        is_fixed = any(getattr(layer, "stateful", False) for layer in model._flatten_layers())
+        is_fixed = any(getattr(layer, "stateful", False) for layer in layers_of(model))
         model.build((rows if is_fixed else None, *inputs.shape[1:]))
 
 

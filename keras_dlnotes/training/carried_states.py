@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.graph import layers_of, replaced_methods, set_states
 from keras_dlnotes.layers.recurrent import GRU, LSTM, SimpleRNN
 
 
@@ -62,11 +63,11 @@ class CarriedStates:
             before = {layer: (layer.stateful, layer.states) for layer in self._layers}
             try:
                 for layer in self._layers:
-                    _be(layer, stateful, states[layer])
+                    set_states(layer, stateful, states[layer])
                 return function(*arguments)
             finally:
                 for layer, own in before.items():
-                    _be(layer, *own)
+                    set_states(layer, *own)
 
         def made(*arguments, **settings):
             make(*arguments, **settings)
@@ -75,11 +76,10 @@ class CarriedStates:
                 setattr(model, name, functools.partial(call, function))
 
         setattr(model, name, None)
-        vars(model)[maker] = made
         try:
-            yield
+            with replaced_methods(model, **{maker: made}):
+                yield
         finally:
-            del vars(model)[maker]
             setattr(model, name, None)
 
     def start_all(self) -> None:
@@ -95,11 +95,6 @@ class CarriedStates:
             for state, value in zip(keras.tree.flatten(states), first, strict=True):
                 starts = ops.reshape(rows, (-1, *[1] * (len(state.shape) - 1)))
                 state.assign(ops.where(starts, ops.cast(value, state.dtype), state.value))
-
-
-def _be(layer: keras.layers.RNN, stateful: bool, states) -> None:
-    # past Keras's tracking, as Keras itself does it: a state is no weight of the layer
-    vars(layer).update(stateful=stateful, states=states)
 
 
 def carrying_layers(model: keras.Model) -> list[keras.layers.RNN]:
@@ -121,7 +116,7 @@ def carrying_layers(model: keras.Model) -> list[keras.layers.RNN]:
 
 def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
     """Returns the recurrent layers; raises where there is none, or one that needs the future."""
-    layers = list(model._flatten_layers())
+    layers = layers_of(model)
     for layer in layers:
         backwards = getattr(layer, "go_backwards", False)
         if backwards or isinstance(layer, keras.layers.Bidirectional):
@@ -139,14 +134,14 @@ def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
 
 
 def _recurrent_within(layer: keras.Layer) -> list[keras.layers.RNN]:
-    return [entry for entry in layer._flatten_layers() if isinstance(entry, keras.layers.RNN)]
+    return [entry for entry in layers_of(layer) if isinstance(entry, keras.layers.RNN)]
 
 
 def _check_traces(model: keras.Model) -> None:
     """Raises where TensorFlow keeps a trace that Keras does not know of, or divides the rows."""
     if model.distribute_strategy.num_replicas_in_sync > 1:
         raise argument_error("model", "on one device, where all rows are", model.name)
-    holders = [layer for layer in model._flatten_layers() if _recurrent_within(layer)]
+    holders = [layer for layer in layers_of(model) if _recurrent_within(layer)]
     for owner, function in [(model, "train_step"), *((layer, "call") for layer in holders)]:
         # a trace made before carries nothing, and one made here would carry states for ever
         if hasattr(getattr(owner, function), "get_concrete_function"):

@@ -18,6 +18,7 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, integer
+from keras_dlnotes.common.graph import layers_of, replaced_methods
 from keras_dlnotes.training.arguments import built_model, verbosity
 from keras_dlnotes.training.moments import merged, moments
 from keras_dlnotes.training.sources import inputs_of
@@ -139,12 +140,11 @@ class RecomputeStatistics(keras.callbacks.Callback):
 
 
 def _normalization_layers(model) -> list[keras.layers.BatchNormalization]:
-    found = (
+    return [
         layer
-        for layer in model._flatten_layers()
+        for layer in layers_of(model)
         if isinstance(layer, keras.layers.BatchNormalization) and layer.built
-    )
-    return list(dict.fromkeys(found))
+    ]
 
 
 def _recompute(model, layers, data, batch_size, verbose) -> None:
@@ -238,16 +238,10 @@ def _overheard(layers: Iterable[keras.Layer], hear: Callable):
 
         return heard
 
-    before = {layer: vars(layer).get("call") for layer in layers}
-    try:
+    with contextlib.ExitStack() as stack:
         for layer in layers:
-            vars(layer)["call"] = listening(layer, layer.call)
+            stack.enter_context(replaced_methods(layer, call=listening(layer, layer.call)))
         yield
-    finally:
-        for layer, call in before.items():
-            vars(layer).pop("call", None)
-            if call is not None:
-                vars(layer)["call"] = call
 
 
 def _assign(layer, statistics) -> None:

@@ -1,13 +1,14 @@
 """Loss and metrics of an epoch of windows, equal to those of the whole stream in one batch."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_dlnotes.common.graph import replaced_methods
 from keras_dlnotes.training.windows import Window
 
 LEAST = 1e-6  # share of a window all of whose steps are masked: of no weight, and no division by 0
@@ -47,21 +48,13 @@ class StreamMetrics:
         with self._kept(window.steps):
             return self._model.train_on_batch(inputs, targets, weights, return_dict=True)
 
-    @contextlib.contextmanager
-    def _kept(self, steps: int) -> Iterator[None]:
+    def _kept(self, steps: int) -> AbstractContextManager[None]:
         """While this lasts, a training step changes the units of the metrics and resets none."""
-        own = vars(self._model)
-        before = {name: own[name] for name in ("reset_metrics", "compute_loss") if name in own}
-        own |= {
-            "reset_metrics": lambda: self._change_steps(steps),
-            "compute_loss": self._weighing(self._model.compute_loss),
-        }
-        try:
-            yield
-        finally:
-            for name in ("reset_metrics", "compute_loss"):
-                own.pop(name)
-            own |= before
+        return replaced_methods(
+            self._model,
+            reset_metrics=lambda: self._change_steps(steps),
+            compute_loss=self._weighing(self._model.compute_loss),
+        )
 
     def _change_steps(self, steps: int) -> None:
         if self._steps not in (None, steps):

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes.common.checks import argument_error, integer
+from keras_dlnotes.common.graph import backed_up_epoch
 from keras_dlnotes.training.arguments import callback_list, compiled_model, verbosity
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.carried_states import CarriedStates, carrying_layers
@@ -114,7 +115,7 @@ def fit_truncated(
     model.stop_training = False
     reports.on_train_begin()
     # as `BackupAndRestore` says, in `fit` too
-    initial_epoch = model._initial_epoch or initial_epoch
+    initial_epoch = backed_up_epoch(model) or initial_epoch
     with contextlib.ExitStack() as stack:
         carried, logs = None, {}
         for epoch in range(initial_epoch, epochs):

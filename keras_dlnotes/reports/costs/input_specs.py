@@ -8,14 +8,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, tree
 
+from keras_dlnotes.common.graph import graph_inputs
 from keras_dlnotes.reports.arrays import argument_error, as_numbers
-
-
-def graph_inputs(model: Any) -> list[KerasTensor]:
-    """Returns the inputs of the model's graph; none where Keras recorded no graph."""
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        return []
-    return list(model.inputs)
 
 
 def batch_for(model: keras.Model, inputs: Any) -> Any:

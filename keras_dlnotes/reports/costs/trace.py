@@ -6,15 +6,16 @@ records a graph as well. This is the one module that reads Keras's graph.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 from keras import KerasTensor, tree
 
+from keras_dlnotes.common.graph import graph_inputs, graph_nodes
 from keras_dlnotes.reports.arrays import argument_error
-from keras_dlnotes.reports.costs.input_specs import built_model, graph_inputs, input_specs
+from keras_dlnotes.reports.costs.input_specs import built_model, input_specs
 
 
 class FoldTime:
@@ -247,40 +248,3 @@ def _record(layer: Any, args: tuple, kwargs: dict) -> tuple[list, list, list] | 
     if not all(isinstance(result, KerasTensor) for result in results):
         return None
     return given, symbolic, results
-
-
-def first_calls(model: keras.Model) -> dict[str, Any]:
-    """Returns, by their names, the first call of each layer in the model's own graph.
-
-    What Keras names `layer.output` may be of another graph: that of a nested model itself, or of
-    another model that has the layer, too.
-    """
-    calls = graph_nodes(graph_inputs(model), model.outputs)
-    calls.sort(key=lambda node: node.operation._inbound_nodes.index(node))
-    found: dict[str, Any] = {}
-    for node in calls:
-        found.setdefault(node.operation.name, node)
-    return {layer.name: found[layer.name] for layer in model.layers if layer.name in found}
-
-
-def graph_nodes(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Any]:
-    """Returns the recorded calls between the tensors, each behind those that it depends on."""
-    known = set(map(id, inputs))
-    ordered, seen = [], set()
-    stack = [(_node(tensor), False) for tensor in reversed(outputs) if id(tensor) not in known]
-    while stack:
-        node, entered = stack.pop()
-        if entered:
-            ordered.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.append((node, True))
-            for tensor in reversed(node.input_tensors):
-                if id(tensor) not in known:
-                    stack.append((_node(tensor), False))
-    return ordered
-
-
-def _node(tensor: KerasTensor) -> Any:
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]
