@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from pathlib import Path
 
 from keras_dlnotes._version import __version__
 
@@ -23,20 +22,24 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    """Imports a part of the package when it is first asked for."""
+    """Imports a part of the package on first use."""
     if name in __all__:
         return importlib.import_module(f"keras_dlnotes.{name}")
     raise AttributeError(f"module 'keras_dlnotes' has no attribute {name!r}")
 
 
-def _is_command_line() -> bool:
-    program = Path(sys.argv[0]).stem if sys.argv else ""
-    # while `python -m` looks for a module, it stands for the program, whatever options are between
-    module = zip(sys.orig_argv, sys.orig_argv[1:], strict=False) if program == "-m" else ()
-    return program == "dlnotes" or ("-m", __name__) in module
+def _command_is_starting() -> bool:
+    """Returns whether `dlnotes` or `python -m keras_dlnotes` imports the package, and nobody else.
+
+    While `python -m` locates a module, `sys.argv` is ["-m", *arguments], and `sys.orig_argv` ends
+    with the module's name and the same arguments.
+    """
+    if getattr(sys.modules.get("keras_dlnotes_command"), "is_starting", False):
+        return True
+    arguments = getattr(sys, "argv", [])
+    return arguments[:1] == ["-m"] and sys.orig_argv[-len(arguments)] == __name__
 
 
-# `import keras_dlnotes` registers all layers, so that Keras can load saved models. The command line
-# does so later: it chooses Keras's backend first, and answers `--help` without Keras at all.
-if not _is_command_line():
-    from keras_dlnotes import layers, models, text
+# The command chooses the backend before it imports Keras, and prints its help without it.
+if not _command_is_starting():
+    importlib.import_module("keras_dlnotes._registration")

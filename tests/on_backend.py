@@ -19,7 +19,7 @@ QUICK = (
     "tests/layers/test_mixed_precision.py",
     "tests/runs/test_resumable.py",
     "tests/runs/test_strategies.py",
-    "tests/test_cli.py::test_the_backend_option_runs_on_that_backend",
+    "tests/cli/test_starting.py::test_the_backend_option_runs_on_that_backend",
     "tests/interop/test_backends.py",
 )
 SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4")

@@ -12,7 +12,7 @@ import pytest
 from keras_dlnotes import cli
 from keras_dlnotes.cli import ExitCode
 from tests.backends import only_on
-from tests.test_cli import assert_one_line, in_a_new_process
+from tests.cli.processes import assert_one_line, in_a_new_process
 
 pytestmark = only_on("tensorflow", reason="once is enough: no backend has a part in it")
 FIT = ["fit", "digits", "--epochs", "1", "--out", "run"]

@@ -51,7 +51,7 @@ def report_model(
     shape = None if input_shape is None else _lengths(input_shape)
     if html is not None:
         _check_page(html)
-    keras, _ = start_keras()
+    keras = start_keras()
     from keras_dlnotes import reports
 
     with console.status("Counting …"):

@@ -38,43 +38,40 @@ def select_backend(backend: Backend) -> None:
 
 
 def start_tasks() -> Any:
-    """Imports the tasks and starts TensorFlow, which takes seconds and is talkative.
-
-    On every backend, the data sets and the logs need TensorFlow.
-    """
-    with _settings_named(), console.status("Starting …"), _quiet_error_stream():
+    """Imports the tasks and starts TensorFlow, which the data sets and logs need on any backend."""
+    with _starting():
         import tensorflow
 
-        from keras_dlnotes import tasks
+        from keras_dlnotes import _registration, tasks  # noqa: F401
 
         tensorflow.config.list_physical_devices()
     return tasks
 
 
 def start_keras() -> Any:
-    """Imports Keras, and the package's layers, so that Keras knows them in a saved model."""
-    with _settings_named(), console.status("Starting …"), _quiet_error_stream():
-        import keras
+    """Imports Keras with every class of the package registered, and starts the framework."""
+    with _starting():
+        from keras_dlnotes._registration import keras
 
-        from keras_dlnotes import layers
-
-        # Making a tensor starts the framework.
         keras.ops.zeros(())
-    return keras, layers
+    return keras
 
 
 @contextlib.contextmanager
-def _settings_named() -> Iterator[None]:
-    """Names Keras's file of settings where it does not start; a wrong one it does not name."""
+def _starting() -> Iterator[None]:
+    """Shows that the command starts; if Keras cannot be imported, names its configuration file."""
     try:
-        yield
+        with console.status("Starting …"), _quiet_error_stream():
+            yield
+    except ModuleNotFoundError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from error
     except Exception as error:
         if "keras" in sys.modules:
             raise
         path = _settings()
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        hint = f" Are its settings right, {path}?" if os.path.exists(path) else ""
-        raise CommandError(f"Keras does not start: {what}.{hint}", ExitCode.FAILED) from error
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        hint = f" Is its configuration file {path} correct?" if os.path.exists(path) else ""
+        raise CommandError(f"Keras does not start: {reason}.{hint}", ExitCode.FAILED) from error
 
 
 def _settings() -> str:

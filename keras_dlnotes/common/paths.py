@@ -25,7 +25,7 @@ def library_first(path: Iterable[str]) -> list[str]:
 
 def of_this_package() -> str:
     """Returns the folder that this package lies in."""
-    return str(Path(__file__).parents[1])
+    return str(Path(__file__).parents[2])
 
 
 def _absolute(entry: str) -> str:

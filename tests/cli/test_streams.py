@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from keras_dlnotes.cli import ExitCode
-from tests.test_cli import in_a_new_process
+from tests.cli.processes import in_a_new_process
 
-STREAMS = "import sys; sys.argv = ['dlnotes']\n"  # the command line imports Keras late
+STREAMS = "import keras_dlnotes_command\nkeras_dlnotes_command.is_starting = True\n"  # no Keras
 STREAMS += "from keras_dlnotes.cli.streams import lasting_streams\n"
 WRITE = STREAMS + (
     "import os, sys\n"
@@ -38,7 +38,7 @@ def run(script, redirection="", **options):
 
 @pytest.fixture(autouse=True)
 def away(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.chdir(tmp_path)
 
 
