@@ -11,7 +11,7 @@ from tensorboard.plugins.hparams import metadata
 
 from keras_dlnotes import reports
 from keras_dlnotes.common.printable import OBEYED, printable
-from keras_dlnotes.reports.pages.summary_page import summary_page
+from keras_dlnotes.reports.costs.cost_page import cost_page
 from keras_dlnotes.tuning.folder import Ending
 from keras_dlnotes.tuning.hparams import log_search, log_trial
 from keras_dlnotes.tuning.records import write_table
@@ -25,6 +25,12 @@ def whole_page(name):
     return page.add_figure(Figure((1, 1)), name, f"{name}.")
 
 
+def page_of_costs(name):
+    report = costs(name)
+    shape, savings = report.field_shape, savings_of(name)
+    return cost_page(report.title, report.rows, report.total, report.remark, shape, savings)
+
+
 def page_of_a_search(name):
     frame = pandas.DataFrame(
         {"trial": [name, "b"], "status": name, "execution": 0, "epoch": 1, "val_loss": 0.5}
@@ -36,7 +42,7 @@ def page_of_a_search(name):
 
 PAGES = {
     "page": whole_page,
-    "costs": lambda name: summary_page(costs(name), savings_of(name)),
+    "costs": page_of_costs,
     "search": page_of_a_search,
 }
 

@@ -6,9 +6,10 @@ from keras_dlnotes.reports.attention_maps import (
     occlusion_map,
     plot_attention_map,
 )
-from keras_dlnotes.reports.costs.cost_report import Report, Row
+from keras_dlnotes.reports.costs.cost_report import Report
 from keras_dlnotes.reports.costs.receptive_field import MisalignedBranchesWarning, receptive_field
 from keras_dlnotes.reports.costs.receptive_fields import ReceptiveField
+from keras_dlnotes.reports.costs.row import Row
 from keras_dlnotes.reports.costs.rules import Window, rule
 from keras_dlnotes.reports.costs.savings import savings
 from keras_dlnotes.reports.costs.summary import summarize

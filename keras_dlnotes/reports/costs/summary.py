@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 from keras_dlnotes.reports.arrays import argument_error
-from keras_dlnotes.reports.costs.cost_report import Report, Row
+from keras_dlnotes.reports.costs.cost_report import Report
 from keras_dlnotes.reports.costs.receptive_fields import Fields
+from keras_dlnotes.reports.costs.row import Row
 from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.trace import Step, Trace, trace
 from keras_dlnotes.reports.scalars import integer

@@ -1,14 +1,14 @@
 """The page that shows what a model costs."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from keras_dlnotes.reports.costs.row import Row, product_text, texts
 from keras_dlnotes.reports.pages.page import Page
 from keras_dlnotes.reports.plots.cost_plots import plot_costs, plot_receptive_fields
 
 if TYPE_CHECKING:
     import pandas
-
-    from keras_dlnotes.reports.costs.cost_report import Report
 
 DEFINITIONS = (
     "Multiplications are products of inputs and weights, and of inputs with each other, for one "
@@ -27,45 +27,46 @@ SAVINGS = (
 )
 
 
-def summary_page(report: "Report", savings: "pandas.DataFrame | None" = None) -> Page:
+def cost_page(
+    title: str,
+    rows: Sequence[Row],
+    total: Row,
+    remark: str,
+    field_shape: Sequence[int],
+    savings: "pandas.DataFrame | None" = None,
+) -> Page:
     """Lays out the totals, where they come from, what the layers see, and every layer."""
-    from keras_dlnotes.reports.costs.cost_report import product_text, texts
-
-    total = texts(report.total)
-    page = Page(report.title, "What this model costs and what it sees")
+    shown = texts(total)
+    page = Page(title, "What this model costs and what it sees")
     page.add_facts(
         {
-            **_headline(report.total.parameters, "parameters"),
-            **_headline(report.total.multiplications, "multiplications"),
-            **_headline(report.total.flops, "FLOPs"),
-            "MB of activations": report.total.activation_bytes / 1e6,
-            "receptive field": total["receptive_field"],
+            **_headline(total.parameters, "parameters"),
+            **_headline(total.multiplications, "multiplications"),
+            **_headline(total.flops, "FLOPs"),
+            "MB of activations": total.activation_bytes / 1e6,
+            "receptive field": shown["receptive_field"],
         }
     )
-    if report.unknown:
-        page.add_text(f"{report.remark} The totals are those of the other layers.")
+    if remark:
+        page.add_text(f"{remark} The totals are those of the other layers.")
     page.add_heading("Where it comes from")
     page.add_figure(
         plot_costs(
-            [row.name for row in report.rows],
-            [
-                float("nan") if row.multiplications is None else row.multiplications
-                for row in report.rows
-            ],
-            [row.parameters for row in report.rows],
+            [row.name for row in rows],
+            [float("nan") if row.multiplications is None else row.multiplications for row in rows],
+            [row.parameters for row in rows],
         ),
         "The layers with the largest shares of the multiplications or of the parameters, in their "
         "order.",
         "Bars of each layer's share of the multiplications and of the parameters.",
     )
-    fields = {row.name: row.receptive_field for row in report.rows if row.receptive_field}
-    shape = report.field_shape
-    if fields and shape:
+    fields = {row.name: row.receptive_field for row in rows if row.receptive_field}
+    if fields and field_shape:
         page.add_heading("What it sees")
         page.add_figure(
-            plot_receptive_fields(shape, fields),
-            f"The receptive field of the layers, around the middle of the input of "
-            f"{product_text(shape)}, which is dotted. A layer is named where the size is new.",
+            plot_receptive_fields(field_shape, fields),
+            "The receptive field of the layers, centred on the input of "
+            f"{product_text(field_shape)}, dotted. A layer is named where the size is new.",
             "Frames that grow from layer to layer around the middle of the input.",
         )
     if savings is not None:
@@ -73,7 +74,7 @@ def summary_page(report: "Report", savings: "pandas.DataFrame | None" = None) ->
         page.add_table(savings_columns(savings), "In place of each normal convolution")
         page.add_text(SAVINGS)
     page.add_heading("Layers")
-    page.add_table([_cells(texts(row), row) for row in report.rows], "Every layer, for one example")
+    page.add_table([_cells(texts(row), row) for row in rows], "Every layer, for one example")
     return page.add_text(DEFINITIONS)
 
 
