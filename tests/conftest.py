@@ -8,9 +8,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import keras
 import pytest
 
-from keras_dlnotes.ops import vjp
+from keras_dlnotes.ops.backends.current import framework
 
-WAYS = ["own kernels", "hand-written"] if vjp.takes_own_kernels() else ["hand-written"]
+WAYS = ["own kernels", "hand-written"] if framework().prefers_own_kernels else ["hand-written"]
 
 
 @pytest.fixture(autouse=True)
@@ -24,5 +24,5 @@ def way(request, monkeypatch):
 
     For `pytest.mark.usefixtures("way")`.
     """
-    monkeypatch.setattr(vjp, "takes_own_kernels", lambda: request.param == "own kernels")
+    monkeypatch.setattr(framework(), "prefers_own_kernels", request.param == "own kernels")
     return request.param

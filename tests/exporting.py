@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 
-def as_exported(function: Callable, module: str = "keras.src.export.of_the_tests") -> Callable:
+def as_exported(
+    function: Callable, module: str | None = "keras.src.export.of_the_tests"
+) -> Callable:
     """The function as a model's export traces it, by a converter of that name."""
     converter: dict[str, Any] = {"__name__": module}
     exec("def call(function, *arguments):\n    return function(*arguments)", converter)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import Op
 from tests.backends import only_on
 from tests.gradcheck import check_gradients, compare_gradients
 
@@ -18,7 +18,7 @@ def _cube(error):
         (x,), weight = residuals, inputs[1]
         return 3 * x**2 * weight * upstream * (1 + error), x**3 * upstream
 
-    return with_vjp(forward, backward)
+    return Op(forward, backward)
 
 
 ARRAYS = [np.random.default_rng(1).normal(size=(3, 4)) for _ in range(2)]

@@ -15,6 +15,7 @@ from keras import ops
 
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.ops import dtypes, windows
+from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.conv_arguments import (
     biases,
     check_padded,
@@ -22,9 +23,9 @@ from keras_dlnotes.ops.conv_arguments import (
     operands,
 )
 from keras_dlnotes.ops.correlate import add_bias, adjoint_in_inputs, adjoint_in_kernel, correlate
-from keras_dlnotes.ops.exporting import is_leaving_tensorflow, tensorflow_export
+from keras_dlnotes.ops.exporting import is_leaving_tensorflow
 from keras_dlnotes.ops.fitting import fitting
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.windows import Window
 
 
@@ -134,15 +135,15 @@ def conv_exported(inputs, kernel, *bias, window: Window):
         settings = window.strides, window.padding, "channels_last", window.dilation
         return add_bias(ops.conv(inputs, kernel, *settings), *bias)
     if is_leaving_tensorflow():
-        return add_bias(tensorflow_export("correlate")(inputs, kernel, window), *bias)
+        return add_bias(current.module("exported").correlate(inputs, kernel, window), *bias)
     return conv_plain(inputs, kernel, *bias, window=window)
 
 
-_conv = with_vjp(
+_conv = Op(
     conv_forward,
     conv_backward,
     compiled=False,
     plain=conv_plain,
     exported=conv_exported,
-    on_torch=conv_plain,
+    own_kernel=conv_plain,
 )

@@ -9,7 +9,6 @@ so padding *crops* the output, and the two gradients are the other two maps of t
     ∂E/∂x = K ∗ D        ∂E/∂K(u) = Σ_i D(i·s + u·d − p)ᵀ x(i)
 """
 
-import pkgutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, integers
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.borders import pad_or_crop
 from keras_dlnotes.ops.conv import bias_gradient
 from keras_dlnotes.ops.conv_arguments import (
@@ -31,9 +31,8 @@ from keras_dlnotes.ops.exporting import (
     is_exporting,
     is_leaving_tensorflow,
     refuse_onnx_on_jax,
-    tensorflow_export,
 )
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.windows import Window
 
 _LONG = 1024  # longer than what any padding crops
@@ -200,7 +199,7 @@ def _not_cropped_away(inputs, window: Window, output_padding):
             f"the input must be at least {least} long. Received: padding={window.padding!r} and an "
             "input of length"
         )
-        inputs = pkgutil.resolve_name("keras_dlnotes.ops.backends.tensorflow.require:of_shapes")(
+        inputs = current.module("assertions").assert_shapes(
             inputs, length >= least, sentence, length, "padding_crops_the_whole_output"
         )
     return inputs
@@ -237,7 +236,7 @@ def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_paddin
     shape = (*transposed_shape(ops.shape(inputs), whole, no_more)[:-1], kernel.shape[-2])
     turned = max(window.strides) == 1 or max(window.dilation) > 1
     if turned and is_leaving_tensorflow():
-        outputs = tensorflow_export("adjoint_in_inputs")(inputs, kernel, whole)
+        outputs = current.module("exported").adjoint_in_inputs(inputs, kernel, whole)
     else:
         outputs = adjoint_in_inputs(inputs, kernel, whole, shape)
     # what is cut off or missing is the same for any length
@@ -251,11 +250,11 @@ def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_paddin
     return add_bias(pad_or_crop(outputs, around, window.axes), *bias)
 
 
-_conv_transpose = with_vjp(
+_conv_transpose = Op(
     conv_transpose_forward,
     conv_transpose_backward,
     compiled=False,
     plain=conv_transpose_plain,
     exported=conv_transpose_exported,
-    on_torch=conv_transpose_plain,
+    own_kernel=conv_transpose_plain,
 )

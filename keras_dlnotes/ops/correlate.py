@@ -13,11 +13,10 @@ them directly. All tensors are channels last; kernels are
 (k, …, channels in / groups, channels out).
 """
 
-import importlib
-
 import keras
 from keras import ops
 
+from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.windows import Window
 
@@ -58,7 +57,7 @@ def _filled(*tensors):
     some = tensors[0].shape[0] not in (None, 0)
     if some or keras.backend.backend() != "tensorflow" or is_exporting():
         return tensors, None, None
-    return importlib.import_module("keras_dlnotes.ops.backends.tensorflow.empty").filled(*tensors)
+    return current.module("empty_batches").fill_empty_batch(*tensors)
 
 
 def _cut(tensor, count):
@@ -66,6 +65,4 @@ def _cut(tensor, count):
 
 
 def _kernels():
-    return importlib.import_module(
-        f"keras_dlnotes.ops.backends.{keras.backend.backend()}.correlate"
-    )
+    return current.module("correlate")

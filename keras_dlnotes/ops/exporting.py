@@ -1,32 +1,32 @@
 """Whether a model is being exported at the moment.
 
-An exported model runs in other programs, which know neither compiled calls nor gradients of ours.
-Keras tells a layer nothing about an export, and tracing for a file looks like any other tracing. So
-this looks who is calling.
+An exported model runs in other programs, which know neither compiled calls nor our gradients. No
+framework tells a layer that it is being exported: tracing for a file looks like any other tracing.
+So this looks at who is calling, by the names of modules.
 """
 
-import pkgutil
 import sys
-from collections.abc import Callable
 
 import keras
 
 from keras_dlnotes.common.checks import argument_error
 
+# packages, and all modules below them
 ONNX = ("keras.src.export.onnx", "tf2onnx")
 LITERT = ("keras.src.export.litert", "tensorflow.lite")
 ALL = ("keras.src.export", "tf2onnx", "tensorflow.lite")
 
 
 def is_exporting(to: tuple[str, ...] = ALL) -> bool:
-    """Tells whether `keras.Model.export`, or a converter that was called itself, is tracing.
+    """Tells whether `keras.Model.export`, or a converter called directly, is tracing.
 
     Args:
-        to: the beginnings of the names of the modules that write the format in question.
+        to: the modules that write the format in question; those below them count, too.
     """
+    prefixes = tuple(f"{name}." for name in to)
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith(to):
+        if f"{frame.f_globals.get('__name__')}.".startswith(prefixes):
             return True
         frame = frame.f_back
     return False
@@ -37,13 +37,8 @@ def is_leaving_tensorflow() -> bool:
     return keras.backend.backend() == "tensorflow" and is_exporting((*ONNX, *LITERT))
 
 
-def tensorflow_export(name: str) -> Callable:
-    """Returns a function of `backends.tensorflow.exported`, imported when it is needed."""
-    return pkgutil.resolve_name(f"keras_dlnotes.ops.backends.tensorflow.exported:{name}")
-
-
 def refuse_onnx_on_jax(what: str) -> None:
-    """Raises where JAX is writing an ONNX file that would fail, or be one that no runtime takes."""
+    """Raises where JAX is writing an ONNX file that would fail, or that no runtime would load."""
     if keras.backend.backend() == "jax" and is_exporting(ONNX):
         hint = "Save the model, load it on the TensorFlow backend, and export it there."
         raise argument_error("format", f"another one for {what} on JAX", "onnx", hint)

@@ -5,12 +5,11 @@ and the number of windows, ⌊(m + before + after − span)/s⌋ + 1, would then
 empty tensor, whose mean is NaN.
 """
 
-import pkgutil
-
 import keras
 from keras import ops
 
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.windows import Window
 
@@ -45,7 +44,7 @@ def fitting(inputs, window: Window, name: str = "kernel_size"):
             f"Received: {name}={window.size if len(window.size) > 1 else k}"
             f"{f', dilated to {span},' if d > 1 else ''} and a padded input of length"
         )
-        inputs = pkgutil.resolve_name("keras_dlnotes.ops.backends.tensorflow.require:of_shapes")(
+        inputs = current.module("assertions").assert_shapes(
             inputs, padded >= span, sentence, padded, f"{name}_is_longer_than_the_padded_input"
         )
     return inputs

@@ -15,9 +15,10 @@ import keras
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, is_integer, number, shape
+from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
 from keras_dlnotes.ops.taps import reshape
-from keras_dlnotes.ops.vjp import imported_late, with_vjp
+from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.windows import maximum
 
 # Rows added up by hand, pairwise, before the backend's own sum: left alone with the sum of a
@@ -152,10 +153,10 @@ def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
     return (*gradients, *(None for _ in weights))
 
 
-_batch_normalize = with_vjp(
+_batch_normalize = Op(
     batch_normalize_forward,
     batch_normalize_backward,
-    on_torch=imported_late("keras_dlnotes.ops.backends.torch.norm:batch_normalize"),
+    own_kernel=current.function("norm", "batch_normalize"),
 )
 
 
@@ -235,7 +236,7 @@ def _reach(dtype) -> int:
 
 def _sums(terms, *tensors):
     """Σ of each of the terms(row, …) over the rows of the tensors, all in one pass over them."""
-    if keras.backend.backend() != "tensorflow":  # the others sum pairwise by themselves
+    if current.framework().sums_pairwise:
         return [ops.sum(term, axis=0) for term in terms(*tensors)]
     blocks = ops.shape(tensors[0])[0] // _ROWS_TOGETHER
     whole = blocks * _ROWS_TOGETHER

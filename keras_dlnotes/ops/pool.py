@@ -10,12 +10,12 @@ from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, flag, integers
 from keras_dlnotes.ops import windows
+from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.borders import is_zero, pad, repeat_border
 from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
 from keras_dlnotes.ops.exporting import (
     is_leaving_tensorflow,
     refuse_onnx_on_jax,
-    tensorflow_export,
 )
 from keras_dlnotes.ops.fitting import fitting
 from keras_dlnotes.ops.pool_passes import (
@@ -28,7 +28,7 @@ from keras_dlnotes.ops.pool_passes import (
     window_counts,
 )
 from keras_dlnotes.ops.taps import tap_count
-from keras_dlnotes.ops.vjp import imported_late, with_vjp
+from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.window_sums import MOST_TAPS_AT_ONCE
 from keras_dlnotes.ops.windows import Window
 
@@ -191,7 +191,7 @@ def max_pool_exported(inputs, *, window: Window):
         resolved = window.resolved(ops.shape(inputs))
         window = resolved if windows.is_static(resolved) else window
         if is_leaving_tensorflow():
-            inputs, window = tensorflow_export("padded")(inputs, window, add=repeat_border)
+            inputs, window = current.module("exported").padded(inputs, window, add=repeat_border)
     if isinstance(window.padding, str):
         return _pool(ops.max_pool, inputs, window)
     inputs = repeat_border(inputs, window.padding, window.axes)
@@ -223,18 +223,18 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool, dt
     return ops.cast(means, dtype)
 
 
-_max_pool = with_vjp(
+_max_pool = Op(
     max_pool_forward,
     max_pool_backward,
     exported=max_pool_exported,
-    on_torch=imported_late("keras_dlnotes.ops.backends.torch.pool:max_pool"),
+    own_kernel=current.function("pool", "max_pool"),
 )
-_max_pool_indices = with_vjp(max_pool_indices_forward, max_pool_indices_backward)
-_average_pool = with_vjp(
+_max_pool_indices = Op(max_pool_indices_forward, max_pool_indices_backward)
+_average_pool = Op(
     average_pool_forward,
     average_pool_backward,
     exported=average_pool_exported,
-    on_torch=imported_late("keras_dlnotes.ops.backends.torch.pool:average_pool"),
+    own_kernel=current.function("pool", "average_pool"),
 )
 
 

@@ -5,13 +5,13 @@ where a compiler has closed the program before any value was there, the values b
 """
 
 import math
-import pkgutil
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, integers, is_integer
+from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.dtypes import is_floating, real
 from keras_dlnotes.ops.exporting import LITERT, ONNX, is_exporting
 from keras_dlnotes.ops.windows import spatial_axes
@@ -53,9 +53,7 @@ def within(values, indices, lengths):
         return values, ops.cast(indices, "int32")
     count = math.prod(lengths)
     outside = ops.logical_or(indices < 0, indices >= ops.cast(count, indices.dtype))
-    backend = keras.backend.backend()
-    known = pkgutil.resolve_name(f"keras_dlnotes.ops.backends.{backend}.require:known")
-    some = known(ops.any(outside))
+    some = current.framework().known_value(ops.any(outside))
     if some:
         index = ops.convert_to_numpy(indices)[ops.convert_to_numpy(outside)][0]
         raise argument_error(
@@ -65,16 +63,15 @@ def within(values, indices, lengths):
             "Where pooling cut the image off, `output_size` tells its size.",
         )
     if some is None:
-        if backend == "tensorflow":
-            of_values = pkgutil.resolve_name(
-                "keras_dlnotes.ops.backends.tensorflow.require:of_values"
-            )
+        if keras.backend.backend() == "tensorflow":
             sentence = (
                 "Argument `indices` must be in [0, n), the positions of an image. n and the least "
                 "and the greatest index:"
             )
             found = count, ops.min(indices), ops.max(indices)
-            indices = of_values(indices, ops.logical_not(ops.any(outside)), sentence, *found)
+            inside = ops.logical_not(ops.any(outside))
+            assert_values = current.module("assertions").assert_values
+            indices = assert_values(indices, inside, sentence, *found)
         axes = tuple(range(1, len(lengths) + 1))
         spoilt = ops.any(outside, axis=axes, keepdims=True)
         values = ops.where(spoilt, ops.cast(math.nan, values.dtype), values)
@@ -126,10 +123,8 @@ def _length(value):
         return value
     if isinstance(value, np.ndarray):
         return _length(value.item())
-    backend = keras.backend.backend()
-    known = pkgutil.resolve_name(f"keras_dlnotes.ops.backends.{backend}.require:known")
-    found = known(value)
-    if found is None and backend == "jax":
+    found = current.framework().known_value(value)
+    if found is None and keras.backend.backend() == "jax":
         hint = "Give the image itself."
         raise argument_error("output_size", "known when JAX compiles", value, hint)
     if found is None:

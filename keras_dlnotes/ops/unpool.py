@@ -18,7 +18,7 @@ from keras_dlnotes.ops.exporting import LITERT, is_exporting
 from keras_dlnotes.ops.pool import pool_window
 from keras_dlnotes.ops.positions import lengths_of, positions, within
 from keras_dlnotes.ops.taps import reshape
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.windows import Window
 
 
@@ -145,7 +145,7 @@ def max_unpool_exported(inputs, indices, *size, window: Window, output_size):
     return outputs / ops.maximum(times, 1)
 
 
-_max_unpool = with_vjp(
+_max_unpool = Op(
     max_unpool_forward, max_unpool_backward, compiled=False, exported=max_unpool_exported
 )
 

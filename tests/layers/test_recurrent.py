@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers
-from keras_dlnotes.ops.vjp import has_gpu
+from keras_dlnotes.ops.backends.current import framework
 from tests.backends import only_on
 from tests.gradcheck import assert_close, compare_gradients
 from tests.layers.recurrent_twins import twin
@@ -281,7 +281,7 @@ def test_the_path_is_explained():
     explained = layers.GRU(UNITS, unroll=True).explain_path()
     for reason in ("hand-written", "a reset before the product", "unroll=True"):
         assert reason in explained
-    if not has_gpu():
+    if not framework().has_gpu():
         own = layers.LSTM(UNITS).explain_path().startswith("the framework's own kernel")
         assert own == (keras.backend.backend() == "torch")
         assert "hand-written" in layers.LSTM(UNITS, forget_gate="coupled").explain_path()

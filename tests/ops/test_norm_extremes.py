@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import ops
-from keras_dlnotes.ops import vjp
+from keras_dlnotes.ops.backends.current import framework
 from tests.backends import only_on
 from tests.gradcheck import gradients, outputs
 
@@ -93,7 +93,7 @@ def test_statistics_of_many_terms(rows, dtype):
         to_numpy(keras.ops.cast(entry, "float32")) for entry in ops.batch_normalize(x)
     )
     expected, *moments = _exact(exact, 1e-3)
-    in_turn = vjp.takes_own_kernels()
+    in_turn = framework().prefers_own_kernels
     np.testing.assert_allclose(mean, moments[0], rtol=1e-6 if in_turn else 5e-7)
     np.testing.assert_allclose(variance, moments[1], rtol=5e-5 if in_turn else 2e-6)
     tolerance = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 5e-5 if in_turn else 1e-5}[dtype]
@@ -109,7 +109,7 @@ def test_gradients_of_many_terms(rows):
     ones = np.ones(2, "float32")
     found = gradients(lambda *args: ops.batch_normalize(*args)[0], [x, ones, ones], [upstream])
     normalized, _, _ = _exact(x, 1e-3)
-    tolerance = 5e-5 if vjp.takes_own_kernels() else 2e-6
+    tolerance = 5e-5 if framework().prefers_own_kernels else 2e-6
     np.testing.assert_allclose(found[0], _exact_gradient(x, upstream, 1e-3), atol=tolerance)
     np.testing.assert_allclose(found[2], upstream.sum(0, dtype="float64"), rtol=tolerance)
     expected = (upstream * normalized).sum(0)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import Op
 from tests.backends import only_on
 from tests.gradcheck import assert_close, gradients, outputs
 
@@ -20,7 +20,7 @@ def _tracked_square(calls):
         calls.append("backward")
         return (2 * scale * residuals[0] * upstream,)
 
-    return with_vjp(forward, backward)
+    return Op(forward, backward)
 
 
 def test_settings_are_closed_over():
@@ -67,7 +67,7 @@ def test_the_end_of_the_backward_pass_gets_what_its_beginning_found():
     )
     expected = [upstream @ weights.T, x.T @ upstream]
     for shared in (None, 1):
-        product = with_vjp(forward, backward, finish=finish, shared=shared)
+        product = Op(forward, backward, finish=finish, shared_inputs=shared)
         assert_close(gradients(product, [x, weights], [upstream]), expected)
 
 
@@ -106,7 +106,7 @@ def test_second_gradient_counts_the_residuals():
     def backward(upstream, inputs, residuals):
         return (3 * residuals[0] * upstream,)
 
-    cube = with_vjp(forward, backward)
+    cube = Op(forward, backward)
     assert_close([_gradient_of_gradient(cube, X)], [6 * X])
 
 
@@ -121,7 +121,7 @@ def test_several_outputs_and_an_input_without_gradient():
         return mask * (2 * residuals[0] * upstream_square + upstream_sum), None
 
     mask = np.array([1, 0, 1, 1, 0], "int32")
-    op = with_vjp(forward, backward)
+    op = Op(forward, backward)
     weights = [np.arange(5, dtype="float32"), np.float32(0.5)]
     (found,) = gradients(lambda x: op(x, ops.convert_to_tensor(mask)), [X], weights)
     assert_close([found], [mask * (2 * X * weights[0] + 0.5)])
@@ -141,7 +141,7 @@ def test_pytorch_takes_its_own_kernel_where_it_serves(way):
     def backward(upstream, inputs, residuals, *, scale):
         return (2 * scale * residuals[0] * upstream,)
 
-    square, ones = with_vjp(forward, backward, on_torch=own), np.ones_like(X)
+    square, ones = Op(forward, backward, own_kernel=own), np.ones_like(X)
     for scale in (3.0, -3.0):
         calls.clear()
         (found,) = gradients(lambda x, scale=scale: square(x, scale=scale), [X], [ones])

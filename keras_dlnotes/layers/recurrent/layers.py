@@ -11,17 +11,12 @@ from keras_dlnotes.layers.recurrent.arguments import computed, state_list
 from keras_dlnotes.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell, dropped
 from keras_dlnotes.layers.recurrent.documentation import layer_documentation
 from keras_dlnotes.layers.signature import KeepsSignature
+from keras_dlnotes.ops.backends.current import framework
 from keras_dlnotes.ops.dtypes import real, wide
 from keras_dlnotes.ops.exporting import ONNX, is_exporting
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import check_states, checked_mask, checked_truncate
 from keras_dlnotes.ops.recurrent.functions import run
-from keras_dlnotes.ops.vjp import (
-    compiles_by_itself,
-    has_gpu,
-    runs_side_by_side,
-    takes_own_kernels,
-)
 
 _CUDNN = ("auto", True, False)
 
@@ -52,7 +47,7 @@ class Recurrent(KeepsSignature):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         if use_cudnn is True and self._beyond_cudnn():
             raise self._cudnn_error(self._beyond_cudnn())
-        if compiles_by_itself():
+        if framework().compiles_each_op:
             self.supports_jit = False
 
     @property
@@ -81,7 +76,7 @@ class Recurrent(KeepsSignature):
         obstacles = self._beyond_cudnn()
         if False in (self._asked_cudnn, self._assigned_cudnn):
             obstacles.append("use_cudnn=False")
-        if not has_gpu():
+        if not framework().has_gpu():
             obstacles.append("no GPU")
         if not obstacles:
             return "cuDNN", "a GPU and settings that cuDNN knows"
@@ -96,10 +91,11 @@ class Recurrent(KeepsSignature):
             way = "Keras's loop" if by_keras else "the framework's gradient"
             return way, f"no derivative of {names} is written out"
         way = "the hand-written gradient"
-        if takes_own_kernels() and self.cell.step.is_standard and not has_gpu():
+        by_own_kernel = framework().prefers_own_kernels and not framework().has_gpu()
+        if by_own_kernel and self.cell.step.is_standard:
             otherwise = f"under a mask or recurrent dropout, {way}"
             way = f"the framework's own kernel ({otherwise})"
-        if self.directions > 1 and compiles_by_itself():
+        if self.directions > 1 and framework().compiles_each_op:
             way += ", beside the other direction"
         return way, f"no cuDNN because of {', '.join(obstacles)}"
 
@@ -190,7 +186,7 @@ class Recurrent(KeepsSignature):
             input_masks=input_masks,
             recurrent_masks=recurrent_masks,
             training=training is not False,
-            calls=self.directions if runs_side_by_side() else 1,
+            concurrent_calls=self.directions if framework().runs_concurrently() else 1,
         )
         return outputs, outputs, states  # Keras takes the one that `return_sequences` asks for
 

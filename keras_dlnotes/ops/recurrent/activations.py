@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error
-from keras_dlnotes.ops.vjp import compiles_by_itself
+from keras_dlnotes.ops.backends.current import framework
 
 
 def _where(condition, value):
@@ -62,7 +62,7 @@ def activate_blocks(activations, a):
     which cuts a sigmoid near 0 off at 6e−8. JAX also comes here in training, where no gradient is
     taken.
     """
-    if not are_smooth(activations) or not compiles_by_itself():
+    if not are_smooth(activations) or not framework().compiles_each_op:
         return activated(activations, levels(activations, a), tanh_blocks(activations, a))
     scale = (1 + _is_tanh(activations, a)) / 2
     return ops.split(scale * ops.tanh(scale * a) + (1 - scale), len(activations), axis=-1)

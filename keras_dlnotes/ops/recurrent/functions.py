@@ -204,11 +204,11 @@ def run(
     input_masks=None,
     recurrent_masks=None,
     training=True,
-    calls=1,
+    concurrent_calls=1,
 ) -> tuple:
     """Returns (outputs, *last states) of any step; the arguments are those of the ops.
 
-    `calls` is how many such calls run side by side.
+    `concurrent_calls` is how many such calls run concurrently.
     """
     truncate = checked_truncate(truncate)
     given, dtype = prepared(step, inputs, *tensors, input_masks, recurrent_masks)
@@ -225,7 +225,7 @@ def run(
         step,
         plain=plain,
         training=training,
-        calls=calls,
+        concurrent_calls=concurrent_calls,
         truncate=truncate,
         return_sequences=bool(return_sequences),
         zero_output_for_mask=bool(zero_output_for_mask),

@@ -9,7 +9,7 @@ from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
 from keras_dlnotes.ops.recurrent.inputs import flat
 from keras_dlnotes.ops.recurrent.steps import STEPS
 from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
-from keras_dlnotes.ops.vjp import with_vjp
+from keras_dlnotes.ops.vjp import Op
 
 
 def gradient_flow(
@@ -92,4 +92,4 @@ def gradient_flow_backward(upstream, inputs, residuals, **settings):
     return (None,) * len(inputs)
 
 
-_gradient_flow = with_vjp(gradient_flow_forward, gradient_flow_backward)
+_gradient_flow = Op(gradient_flow_forward, gradient_flow_backward)

@@ -14,7 +14,7 @@ import functools
 import keras
 from keras import ops
 
-from keras_dlnotes.ops.vjp import compiles_by_itself, has_gpu
+from keras_dlnotes.ops.backends.current import framework
 
 _FEW_NUMBERS = 512  # measured: with twice as many it makes no difference, with more it is slower
 _ROWS = 16  # half of Keras's usual batch, where the batch is not known
@@ -61,13 +61,14 @@ def sections(t, state, blocks):
     """
     rows, units = state.shape
     is_small = (rows or _ROWS) * units <= _FEW_NUMBERS
-    if blocks == 1 or not is_small or not compiles_by_itself() or has_gpu():
+    compiled_alone = framework().compiles_each_op and not framework().has_gpu()
+    if blocks == 1 or not is_small or not compiled_alone:
         return lambda compute, otherwise: compute()
     return functools.partial(ops.cond, t >= 0)
 
 
 def _runs_in_python() -> bool:
-    return keras.backend.backend() == "torch"
+    return framework().loops_in_python
 
 
 def scan(body, states, sequence) -> tuple:

@@ -7,6 +7,7 @@ inference, for a framework to differentiate, and for files.
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.exporting import refuse_onnx_on_jax
 from keras_dlnotes.ops.recurrent.inputs import (
     SHARED,
@@ -27,10 +28,12 @@ from keras_dlnotes.ops.recurrent.through_time import (
     recurrence_forward,
     recurrence_gradients,
 )
-from keras_dlnotes.ops.vjp import imported_late, takes_own_kernels, with_vjp
+from keras_dlnotes.ops.vjp import Op
 
 
-def recurrence(inputs: Inputs, step, plain=False, training=True, calls=1, **settings) -> tuple:
+def recurrence(
+    inputs: Inputs, step, plain=False, training=True, concurrent_calls=1, **settings
+) -> tuple:
     """Returns (outputs, *last states), differentiable by the rule below or, if `plain`, without.
 
     Args:
@@ -38,7 +41,7 @@ def recurrence(inputs: Inputs, step, plain=False, training=True, calls=1, **sett
         step: an instance of one of the steps.
         plain: whether the framework differentiates, for activations that have no rule here.
         training: whether a gradient will be asked for.
-        calls: how many such recurrences run side by side.
+        concurrent_calls: how many such recurrences run concurrently.
         settings: `return_sequences`, whether the outputs are the hidden states of all steps
             (batch, time, units) or that of the last one (batch, units); `zero_output_for_mask`,
             whether the output of a skipped step is 0 and not that of the step before; `truncate`,
@@ -47,7 +50,7 @@ def recurrence(inputs: Inputs, step, plain=False, training=True, calls=1, **sett
     tensors, settings = flat(inputs, step, settings)
     if plain:
         return _recurrence.plain(*tensors, **settings)
-    return _recurrence(*tensors, training=training, calls=calls, **settings)
+    return _recurrence(*tensors, training=training, concurrent_calls=concurrent_calls, **settings)
 
 
 def recurrence_inference(
@@ -107,14 +110,14 @@ def recurrence_plain(
     return (shown_outputs(outputs, inputs.mask, return_sequences, zero_output_for_mask), *states)
 
 
-_on_torch = imported_late("keras_dlnotes.ops.backends.torch.recurrence:recurrence")
+_by_own_kernel = current.function("recurrence", "recurrence")
 
 
 def recurrence_exported(*tensors, **settings):
     """The outputs alone, for a file: by PyTorch's kernels, or a loop that the formats know."""
     refuse_onnx_on_jax("recurrent layers")
-    if takes_own_kernels():
-        outputs = _on_torch(*tensors, **settings | {"truncate": None})
+    if current.framework().prefers_own_kernels:
+        outputs = _by_own_kernel(*tensors, **settings | {"truncate": None})
         if outputs is not NotImplemented:
             return outputs
         # PyTorch writes the steps one by one, and Keras shows it one where the length is open
@@ -125,13 +128,13 @@ def recurrence_exported(*tensors, **settings):
     return recurrence_plain(*tensors, **settings, scan=exportable_scan)
 
 
-_recurrence = with_vjp(
+_recurrence = Op(
     recurrence_forward,
     recurrence_backward,
     finish=recurrence_gradients,
     plain=recurrence_plain,
     inference=recurrence_inference,
-    shared=SHARED,
+    shared_inputs=SHARED,
     exported=recurrence_exported,
-    on_torch=_on_torch,
+    own_kernel=_by_own_kernel,
 )

@@ -1,53 +1,57 @@
-"""Joins `vjp`'s two functions on JAX."""
+"""Joins an op to its gradient on JAX."""
 
 import jax
 
-from keras_dlnotes.ops.vjp import finished
 
+class Joined:
+    """An op with its settings, as a function of tensors that JAX differentiates by its rule.
 
-def join(forward, backward, plain, inference, finish, training, compiled, shared, calls):
-    backward = finished(backward, finish)
+    JAX computes whatever is asked for and divides work by itself, so `training` and
+    `concurrent_calls` say nothing to it.
+    """
 
-    @jax.jit
-    @jax.custom_vjp
-    def op(*inputs):
-        return inference(*inputs)
+    def __init__(self, op, training: bool, concurrent_calls: int):
+        self.op = op
+        whole = jax.custom_vjp(lambda *inputs: op.inference(*inputs))
+        whole.defvjp(self._forward_rule, self._backward_rule)
+        self._whole = jax.jit(whole)
+        # JAX differentiates the rule of a gradient, and cannot see through a loop that writes in
+        # place: so the forward pass with residuals has a rule of its own
+        self._forward = jax.custom_vjp(lambda *inputs: op.forward(*inputs))
+        self._forward.defvjp(self._residuals_rule, self._from_output_alone)
+        self._first_order = jax.custom_vjp(self._gradients)
+        self._first_order.defvjp(self._gradients_rule, self._second_order)
 
-    # JAX differentiates the rule of a gradient, and cannot see through a loop that writes in place
-    @jax.custom_vjp
-    def forward_with_residuals(*inputs):
-        return forward(*inputs)
+    def __call__(self, *inputs):
+        return self._whole(*inputs)
 
-    def forward_with_residuals_rule(*inputs):
-        output, residuals = forward_with_residuals(*inputs)
-        return (output, residuals), (inputs, residuals)
-
-    def from_output_alone(saved, upstream):
-        return first_order(*saved, upstream[0])
-
-    forward_with_residuals.defvjp(forward_with_residuals_rule, from_output_alone)
-
-    def forward_rule(*inputs):
-        output, residuals = forward_with_residuals(*inputs)
+    def _forward_rule(self, *inputs):
+        output, residuals = self._forward(*inputs)
         return output, (inputs, residuals)
 
-    def backward_rule(saved, upstream):
-        return first_order(*saved, upstream)
+    def _backward_rule(self, saved, upstream):
+        return self._first_order(*saved, upstream)
 
-    @jax.custom_vjp
-    def first_order(inputs, residuals, upstream):
-        return tuple(backward(upstream, inputs, residuals))
+    def _residuals_rule(self, *inputs):
+        output, residuals = self._forward(*inputs)
+        return (output, residuals), (inputs, residuals)
 
-    def first_order_rule(inputs, residuals, upstream):
-        return first_order(inputs, residuals, upstream), (inputs, upstream)
+    def _from_output_alone(self, saved, upstream):
+        return self._first_order(*saved, upstream[0])
 
-    def second_order(saved, upstream_of_gradients):
+    def _gradients(self, inputs, residuals, upstream):
+        return tuple(self.op.gradients(upstream, inputs, residuals))
+
+    def _gradients_rule(self, inputs, residuals, upstream):
+        return self._first_order(inputs, residuals, upstream), (inputs, upstream)
+
+    def _second_order(self, saved, upstream_of_gradients):
         inputs, upstream = saved
         present = [entry is not None for entry in upstream_of_gradients]
 
         def plain_gradients(wanted, upstream):
             _, pull_back = jax.vjp(
-                lambda *wanted: plain(*_replace(inputs, present, wanted)), *wanted
+                lambda *wanted: self.op.plain(*_replace(inputs, present, wanted)), *wanted
             )
             return pull_back(upstream)
 
@@ -57,10 +61,6 @@ def join(forward, backward, plain, inference, finish, training, compiled, shared
             tuple(entry for entry in upstream_of_gradients if entry is not None)
         )
         return _replace([None] * len(inputs), present, found), None, d_upstream
-
-    first_order.defvjp(first_order_rule, second_order)
-    op.__wrapped__.defvjp(forward_rule, backward_rule)
-    return op
 
 
 def _replace(entries, present, by):

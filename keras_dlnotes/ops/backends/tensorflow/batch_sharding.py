@@ -1,79 +1,75 @@
-"""The rows of a batch in parts, one a core, each a compiled call of its own (TensorFlow).
+"""Divides the rows of a batch among the cores, each part a compiled call of its own (TensorFlow).
 
-TensorFlow runs calls that do not depend on each other side by side, whole loops included, where the
-threads of one small matrix product would spend their time waiting for each other. So rows that do
-not depend on each other are divided; outputs are put together again, and the gradients of what all
-rows share are added up.
+TensorFlow runs calls that do not depend on each other concurrently, whole loops included, where the
+threads of one small matrix product would spend their time waiting for each other. So independent
+rows are divided; outputs are concatenated, and the gradients of inputs that all rows share are
+added up.
 """
 
 import os
 from collections.abc import Callable
 
-_LEAST_ROWS = 4  # a part of fewer leaves its core too little to do in a step
-_MOST_PARTS = 8
+import tensorflow as tf
+
+_LEAST_ROWS = 4  # with fewer rows a core has too little to do in a step
+_MOST_SHARDS = 8
 
 
-def in_parts(
-    forward_with_residuals, forward_alone, hand_written, shared, calls
-) -> tuple[Callable, ...]:
-    """Returns the three functions of `vjp` on rows in parts; as they are where `shared` is None.
+def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Callable]:
+    """Returns the op's `forward`, `inference` and `gradients` on rows divided among the cores.
 
-    Of several calls that run side by side, each has as many parts as make one a core together.
+    They are the op's own where it has no `shared_inputs`. Concurrent calls share the cores.
     """
+    shared = op.shared_inputs
     if shared is None:
-        return forward_with_residuals, forward_alone, hand_written
-    import tensorflow as tf
+        return op.forward, op.inference, op.gradients
 
-    def together(function):
-        # a graph, so that calls also run side by side where TensorFlow executes eagerly
-        return tf.function(function, autograph=False, reduce_retracing=True)
-
-    def parts(inputs, count):
+    def shards(inputs, count):
         own = len(inputs) - shared
         return [(*rows, *inputs[own:]) for rows in _divide(inputs[:own], count)]
 
-    @together
-    def outputs_and_residuals(*inputs):
-        results = [
-            forward_with_residuals(*part) for part in parts(inputs, _count(inputs[0], calls))
-        ]
+    @_graph
+    def forward(*inputs):
+        results = [op.forward(*shard) for shard in shards(inputs, _count(inputs, concurrent_calls))]
         return _concatenate([output for output, _ in results]), [kept for _, kept in results]
 
-    @together
-    def outputs_alone(*inputs):
-        return _concatenate(
-            [forward_alone(*part) for part in parts(inputs, _count(inputs[0], calls))]
-        )
+    @_graph
+    def inference(*inputs):
+        count = _count(inputs, concurrent_calls)
+        return _concatenate([op.inference(*shard) for shard in shards(inputs, count)])
 
-    @together
+    @_graph
     def gradients(upstream, inputs, residuals):
-        count = len(residuals)  # here more or less may be known about the rows than there
-        upstream_parts = _divide(tf.nest.flatten(upstream), count)
+        count = len(residuals)  # more or less may be known about the rows here than in `forward`
+        upstream_shards = _divide(tf.nest.flatten(upstream), count)
         found = [
-            hand_written(tf.nest.pack_sequence_as(upstream, rows), part, kept)
-            for rows, part, kept in zip(
-                upstream_parts, parts(inputs, count), residuals, strict=True
+            op.gradients(tf.nest.pack_sequence_as(upstream, rows), shard, kept)
+            for rows, shard, kept in zip(
+                upstream_shards, shards(inputs, count), residuals, strict=True
             )
         ]
         own = len(inputs) - shared
         return (
-            *_concatenate([part[:own] for part in found]),
-            *_join(tf.add_n, [part[own:] for part in found]),
+            *_concatenate([shard[:own] for shard in found]),
+            *_join(tf.add_n, [shard[own:] for shard in found]),
         )
 
-    return outputs_and_residuals, outputs_alone, gradients
+    return forward, inference, gradients
 
 
-def _count(tensor, calls: int) -> int:
-    """How many parts are worth while for the rows of a tensor, as far as they are known."""
-    rows, cores = tensor.shape[0], max(1, _cores() // calls)
+def _graph(function):
+    """The function as a graph, whose calls run concurrently where TensorFlow executes eagerly."""
+    return tf.function(function, autograph=False, reduce_retracing=True)
+
+
+def _count(inputs, concurrent_calls: int) -> int:
+    """How many shards pay for the rows of the inputs, as far as their number is known."""
+    rows, cores = inputs[0].shape[0], max(1, _cores() // concurrent_calls)
     return cores if rows is None else max(1, min(cores, rows // _LEAST_ROWS))
 
 
 def _divide(tensors, count: int) -> list[tuple]:
-    """One tuple of tensors for each part; all rows are in the first where they are few."""
-    import tensorflow as tf
-
+    """One tuple of tensors for each shard; where there are few rows, the first has them all."""
     if count == 1:
         return [tuple(tensors)]
     rows = tf.shape(tensors[0])[0]
@@ -83,28 +79,22 @@ def _divide(tensors, count: int) -> list[tuple]:
 
 
 def _cores() -> int:
-    import tensorflow as tf
-
     if tf.config.list_logical_devices("GPU"):
         return 1
     threads = tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count() or 1
-    return min(threads, _MOST_PARTS)
+    return min(threads, _MOST_SHARDS)
 
 
-def _concatenate(parts):
-    import tensorflow as tf
-
-    return _join(lambda tensors: tf.concat(tensors, 0), parts)
+def _concatenate(shards):
+    return _join(lambda tensors: tf.concat(tensors, 0), shards)
 
 
-def _join(function, parts):
-    """Applies the function to what stands in the same place in every part; None stays None."""
-    import tensorflow as tf
-
-    if len(parts) == 1:
-        return parts[0]
-    flat = [
+def _join(function, shards):
+    """Applies the function to the corresponding entries of all shards; None stays None."""
+    if len(shards) == 1:
+        return shards[0]
+    joined = [
         None if entries[0] is None else function(list(entries))
-        for entries in zip(*(tf.nest.flatten(part) for part in parts), strict=True)
+        for entries in zip(*(tf.nest.flatten(shard) for shard in shards), strict=True)
     ]
-    return tf.nest.pack_sequence_as(parts[0], flat)
+    return tf.nest.pack_sequence_as(shards[0], joined)

@@ -14,8 +14,8 @@ import tensorflow as tf
 from keras import ops
 
 from keras_dlnotes.ops import windows
-from keras_dlnotes.ops.backends.tensorflow import depthwise as depthwise
-from keras_dlnotes.ops.backends.tensorflow.halves import in_float32
+from keras_dlnotes.ops.backends.tensorflow import depthwise
+from keras_dlnotes.ops.backends.tensorflow.half_precision import in_float32
 from keras_dlnotes.ops.borders import crop, pad, pad_or_crop
 from keras_dlnotes.ops.taps import insert_zeros, taps
 from keras_dlnotes.ops.windows import Window

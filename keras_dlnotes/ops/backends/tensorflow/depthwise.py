@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_dlnotes.ops import windows
-from keras_dlnotes.ops.backends.tensorflow.halves import in_float32
+from keras_dlnotes.ops.backends.tensorflow.half_precision import in_float32
 from keras_dlnotes.ops.borders import crop, pad
 from keras_dlnotes.ops.taps import insert_zeros
 from keras_dlnotes.ops.windows import Window

@@ -1,34 +1,39 @@
-"""Joins `vjp`'s two functions on PyTorch."""
+"""Joins an op to its gradient on PyTorch."""
 
 import torch
 
-from keras_dlnotes.ops.vjp import finished
 
+class Joined:
+    """An op with its settings, as a function of tensors that PyTorch differentiates by its rule.
 
-def join(forward, backward, plain, inference, finish, training, compiled, shared, calls):
-    whole = finished(backward, finish)
+    PyTorch itself says whether a gradient may be asked for, and runs one call after the other: so
+    `training` and `concurrent_calls` say nothing to it.
+    """
 
-    class Differentiable(torch.autograd.Function):
-        @staticmethod
-        def forward(context, *inputs):
-            output, residuals = forward(*inputs)
-            context.count = len(inputs)
-            context.save_for_backward(*inputs, *residuals)
-            return output
+    def __init__(self, op, training: bool, concurrent_calls: int):
+        class Differentiable(torch.autograd.Function):
+            @staticmethod
+            def forward(context, *inputs):
+                output, residuals = op.forward(*inputs)
+                context.count = len(inputs)
+                context.save_for_backward(*inputs, *residuals)
+                return output
 
-        @staticmethod
-        def backward(context, *upstream):
-            saved = context.saved_tensors
-            inputs, residuals = saved[: context.count], saved[context.count :]
-            if torch.is_grad_enabled():
-                return _plain_gradient(plain, inputs, upstream, context.needs_input_grad)
-            packed = upstream if len(upstream) > 1 else upstream[0]
-            return tuple(whole(packed, inputs, residuals))
+            @staticmethod
+            def backward(context, *upstream):
+                saved = context.saved_tensors
+                inputs, residuals = saved[: context.count], saved[context.count :]
+                if torch.is_grad_enabled():
+                    return _plain_gradient(op.plain, inputs, upstream, context.needs_input_grad)
+                packed = upstream if len(upstream) > 1 else upstream[0]
+                return tuple(op.gradients(packed, inputs, residuals))
 
-    def op(*inputs):
-        return Differentiable.apply(*inputs) if torch.is_grad_enabled() else inference(*inputs)
+        self.inference, self.differentiable = op.inference, Differentiable
 
-    return op
+    def __call__(self, *inputs):
+        if torch.is_grad_enabled():
+            return self.differentiable.apply(*inputs)
+        return self.inference(*inputs)
 
 
 def _plain_gradient(plain, inputs, upstream, needed):

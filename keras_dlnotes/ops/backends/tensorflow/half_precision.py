@@ -1,14 +1,14 @@
-"""Half precision where TensorFlow's kernels would also sum in half precision."""
+"""Float32 where TensorFlow's kernels would sum half precision in half precision."""
 
 import functools
 
 import tensorflow as tf
 
-from keras_dlnotes.ops.vjp import has_gpu
+from keras_dlnotes.ops.backends.tensorflow.framework import FRAMEWORK
 
 
 def in_float32(*types, on_gpu: bool = False):
-    """Hands a function of two tensors float32 in the place of some types, and gives these back.
+    """Decorates a function of two tensors: some types are computed in float32 and cast back.
 
     Args:
         types: of the two tensors and of the result.
@@ -19,7 +19,7 @@ def in_float32(*types, on_gpu: bool = False):
         @functools.wraps(function)
         def wrapped(left, right, *settings):
             dtype = left.dtype
-            if dtype not in types or (has_gpu() and not on_gpu):
+            if dtype not in types or (FRAMEWORK.has_gpu() and not on_gpu):
                 return function(left, right, *settings)
             left, right = tf.cast(left, tf.float32), tf.cast(right, tf.float32)
             return tf.cast(function(left, right, *settings), dtype)

@@ -1,0 +1,32 @@
+"""What the ops ask about a framework, beside its kernels."""
+
+from typing import Any
+
+import keras
+
+
+class Framework:
+    """The answers that most frameworks share."""
+
+    # whether ops prefer the framework's own differentiable kernels where it has them
+    prefers_own_kernels = False
+    # whether XLA compiles each op on its own, even inside a graph that is not compiled: a compiler
+    # around it then has nothing to add, and may keep the parts of a batch from running concurrently
+    compiles_each_op = False
+    # whether loops over time run step by step in Python and write into tensors
+    loops_in_python = False
+    # whether the framework's own sum stays accurate and fast over many rows of a computed value
+    sums_pairwise = True
+
+    def runs_concurrently(self) -> bool:
+        """Tells whether calls that do not depend on each other run at the same time."""
+        return False
+
+    def has_gpu(self) -> bool:
+        """Tells whether the framework sees a GPU."""
+        # all devices, because JAX raises when it is asked for a kind that is absent
+        return any(name.startswith("gpu") for name in keras.distribution.list_devices())
+
+    def known_value(self, tensor) -> Any:
+        """Returns the value of a scalar, or None while it is being traced."""
+        raise NotImplementedError

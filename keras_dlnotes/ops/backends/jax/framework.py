@@ -1,0 +1,15 @@
+"""What the ops ask about JAX."""
+
+import jax
+
+from keras_dlnotes.ops.backends.framework import Framework
+
+
+class JAX(Framework):
+    """JAX, which traces every op under `jit`."""
+
+    def known_value(self, tensor):
+        return None if isinstance(tensor, jax.core.Tracer) else tensor.item()
+
+
+FRAMEWORK = JAX()
