@@ -1,11 +1,11 @@
 """Argument validation, and the wording of every error about an argument.
 
-An error names the argument, says what was expected and shows what came.
+An error names the argument, says what was expected and shows what was received.
 """
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,30 @@ from keras_dlnotes.common.printable import printable
 
 LARGEST = 2**24  # stride, padding, spacing, number of channels or units: far beyond any use
 LARGEST_SEED = 2**32 - 1  # of NumPy's generators, which Keras seeds with the others
+LONGEST_SHOWN = 400  # characters of a received value
 
 
-def argument_error(name: str, expected: str, received: Any, hint: str = "") -> ValueError:
-    """Returns the ValueError that all checks raise, so that its wording stands in one place.
+def argument_error(
+    name: str, expected: str, received: Any, hint: str = "", *, part: str = ""
+) -> ValueError:
+    """Returns the ValueError that every check raises.
+
+    Args:
+        name: of the argument.
+        expected: what the argument must be.
+        received: the value, or the part of it that is wrong.
+        hint: a sentence to add.
+        part: what `received` is, where it is not the whole argument.
 
     >>> argument_error("units", "a positive integer", 0)
     ValueError('Argument `units` must be a positive integer. Received: units=0')
+    >>> argument_error("kernel", "of rank 4", (3, 3), part="kernel.shape")
+    ValueError('Argument `kernel` must be of rank 4. Received: kernel.shape=(3, 3)')
     """
-    message = f"Argument `{name}` must be {expected}. Received: {name}={received!r}"
+    shown = repr(received)
+    if len(shown) > LONGEST_SHOWN:
+        shown = f"{shown[:LONGEST_SHOWN]}…"
+    message = f"Argument `{name}` must be {expected}. Received: {part or name}={shown}"
     return ValueError(printable(f"{message}. {hint}" if hint else message, keep="\n\t"))
 
 
@@ -33,10 +48,12 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def integer(name: str, value: Any, minimum: int = 0, maximum: int | None = None) -> int:
+def integer(
+    name: str, value: Any, minimum: int = 0, maximum: int | None = None, hint: str = ""
+) -> int:
     """Returns the value as an int, or raises where it is no integer or out of range."""
     if not _is_within(value, minimum, maximum):
-        raise argument_error(name, _an_integer(minimum, maximum), value)
+        raise argument_error(name, _an_integer(minimum, maximum), value, hint)
     return int(value)
 
 
@@ -123,6 +140,15 @@ def shape(name: str, tensor: Any, expected: Sequence[int | None]) -> None:
         raise argument_error(name, f"of shape {expected}", found)
 
 
+def same_length(**arguments: Any) -> None:
+    """Raises unless the arguments, given by name, are of one length."""
+    lengths = {name: len(value) for name, value in arguments.items()}
+    if len(set(lengths.values())) > 1:
+        names = ", ".join(f"`{name}`" for name in lengths)
+        received = ", ".join(f"len({name})={length}" for name, length in lengths.items())
+        raise ValueError(f"Arguments {names} must have the same length. Received: {received}")
+
+
 def flag(name: str, value: Any) -> bool:
     """Returns the value if it is True or False; a number, which Python takes for one, is not."""
     if not isinstance(value, bool | np.bool_):
@@ -130,11 +156,30 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def text(name: str, value: Any) -> str:
-    """Returns the value if it is a text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise argument_error(name, "a text that is not empty", value)
+def text(name: str, value: Any, *, empty: bool = False) -> str:
+    """Returns the value if it is a text; the empty one only on demand."""
+    if not isinstance(value, str) or not (value or empty):
+        raise argument_error(name, "a text" if empty else "a text that is not empty", value)
     return value
+
+
+def texts(name: str, value: Any) -> list[str]:
+    """Returns a sequence of texts, such as names, as a list; a number stands for its digits."""
+    entries = sequence(name, value, "texts")
+    for place, entry in enumerate(entries):
+        if not isinstance(entry, str | Integral) or isinstance(entry, bool | np.bool_):
+            raise argument_error(name, "a sequence of texts", entry, part=f"{name}[{place}]")
+    return [str(entry) for entry in entries]
+
+
+def sequence(name: str, value: Any, of: str) -> list[Any]:
+    """Returns the entries as a list; a text, whose entries are letters, or a set is refused."""
+    ordered = hasattr(value, "__iter__") and hasattr(value, "__len__")
+    if not ordered or isinstance(value, str | bytes | bytearray | Mapping | Set):
+        raise argument_error(name, f"a sequence of {of}", value)
+    if isinstance(value, np.ndarray) and value.ndim != 1:
+        raise argument_error(name, f"a sequence of {of}", value.shape, part=f"{name}.shape")
+    return list(value)
 
 
 def path(name: str, value: Any) -> Path:
@@ -145,10 +190,10 @@ def path(name: str, value: Any) -> Path:
     return Path(given)
 
 
-def mapping(name: str, value: Any) -> Mapping[Any, Any]:
-    """Returns the value if it is a mapping."""
-    if not isinstance(value, Mapping):
-        raise argument_error(name, "a mapping", value)
+def mapping(name: str, value: Any, of: str = "") -> Mapping[Any, Any]:
+    """Returns the value if it is a mapping, not empty where `of` says of what to what."""
+    if not isinstance(value, Mapping) or (of and not value):
+        raise argument_error(name, f"a non-empty mapping {of}" if of else "a mapping", value)
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.common.checks import argument_error, choice, integer, is_integer, is_sequence
+from keras_dlnotes.common.checks import argument_error, integer, is_integer, is_sequence
 
 MOST = 2**31 - 1
 MOST_LAYERS = 1024
@@ -56,11 +56,6 @@ def counts(
 def example_shape(value: Any) -> tuple[int, ...]:
     """Returns the lengths of an example of any number of axes, or raises."""
     return counts("input_shape", value, fewest=1, most=MOST_AXES, together="product")
-
-
-def flag(name: str, value: Any) -> bool:
-    """Returns True or False, or raises: the word "False" would count as true."""
-    return choice(name, value, (True, False))
 
 
 def activation(name: str, value: Any) -> Any:

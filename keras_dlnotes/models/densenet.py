@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.common.checks import argument_error, choice, fraction, number
+from keras_dlnotes.common.checks import argument_error, choice, flag, fraction, number
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.images import Images, check_stages, halved, image_shape, preprocessed
 from keras_dlnotes.ops.windows import output_length
@@ -115,7 +115,7 @@ def densenet(
     arguments.count("growth_rate", growth_rate)
     if number("compression", compression, 0, 1) == 0:
         raise argument_error("compression", "a number in (0, 1]", compression)
-    arguments.flag("bottleneck", bottleneck)
+    bottleneck = flag("bottleneck", bottleneck)
     fraction("dropout", dropout)
     choice("stem", stem, ("large", "small"))
     arguments.activation("classifier_activation", classifier_activation)

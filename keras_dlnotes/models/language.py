@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_dlnotes.common.checks import flag
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.recurrent import (
     check_embedding,
@@ -60,7 +61,7 @@ def language_model(
         dropout,
         ("vocabulary_size", vocabulary_size, vocabulary_size),
     )
-    arguments.flag("stateful", stateful)
+    stateful = flag("stateful", stateful)
     if batch_size is not None:
         arguments.count("batch_size", batch_size)
         arguments.check_weights(("batch_size", batch_size, batch_size), ("units", units, *sizes))

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.common.checks import choice, fraction, integer, is_integer
+from keras_dlnotes.common.checks import choice, flag, fraction, integer, is_integer
 from keras_dlnotes.models import arguments
 
 CELLS = {"simple": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
@@ -50,7 +50,7 @@ def check_stack(
     sizes = (arguments.count("units", units),) if is_integer(units) else units
     sizes = arguments.counts("units", sizes, fewest=1)
     choice("cell", cell, CELLS)
-    arguments.flag("bidirectional", bidirectional)
+    flag("bidirectional", bidirectional)
     fraction("dropout", dropout)
     if truncate is not None:
         integer("truncate", truncate, minimum=1)

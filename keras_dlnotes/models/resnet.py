@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.checks import argument_error, flag
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.images import Images, image_shape, preprocessed
 
@@ -65,9 +65,9 @@ def resnet(
     blocks = arguments.counts("blocks", blocks, together="sum")
     if len(blocks) != len(filters):
         raise argument_error("blocks", f"as many as filters, {len(filters)}", blocks)
-    arguments.flag("residual", residual)
+    residual = flag("residual", residual)
     arguments.activation("classifier_activation", classifier_activation)
-    arguments.flag("batch_norm", batch_norm)
+    batch_norm = flag("batch_norm", batch_norm)
     arguments.initializer("kernel_initializer", kernel_initializer)
     arguments.model_name(name)
     inputs, outputs, images = preprocessed(images, preprocessing)

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_dlnotes import layers
-from keras_dlnotes.common.checks import argument_error, choice, fraction, integer
+from keras_dlnotes.common.checks import argument_error, choice, flag, fraction, integer
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.channels import over_channels
 from keras_dlnotes.models.images import Images, image_shape, preprocessed
@@ -75,7 +75,7 @@ def unet(
     arguments.count("filters", filters)
     integer("depth", depth, minimum=1, maximum=MOST_LEVELS)
     choice("padding", padding, ("same", 0))
-    arguments.flag("batch_norm", batch_norm)
+    batch_norm = flag("batch_norm", batch_norm)
     fraction("dropout", dropout)
     arguments.activation("classifier_activation", classifier_activation)
     inputs, tensor, images = preprocessed(images, preprocessing)

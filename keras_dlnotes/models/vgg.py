@@ -6,7 +6,7 @@ from math import prod
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.common.checks import argument_error, fraction, number
+from keras_dlnotes.common.checks import argument_error, flag, fraction, number
 from keras_dlnotes.models import arguments
 from keras_dlnotes.models.images import (
     Images,
@@ -128,7 +128,7 @@ def vgg(
     hidden = arguments.counts("hidden", hidden)
     fraction("dropout", dropout)
     arguments.activation("classifier_activation", classifier_activation)
-    arguments.flag("batch_norm", batch_norm)
+    batch_norm = flag("batch_norm", batch_norm)
     arguments.model_name(name)
     inputs, outputs, images = preprocessed(images, preprocessing)
     lengths = check_stages(images, [("2×2 poolings", halved)] * len(filters))

@@ -1,11 +1,6 @@
 """Tables, pictures and pages about any Keras model."""
 
 from keras_dlnotes.reports.activations import feature_maps, first_kernel
-from keras_dlnotes.reports.attention_maps import (
-    class_activation_map,
-    occlusion_map,
-    plot_attention_map,
-)
 from keras_dlnotes.reports.costs.cost_report import Report
 from keras_dlnotes.reports.costs.receptive_field import MisalignedBranchesWarning, receptive_field
 from keras_dlnotes.reports.costs.receptive_fields import ReceptiveField
@@ -46,14 +41,11 @@ __all__ = [
     "Report",
     "Row",
     "Window",
-    "class_activation_map",
     "feature_maps",
     "first_kernel",
     "gradient_flow",
     "hyperparameter_importance",
     "latent_grid",
-    "occlusion_map",
-    "plot_attention_map",
     "plot_captions",
     "plot_confusion_matrix",
     "plot_costs",

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import tree
 
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import first_nodes, graph_inputs
-from keras_dlnotes.reports.arrays import argument_error
 
 
 def feature_maps(
@@ -47,7 +47,7 @@ def feature_maps(
     listed = isinstance(layer_names, Iterable) and not isinstance(layer_names, str | bytes)
     names = list(layer_names) if listed else []
     if not listed or not all(isinstance(name, str) for name in names):
-        raise argument_error("layer_names", "a list of names", f"layer_names={layer_names!r}")
+        raise argument_error("layer_names", "a list of names", layer_names)
     return _maps(model, inputs, names)
 
 
@@ -105,7 +105,7 @@ def first_kernel(model: keras.Model) -> np.ndarray | None:
 def _check_graph(name: str, model: Any) -> None:
     if not graph_inputs(model):
         expected = "a Functional or Sequential model that knows its input shape"
-        raise argument_error(name, expected, f"{name}={model!r}")
+        raise argument_error(name, expected, model)
 
 
 def _entrance(model: keras.Model) -> Any:
@@ -118,6 +118,6 @@ def _has_feature_maps(call: Any) -> bool:
 
 def _one_output(outputs: list[Any], name: str) -> Any:
     if len(outputs) != 1:
-        expected = "names of layers that return one tensor"
-        raise argument_error("layer_names", expected, f"{name!r}, which returns {len(outputs)}")
+        expected = f"names of layers that return one tensor, not {len(outputs)}"
+        raise argument_error("layer_names", expected, name, part="a name")
     return outputs[0]

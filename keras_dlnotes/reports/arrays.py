@@ -1,4 +1,4 @@
-"""Checks of the arrays and mappings that come in, worded as everywhere in the package."""
+"""Checks of the arrays that figures are drawn from."""
 
 from collections.abc import Mapping, Sequence, Set
 from numbers import Real
@@ -7,13 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes.reports.plain import printable
-
-
-def argument_error(name: str, expected: str, received: str) -> ValueError:
-    """Returns the error that names an argument, what was expected and what came."""
-    message = f"Argument `{name}` must be {expected}. Received: {received}"
-    return ValueError(printable(message, keep="\n\t"))
+from keras_dlnotes.common.checks import argument_error
 
 
 def as_array(name: str, value: Any, shapes: Sequence[str]) -> np.ndarray:
@@ -26,7 +20,7 @@ def as_array(name: str, value: Any, shapes: Sequence[str]) -> np.ndarray:
     ranks = {shape.count(",") + (not shape.endswith(",)")) for shape in shapes}
     if array.ndim not in ranks or array.size == 0:
         expected = f"a non-empty array of shape {' or '.join(shapes)}"
-        raise argument_error(name, expected, f"{name}.shape={array.shape}")
+        raise argument_error(name, expected, array.shape, part=f"{name}.shape")
     return array
 
 
@@ -36,7 +30,9 @@ def finite(name: str, array: np.ndarray, least: float = -np.inf, most: float = n
     if wrong.size:
         between = "" if (least, most) == (-np.inf, np.inf) else f" in [{least:g}, {most:g}]"
         between = f" ≥ {least:g}" if most == np.inf and least > -np.inf else between
-        raise argument_error(name, f"finite numbers{between}", f"{name} with {wrong.flat[0]}")
+        raise argument_error(
+            name, f"finite numbers{between}", float(wrong.flat[0]), part="an entry"
+        )
 
 
 def as_numbers(name: str, value: Any) -> np.ndarray:
@@ -44,17 +40,19 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     array = to_array(name, value)
     if array.dtype == object:
         if not all(isinstance(entry, Real) for entry in array.flat):
-            raise argument_error(name, "an array of real numbers", repr(value))
+            raise argument_error(name, "an array of real numbers", value)
     elif array.dtype.kind not in "biuf" and "float" not in array.dtype.name:
         # bfloat16, which NumPy lacks, is of no kind that it knows
-        raise argument_error(name, "an array of real numbers", f"one of {array.dtype}")
+        raise argument_error(
+            name, "an array of real numbers", array.dtype.name, part=f"{name}.dtype"
+        )
     return array.astype("float64")
 
 
 def to_array(name: str, value: Any) -> np.ndarray:
     """Returns an array of the value's own type; where one of NumPy's is masked, NaN stands."""
     if isinstance(value, str | bytes | Mapping | Set):
-        raise argument_error(name, "an array", repr(value))
+        raise argument_error(name, "an array", value)
     try:
         if keras.ops.is_tensor(value) or isinstance(value, keras.Variable):
             return keras.ops.convert_to_numpy(value)
@@ -62,7 +60,7 @@ def to_array(name: str, value: Any) -> np.ndarray:
             return value.astype("float64").filled(np.nan)
         return np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise argument_error(name, "an array of real numbers", repr(value)) from error
+        raise argument_error(name, "an array of real numbers", value) from error
 
 
 def as_images(name: str, value: Any) -> np.ndarray:
@@ -74,13 +72,15 @@ def as_images(name: str, value: Any) -> np.ndarray:
     array = as_array(name, value, ["(count, height, width)", "(count, height, width, channels)"])
     if array.ndim == 4:
         if array.shape[-1] not in (1, 3):
-            raise argument_error(name, "images of 1 or 3 channels", f"{name}.shape={array.shape}")
+            raise argument_error(
+                name, "images of 1 or 3 channels", array.shape, part=f"{name}.shape"
+            )
         array = array[..., 0] if array.shape[-1] == 1 else array
     if to_array(name, value).dtype == np.uint8:
         return array / 255
     known = array[np.isfinite(array)]
     if not known.size:
-        raise argument_error(name, "images with a finite number", "none")
+        raise argument_error(name, "images with a finite number", value)
     low, high = known.min(), known.max()
     if low >= 0 and high <= 1:
         return array
@@ -101,34 +101,13 @@ def as_classes(name: str, value: Any, class_names: Sequence[str] | None) -> np.n
     array = to_array(name, value)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
         expected = "a one-dimensional array of integers"
-        raise argument_error(name, expected, f"{name}.shape={array.shape}, dtype {array.dtype}")
+        found = (array.shape, array.dtype.name)
+        raise argument_error(name, expected, found, part="(shape, dtype)")
     most = np.inf if class_names is None else len(class_names)
     outside = array[(array < 0) | (array >= most)]
     if outside.size:
         expected = "class numbers ≥ 0"
         if class_names is not None:
             expected = f"class numbers in [0, {most}), one for each class name"
-        raise argument_error(name, expected, f"{name} with {outside[0]}")
+        raise argument_error(name, expected, int(outside[0]), part="an entry")
     return array.astype("int64")
-
-
-def check_same_length(**arguments: Any) -> None:
-    """Raises where the arguments, given by name, are not equally long."""
-    lengths = {name: len(value) for name, value in arguments.items()}
-    if len(set(lengths.values())) > 1:
-        names = ", ".join(f"`{name}`" for name in lengths)
-        received = ", ".join(f"len({name})={length}" for name, length in lengths.items())
-        raise ValueError(f"Arguments {names} must have the same length. Received: {received}")
-
-
-def axes_text(entries: Sequence[Any] | None, unbounded: str) -> str:
-    """Returns an entry for each axis with a × between; `unbounded` stands for None.
-
-    >>> axes_text((3, None), "all"), axes_text((None, None), "all"), axes_text(None, "all")
-    ('3 × all', 'all', 'unknown')
-    """
-    if entries is None:
-        return "unknown"
-    if all(entry is None for entry in entries):
-        return unbounded if entries else "–"
-    return " × ".join(unbounded if entry is None else str(entry) for entry in entries)

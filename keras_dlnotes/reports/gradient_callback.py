@@ -6,9 +6,8 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.common.checks import argument_error, integer, path
 from keras_dlnotes.reports.gradient_flow import Loss, check_settings, gradient_flow
-from keras_dlnotes.reports.scalars import integer, path
 
 
 class GradientFlow(keras.callbacks.Callback):
@@ -50,10 +49,10 @@ class GradientFlow(keras.callbacks.Callback):
         by: str | None = None,
     ):
         super().__init__()
-        integer("every", every)
+        integer("every", every, 1)
         check_settings(by, loss)
         if inputs is None or isinstance(inputs, str | bytes):
-            raise argument_error("inputs", "a batch of arrays", f"inputs={inputs!r}")
+            raise argument_error("inputs", "a batch of arrays", inputs)
         if log_dir is not None:
             path("log_dir", log_dir)
         self.inputs = inputs

@@ -7,12 +7,11 @@ import keras
 import numpy as np
 from keras import tree
 
+from keras_dlnotes.common.checks import argument_error, choice, flag, number
 from keras_dlnotes.common.graph import graph_inputs
-from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.autodiff import gradients
 from keras_dlnotes.reports.costs.input_specs import batch_for
 from keras_dlnotes.reports.probes import Probe, ProbedBidirectional, ProbedRecurrence, Replay
-from keras_dlnotes.reports.scalars import choice, flag, number
 
 if TYPE_CHECKING:
     import pandas
@@ -79,7 +78,7 @@ def gradient_flow(
 
     if not graph_inputs(model):
         expected = "a Functional or Sequential model that knows its input shape"
-        raise argument_error("model", expected, f"model={model!r}")
+        raise argument_error("model", expected, model)
     check_settings(by, loss)
     flag("training", training)
     for name, value in (("vanishing", vanishing), ("exploding", exploding)):
@@ -94,7 +93,9 @@ def gradient_flow(
     if by is None:
         by = "step" if shapes.recurrent else "layer"
     if by == "step" and not shapes.recurrent:
-        raise argument_error("model", "one with a recurrent layer for by='step'", f"{model.name!r}")
+        raise argument_error(
+            "model", "one with a recurrent layer for by='step'", model.name, part="model.name"
+        )
     probed = shapes.recurrent if by == "step" else shapes.layers
     zeros = [np.zeros(shape, "float32") for shape in probed.values()]
 
@@ -120,9 +121,9 @@ def check_settings(by: Any, loss: Any) -> None:
             keras.losses.get(loss)
         except ValueError as error:
             expected = "the name of a loss of Keras's, or a function"
-            raise argument_error("loss", expected, f"loss={loss!r}") from error
+            raise argument_error("loss", expected, loss) from error
     elif loss is not None and not callable(loss):
-        raise argument_error("loss", "a loss, its name or a function", f"loss={loss!r}")
+        raise argument_error("loss", "a loss, its name or a function", loss)
 
 
 def _targets(targets: Any, examples: int) -> Any:
@@ -130,7 +131,8 @@ def _targets(targets: Any, examples: int) -> Any:
     for array in arrays:
         if array.dtype.kind not in "biuf" or array.ndim == 0 or len(array) != examples:
             expected = f"arrays of real numbers, {examples} examples each"
-            raise argument_error("targets", expected, f"one of shape {array.shape}, {array.dtype}")
+            found = (array.shape, array.dtype.name)
+            raise argument_error("targets", expected, found, part="(shape, dtype)")
     return targets
 
 
@@ -140,14 +142,14 @@ def _loss_function(model: keras.Model, inputs: Any, targets: Any, loss: Loss | N
             return _random_combination
         if not callable(loss) or isinstance(loss, keras.losses.Loss):
             expected = "a function of the outputs where there are no targets"
-            raise argument_error("loss", expected, f"loss={loss!r}")
+            raise argument_error("loss", expected, loss)
         return loss
     if loss is not None:
         compare = keras.losses.get(loss)
         return lambda outputs: keras.ops.mean(compare(targets, outputs))
     if not getattr(model, "compiled", False):
-        expected = "given for a model that is not compiled"
-        raise argument_error("loss", expected, "loss=None with targets")
+        expected = "given with targets of a model that is not compiled"
+        raise argument_error("loss", expected, loss)
     return lambda outputs: model.compute_loss(inputs, targets, outputs)
 
 

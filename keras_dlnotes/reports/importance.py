@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
-from keras_dlnotes.reports.scalars import mapping, sequence, text
+from keras_dlnotes.common.checks import argument_error, mapping, same_length, sequence, text
+from keras_dlnotes.reports.arrays import as_array
 
 FEWEST_TRIALS = 8  # with fewer, hardly a tree leaves out enough trials to be judged by
 TREES = 200
@@ -50,7 +50,7 @@ def hyperparameter_importance(
     known = np.isfinite(objective)
     if known.sum() < FEWEST_TRIALS:
         expected = f"numbers of at least {FEWEST_TRIALS} trials"
-        raise argument_error("objective", expected, f"{known.sum()} numbers")
+        raise argument_error("objective", expected, int(known.sum()), part="trials with a number")
     encoded = {name: _encode(values)[known] for name, values in hyperparameters.items()}
     _, order, counts = np.unique(objective[known], return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - counts / 2)[order]  # equal objectives share their mean rank
@@ -66,16 +66,18 @@ def hyperparameter_importance(
 def as_columns(value: Any, objective: np.ndarray) -> dict[str, list[Any]]:
     """Returns hyperparameters as lists, each as long as the objective and without infinity."""
     columns = {
-        text("hyperparameters", name): sequence(f"hyperparameters[{name!r}]", values, "values")
+        text("hyperparameters", name, empty=True): sequence(
+            f"hyperparameters[{name!r}]", values, "values"
+        )
         for name, values in mapping("hyperparameters", value, "from names to values").items()
     }
     for name, values in columns.items():
         numbers = [value for value in values if isinstance(value, Number)]
         if not all(isinstance(value, Real) and not np.isinf(value) for value in numbers):
             expected = "finite numbers, texts, booleans or None"
-            raise argument_error(f"hyperparameters[{name!r}]", expected, repr(values))
+            raise argument_error(f"hyperparameters[{name!r}]", expected, values)
     named = {f"hyperparameters[{name!r}]": values for name, values in columns.items()}
-    check_same_length(objective=objective, **named)
+    same_length(objective=objective, **named)
     return columns
 
 

@@ -1,25 +1,13 @@
-r"""Names as text, whatever stands in them: nothing in a terminal, a page or Markdown obeys them."""
+"""Values as text, in Markdown and with a × between."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
-# control characters, separators, marks of direction, halves of characters
-OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from keras_dlnotes.common.printable import printable
+
 # what Markdown gives a meaning; within a word `_` has none
 MARKS = re.compile(r"[\\`*\[\]<>|~&$!#]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.")
-
-
-def printable(text: str, keep: str = "") -> str:
-    r"""Returns the text with what a terminal obeys escaped, but for the characters to keep.
-
-    >>> print(printable("a\x1b[31m\n"))
-    a\x1b[31m\n
-    """
-
-    def shown(found: re.Match) -> str:
-        character = found.group()
-        return character if character in keep else character.encode("unicode_escape").decode()
-
-    return OBEYED.sub(shown, text)
 
 
 def markdown(text: str) -> str:
@@ -29,3 +17,16 @@ def markdown(text: str) -> str:
     conv_1 \| \*new\*
     """
     return MARKS.sub(lambda found: f"\\{found.group()}", printable(text))
+
+
+def axes_text(entries: Sequence[Any] | None, unbounded: str) -> str:
+    """Returns an entry for each axis with a × between; `unbounded` stands for None.
+
+    >>> axes_text((3, None), "all"), axes_text((None, None), "all"), axes_text(None, "all")
+    ('3 × all', 'all', 'unknown')
+    """
+    if entries is None:
+        return "unknown"
+    if all(entry is None for entry in entries):
+        return unbounded if entries else "–"
+    return " × ".join(unbounded if entry is None else str(entry) for entry in entries)

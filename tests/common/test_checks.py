@@ -97,9 +97,10 @@ def test_shapes_are_compared_as_far_as_both_are_known():
         (checks.text, ["a"], ["", b"a", 3, None, ["a"]]),
         (checks.path, ["a", Path("a")], ["", b"a", "a\0b", 3, None, ["a"]]),
         (checks.mapping, [{}, {"a": 1}], [[("a", 1)], "a", None]),
+        (checks.texts, [["a", "b"], []], ["ab", b"ab", {"a"}, {"a": 1}, 3, [None], [True]]),
         (checks.function, [len, int], [3, "len", None]),
     ],
-    ids=["flag", "text", "path", "mapping", "function"],
+    ids=["flag", "text", "path", "mapping", "texts", "function"],
 )
 def test_kinds_of_arguments(check, right, wrong):
     for value in right:
@@ -107,3 +108,25 @@ def test_kinds_of_arguments(check, right, wrong):
     for value in wrong:
         with pytest.raises(ValueError, match="Argument `option` must be "):
             check("option", value)
+
+
+def test_a_long_value_is_cut_in_the_message():
+    assert len(str(checks.argument_error("names", "a text", ["abc"] * 1000))) < 500
+
+
+def test_only_what_may_be_empty_is():
+    assert checks.text("title", "", empty=True) == ""
+    with pytest.raises(ValueError, match="`runs` must be a non-empty mapping of names"):
+        checks.mapping("runs", {}, "of names")
+
+
+def test_a_sequence_has_one_axis():
+    assert checks.sequence("x", np.arange(2), "numbers") == [0, 1]
+    with pytest.raises(ValueError, match=r"a sequence of numbers. Received: x.shape=\(1, 1\)"):
+        checks.sequence("x", np.zeros((1, 1)), "numbers")
+
+
+def test_lengths_are_compared_by_name():
+    checks.same_length(a=[1], b="x")
+    with pytest.raises(ValueError, match="`a`, `b` must have the same length"):
+        checks.same_length(a=[1], b="")

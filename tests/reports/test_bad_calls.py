@@ -5,7 +5,7 @@ import pytest
 
 from keras_dlnotes import reports
 from tests import bad_calls
-from tests.bad_calls import CHOICE, COUNT, INDEX, MAPPING, NOTHING, TEXT
+from tests.bad_calls import CHOICE, COUNT, MAPPING, NOTHING, TEXT
 
 IMAGES = np.zeros((2, 4, 4))
 NUMBERS = (*bad_calls.ARRAY, 3, np.zeros((2, 2, 2, 2, 2)), np.array([]))
@@ -23,18 +23,6 @@ HISTORIES = (*MAPPING, {}, {"loss": "ab"}, {"loss": [None]}, {3: [1.0]}, {"loss"
 VALUES = (*MAPPING, {}, {"a": "ab"}, {"a": [1, 2, 3]}, {"a": [1j, 2]}, {"a": [1, float("inf")]})
 SHARES = [0.1] * 8
 CALLS = {
-    reports.class_activation_map: (
-        {"feature_maps": np.ones((2, 2, 3)), "weights": np.ones((3, 2)), "class_index": 0},
-        {
-            "feature_maps": NUMBERS,
-            "weights": (*NUMBERS, np.ones((2, 2))),
-            "class_index": (*INDEX, 2),
-        },
-    ),
-    reports.plot_attention_map: (
-        {"image": np.eye(4), "values": np.eye(2)},
-        {"image": PICTURES, "values": NUMBERS, "title": TEXT},
-    ),
     reports.plot_captions: (
         {"images": IMAGES, "captions": ["a", "b"]},
         {"images": PICTURES, "captions": (*NAMES, ["a"]), "limit": COUNT, "columns": COUNT},

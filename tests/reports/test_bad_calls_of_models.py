@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from keras_dlnotes import reports
 from tests import bad_calls
-from tests.bad_calls import CHOICE, COUNT, FLAG, INDEX, MAPPING, NUMBER, PATH, TEXT
+from tests.bad_calls import CHOICE, COUNT, FLAG, INDEX, MAPPING, PATH, TEXT
 
 NUMBERS = (*bad_calls.ARRAY, 3, np.zeros((2, 2, 2, 2, 2)), np.array([]))
 INPUT_SHAPES = ("88", b"88", 8, (8,), (8, 8, -1), (8, 8, 2.0), (8, 8, True), {"a": (8, 8, 1)})
@@ -16,10 +16,6 @@ INPUT_SHAPES = ("88", b"88", 8, (8,), (8, 8, -1), (8, 8, 2.0), (8, 8, True), {"a
 
 def image_model(*layers):
     return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3), *layers])
-
-
-def classifier():
-    return image_model(keras.layers.Flatten(), keras.layers.Dense(3))
 
 
 def recurrent():
@@ -37,18 +33,6 @@ def of_models(*more):
 
 
 CALLS = {
-    reports.occlusion_map: (
-        {"model": classifier, "image": np.zeros((8, 8, 1)), "class_index": 0, "patch": 4},
-        {
-            "model": of_models(recurrent()),
-            "image": (*NUMBERS, np.zeros((8, 8, 3)), np.full((8, 8, 1), np.nan)),
-            "class_index": (*INDEX, 2**40),
-            "patch": (*COUNT, 9, 2**40),
-            "stride": (*bad_calls.without(COUNT, None), 5),
-            "fill": bad_calls.without(NUMBER, None),
-            "batch_size": COUNT,
-        },
-    ),
     reports.search_page: (
         {"frame": trials, "objective": "val_loss"},
         {

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from keras_dlnotes.common.printable import printable
 from keras_dlnotes.reports.costs.cost_page import cost_page
 from keras_dlnotes.reports.costs.row import COLUMNS, Row, texts
-from keras_dlnotes.reports.plain import markdown, printable
+from keras_dlnotes.reports.plain import markdown
 
 if TYPE_CHECKING:
     import pandas

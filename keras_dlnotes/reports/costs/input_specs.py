@@ -8,8 +8,9 @@ import keras
 import numpy as np
 from keras import KerasTensor, tree
 
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import graph_inputs
-from keras_dlnotes.reports.arrays import argument_error, as_numbers
+from keras_dlnotes.reports.arrays import as_numbers
 
 
 def batch_for(model: keras.Model, inputs: Any) -> Any:
@@ -18,18 +19,20 @@ def batch_for(model: keras.Model, inputs: Any) -> Any:
     if isinstance(inputs, Mapping):
         missing = [spec.name for spec in specs if spec.name not in inputs]
         if missing:
-            raise argument_error("inputs", f"a mapping with {missing}", f"{list(inputs)}")
+            raise argument_error(
+                "inputs", f"a mapping with {missing}", list(inputs), part="its keys"
+            )
         inputs = [inputs[spec.name] for spec in specs]
     arrays = inputs if len(specs) > 1 and isinstance(inputs, Sequence) else tree.flatten(inputs)
     if len(specs) == 1 and not hasattr(inputs, "shape"):
         arrays = inputs if isinstance(inputs, list | tuple) and len(inputs) == 1 else [inputs]
     if len(arrays) != len(specs):
         expected = f"a batch for each of the {len(specs)} inputs"
-        raise argument_error("inputs", expected, f"{len(arrays)} of them")
+        raise argument_error("inputs", expected, len(arrays), part="len(inputs)")
     tensors = [_batch(spec, array) for spec, array in zip(specs, arrays, strict=True)]
     lengths = {len(tensor) for tensor in tensors}
     if len(lengths) > 1 or lengths == {0}:
-        raise argument_error("inputs", "batches of one length ≥ 1", f"lengths {sorted(lengths)}")
+        raise argument_error("inputs", "batches of one length ≥ 1", sorted(lengths), part="lengths")
     return tensors
 
 
@@ -42,9 +45,9 @@ def _batch(spec: KerasTensor, value: Any) -> Any:
         known not in (None, given) for known, given in zip(shape, array.shape, strict=True)
     ):
         expected = f"of shape {shape} for the model's input {spec.name!r}"
-        raise argument_error("inputs", expected, f"inputs of shape {array.shape}")
+        raise argument_error("inputs", expected, array.shape, part="inputs.shape")
     if not np.isfinite(array).all():
-        raise argument_error("inputs", "finite numbers", "NaN or infinite ones")
+        raise argument_error("inputs", "finite numbers", value)
     return keras.ops.convert_to_tensor(array, dtype=spec.dtype)
 
 
@@ -53,14 +56,14 @@ def built_model(model: keras.Model, input_shape: Any, batch_size: int | None) ->
         return model
     if input_shape is None:
         expected = "given for a model that is not built"
-        raise argument_error("input_shape", expected, "input_shape=None")
+        raise argument_error("input_shape", expected, None)
     specs = _map_shapes(lambda shape: KerasTensor((batch_size, *shape)), input_shape)
     try:
         model(specs)
     except Exception as error:
         expected = "a shape that the model can be built for"
-        received = f"input_shape={input_shape!r}. {type(error).__name__}: {error}"
-        raise argument_error("input_shape", expected, received) from error
+        cause = f"{type(error).__name__}: {error}"
+        raise argument_error("input_shape", expected, input_shape, cause) from error
     return model
 
 
@@ -81,7 +84,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
         isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in lengths
     ):
         expected = "lengths ≥ 1 without the batch, such as (224, 224, 3)"
-        raise argument_error("input_shape", expected, f"input_shape={shape!r}")
+        raise argument_error("input_shape", expected, shape)
     return tuple(int(length) for length in lengths)
 
 
@@ -95,14 +98,14 @@ def input_specs(model: keras.Model, input_shape: Any, batch_size: int | None) ->
         names = [tensor.name for tensor in inputs]
         if set(input_shape) != set(names):
             expected = f"a shape for each of the inputs {names}"
-            raise argument_error("input_shape", expected, f"input_shape={input_shape!r}")
+            raise argument_error("input_shape", expected, input_shape)
         shapes = [_shape(input_shape[name]) for name in names]
     else:
         given = _map_shapes(tuple, input_shape)
         shapes = given if isinstance(given, list) else [given]
     if len(shapes) != len(inputs):
         expected = f"one shape for each of the {len(inputs)} inputs"
-        raise argument_error("input_shape", expected, f"input_shape={input_shape!r}")
+        raise argument_error("input_shape", expected, input_shape)
     specs = []
     for tensor, shape in zip(inputs, shapes, strict=True):
         batch, *lengths = tensor.shape
@@ -110,7 +113,7 @@ def input_specs(model: keras.Model, input_shape: Any, batch_size: int | None) ->
             known not in (None, given) for known, given in zip(lengths, shape, strict=True)
         ):
             expected = f"of the form {tuple(lengths)}, as the model's input {tensor.name!r} is"
-            raise argument_error("input_shape", expected, f"input_shape={tuple(shape)}")
+            raise argument_error("input_shape", expected, tuple(shape))
         if batch is None:
             batch = batch_size
         specs.append(KerasTensor((batch, *shape), dtype=tensor.dtype, name=tensor.name))

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
-from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.printable import printable
 from keras_dlnotes.reports.costs.receptive_fields import Fields, ReceptiveField, Unknown
 from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.trace import Trace, trace
-from keras_dlnotes.reports.plain import printable
 
 
 class MisalignedBranchesWarning(UserWarning):
@@ -60,15 +60,15 @@ def receptive_field(
     (4, 4)
     """
     if layer is not None and not isinstance(layer, str | keras.Layer):
-        raise argument_error("layer", "a layer of the model or its name", f"layer={layer!r}")
+        raise argument_error("layer", "a layer of the model or its name", layer)
     traced = trace(model, input_shape, lambda operation: find_cost(operation) is not None, None)
     fields = Fields(traced, input_index)
     tensors, name = _tensors(traced, layer)
     state = fields.of(tensors[0])
     if isinstance(state, Unknown):
         expected = f"a model whose layers up to {name} all have a rule for what they see"
-        hint = f"a layer {state.name!r} of type {state.kind}; `reports.rule(…, sees=…)` adds one"
-        raise argument_error("model", expected, hint)
+        hint, part = "`reports.rule(…, sees=…)` adds a rule", f"a layer of type {state.kind}"
+        raise argument_error("model", expected, state.name, hint, part=part)
     field = fields.describe(tensors[0])
     if field.misaligned:
         warnings.warn(
@@ -90,4 +90,4 @@ def _tensors(traced: Trace, layer: str | keras.Layer | None) -> tuple[list[Keras
         if step.name.split("/")[-1] == layer:
             return step.outputs, f"layer {step.name!r}"
     received = getattr(layer, "name", layer)
-    raise argument_error("layer", "a layer of the model or its name", f"layer={received!r}")
+    raise argument_error("layer", "a layer of the model or its name", received)

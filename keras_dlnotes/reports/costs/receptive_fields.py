@@ -9,11 +9,11 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
+from keras_dlnotes.common.checks import integer
 from keras_dlnotes.reports.costs.rules import Move, find_view
 from keras_dlnotes.reports.costs.rules.progression import Progression
 from keras_dlnotes.reports.costs.rules.views_operations import get_item
 from keras_dlnotes.reports.costs.trace import FoldTime, Step, Trace, UnfoldTime
-from keras_dlnotes.reports.scalars import integer
 
 
 @dataclass(frozen=True)

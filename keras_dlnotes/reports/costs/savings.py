@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.common.checks import argument_error, flag, integer, text
 from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.summary import summarize
 from keras_dlnotes.reports.costs.trace import Step, trace
-from keras_dlnotes.reports.scalars import flag, integer, text
 
 if TYPE_CHECKING:
     import pandas
@@ -117,13 +116,13 @@ def savings(
     integer("repeats", repeats, 1, MOST)
     flag("measure", measure)
     if layer is not None:
-        text("layer", layer)
+        text("layer", layer, empty=True)
     found = _convolutions(model, input_shape)
     if layer is not None:
         found = {name: convolution for name, convolution in found.items() if name == layer}
     if not found:
         expected = "the name of a two-dimensional convolution larger than 1×1 and of one group"
-        raise argument_error("layer", expected, f"layer={layer!r} of model {model.name!r}")
+        raise argument_error("layer", expected, layer)
     milliseconds: dict[Convolution, dict[str, float]] = {}
     rows = []
     for name, convolution in found.items():
@@ -158,7 +157,7 @@ def _convolution(step: Step) -> Convolution:
     layer, shape = step.operation, tuple(step.operands[0].shape)
     if None in shape:
         expected = f"given with all its lengths, one of which layer {step.name!r} needs"
-        raise argument_error("input_shape", expected, f"inputs of shape {shape}")
+        raise argument_error("input_shape", expected, shape)
     return Convolution(
         shape[1:],
         layer.filters,

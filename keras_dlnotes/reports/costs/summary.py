@@ -8,13 +8,12 @@ from typing import Any
 
 import keras
 
-from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.reports.costs.cost_report import Report
 from keras_dlnotes.reports.costs.receptive_fields import Fields
 from keras_dlnotes.reports.costs.row import Row
 from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.trace import Step, Trace, trace
-from keras_dlnotes.reports.scalars import integer
 
 
 def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) -> Report:
@@ -49,7 +48,7 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
     >>> summarize(model).total.multiplications == 5**2 * 3 * 8**2 * 1
     True
     """
-    integer("batch_size", batch_size)
+    integer("batch_size", batch_size, 1)
     traced = trace(model, input_shape, lambda layer: find_cost(layer) is not None, batch_size)
     accounts = _accounts(traced)
     fields = Fields(traced)
@@ -139,7 +138,7 @@ def _cost(step: Step) -> int | None:
     output_shape = tuple(step.outputs[0].shape)
     if step.times is None or None in {length for s in (*shapes, output_shape) for length in s}:
         expected = f"given with all its lengths, one of which layer {step.name!r} needs"
-        raise argument_error("input_shape", expected, f"inputs of shape {_plain(shapes)}")
+        raise argument_error("input_shape", expected, _plain(shapes))
     rule = find_cost(step.operation)
     if rule is None:
         return None

@@ -13,8 +13,8 @@ from typing import Any
 import keras
 from keras import KerasTensor, tree
 
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import graph_inputs, graph_nodes
-from keras_dlnotes.reports.arrays import argument_error
 from keras_dlnotes.reports.costs.input_specs import built_model, input_specs
 
 
@@ -83,7 +83,7 @@ def trace(
         ValueError: If the model is none, or the shape does not suit it.
     """
     if not isinstance(model, keras.Model):
-        raise argument_error("model", "a Keras model", f"model={model!r}")
+        raise argument_error("model", "a Keras model", model)
     if not graph_inputs(model):
         model = built_model(model, input_shape, batch_size)
     specs = input_specs(model, input_shape, batch_size)

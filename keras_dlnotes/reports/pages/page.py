@@ -19,9 +19,9 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports import scalars
-from keras_dlnotes.reports.arrays import argument_error
-from keras_dlnotes.reports.plain import printable
+from keras_dlnotes.common import checks
+from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.printable import printable
 from keras_dlnotes.reports.plots.theme import DARK
 
 FOLDER = Path(__file__).parent
@@ -59,17 +59,17 @@ class Page:
     """
 
     def __init__(self, title: str, subtitle: str = "") -> None:
-        self.title = scalars.text("title", title)
-        self.subtitle = scalars.text("subtitle", subtitle)
+        self.title = checks.text("title", title, empty=True)
+        self.subtitle = checks.text("subtitle", subtitle, empty=True)
         self._parts: list[tuple[str, Any]] = []
 
     def add_heading(self, text: str) -> Self:
         """Adds the heading of a section."""
-        return self._add("heading", scalars.text("text", text))
+        return self._add("heading", checks.text("text", text, empty=True))
 
     def add_text(self, text: str) -> Self:
         """Adds plain text; an empty line starts a new paragraph."""
-        paragraphs = scalars.text("text", text).split("\n\n")
+        paragraphs = checks.text("text", text, empty=True).split("\n\n")
         return self._add("text", [paragraph for paragraph in paragraphs if paragraph])
 
     def add_facts(self, facts: Mapping[str, Any]) -> Self:
@@ -81,7 +81,7 @@ class Page:
         Raises:
             ValueError: If there are none.
         """
-        scalars.mapping("facts", facts, "of names to values")
+        checks.mapping("facts", facts, "of names to values")
         return self._add("facts", {name: _cell(value).text for name, value in facts.items()})
 
     def add_table(
@@ -97,7 +97,7 @@ class Page:
         Raises:
             ValueError: If there is no row or no column, or the columns differ in length.
         """
-        scalars.text("caption", caption)
+        checks.text("caption", caption, empty=True)
         columns, rows = _columns_and_rows(table)
         cells = [[_cell(value) for value in row] for row in rows]
         numeric = [
@@ -118,10 +118,10 @@ class Page:
             ValueError: If the alternative text is empty.
         """
         if not isinstance(figure, Figure):
-            raise argument_error("figure", "a figure of matplotlib's", f"figure={figure!r}")
-        scalars.text("caption", caption)
-        if not scalars.text("alt", alt).strip():
-            raise argument_error("alt", "a text that says what the figure shows", f"alt={alt!r}")
+            raise argument_error("figure", "a figure of matplotlib's", figure)
+        checks.text("caption", caption, empty=True)
+        if not checks.text("alt", alt, empty=True).strip():
+            raise argument_error("alt", "a text that says what the figure shows", alt)
         width, height = (round(inches * 96) for inches in figure.get_size_inches())
         picture = {"source": _source(figure), "width": width, "height": height}
         return self._add("figure", picture | {"caption": caption, "alt": alt})
@@ -136,10 +136,10 @@ class Page:
         Raises:
             ValueError: If there are none.
         """
-        scalars.mapping("passages", passages, "of names to texts")
+        checks.mapping("passages", passages, "of names to texts")
         for name, passage in passages.items():
-            scalars.text(f"passages[{name!r}]", passage)
-        scalars.text("caption", caption)
+            checks.text(f"passages[{name!r}]", passage, empty=True)
+        checks.text("caption", caption, empty=True)
         return self._add("passages", {"texts": dict(passages), "caption": caption})
 
     def render(self) -> str:
@@ -155,7 +155,7 @@ class Page:
         Raises:
             OSError: If the file can't be written.
         """
-        path = scalars.path("path", path)
+        path = checks.path("path", path)
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
         try:
             draft.write_text(self.render(), encoding="utf-8")
@@ -175,19 +175,19 @@ class Page:
 def _columns_and_rows(table: Any) -> tuple[list[str], list[list[Any]]]:
     if isinstance(table, Mapping):
         for name, values in table.items():
-            scalars.sequence(f"table[{name!r}]", values, "values")
+            checks.sequence(f"table[{name!r}]", values, "values")
         lengths = {name: len(values) for name, values in table.items()}
         if len(set(lengths.values())) > 1:
-            raise argument_error("table", "columns of the same length", f"lengths {lengths}")
+            raise argument_error("table", "columns of the same length", lengths, part="lengths")
         columns = list(table)
         rows = [list(row) for row in zip(*table.values(), strict=True)]
     else:
-        for row in scalars.sequence("table", table, "rows"):
-            scalars.mapping("table", row, "from the names of columns to values, for each row")
+        for row in checks.sequence("table", table, "rows"):
+            checks.mapping("table", row, "from the names of columns to values, for each row")
         columns = list(dict.fromkeys(name for row in table for name in row))
         rows = [[row.get(name) for name in columns] for row in table]
     if not columns or not rows:
-        raise argument_error("table", "at least one column and one row", f"table={table!r}")
+        raise argument_error("table", "at least one column and one row", table)
     return columns, rows
 
 

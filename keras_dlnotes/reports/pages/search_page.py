@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_dlnotes.common.checks import choice, text
 from keras_dlnotes.reports.importance import FEWEST_TRIALS, hyperparameter_importance
 from keras_dlnotes.reports.pages.page import Page
 from keras_dlnotes.reports.pages.search_trials import Trial, guess_direction, read_trials
@@ -16,7 +17,6 @@ from keras_dlnotes.reports.plots.search_plots import (
     plot_parallel_coordinates,
     plot_search_progress,
 )
-from keras_dlnotes.reports.scalars import choice, text
 
 if TYPE_CHECKING:
     import pandas
@@ -70,8 +70,8 @@ def search_page(
     >>> search_page(frame, "val_loss").subtitle
     '2 trials for the lowest val_loss'
     """
-    text("title", title)
-    text("objective", objective, empty=False)
+    text("title", title, empty=True)
+    text("objective", objective)
     direction = guess_direction(objective) if direction is None else direction
     choice("direction", direction, ("min", "max"))
     trials = read_trials(frame, objective, direction, hyperparameters)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_dlnotes.reports.arrays import argument_error
-from keras_dlnotes.reports.scalars import path, sequence
+from keras_dlnotes.common.checks import argument_error, path, sequence
 
 if TYPE_CHECKING:
     import pandas
@@ -53,7 +52,7 @@ def guess_direction(objective: str) -> str:
     if HIGHER.intersection(words) or any(word.endswith("accuracy") for word in words):
         return "max"
     expected = f'"min" or "max", since the name {objective!r} does not tell'
-    raise argument_error("direction", expected, "direction=None")
+    raise argument_error("direction", expected, None)
 
 
 def read_trials(
@@ -66,17 +65,19 @@ def read_trials(
     frame = _read(frame)
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()].map(str)
-        raise argument_error("frame", "a table of columns with one name each", ", ".join(twice))
+        raise argument_error(
+            "frame", "a table of columns with one name each", list(twice), part="repeated columns"
+        )
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         expected = f"a table with the columns {', '.join(COLUMNS)}; it lacks {', '.join(missing)}"
-        raise argument_error("frame", expected, f"columns {', '.join(map(str, frame.columns))}")
+        raise argument_error("frame", expected, list(frame.columns), part="columns")
     if not len(frame):
-        raise argument_error("frame", "a table of at least one row", "none")
+        raise argument_error("frame", "a table of at least one row", frame)
     others = [name for name in frame.columns if name not in COLUMNS]
     if objective not in others:
         expected = f"one of the metrics in the columns {', '.join(others) or 'of none'}"
-        raise argument_error("objective", expected, f"objective={objective!r}")
+        raise argument_error("objective", expected, objective)
     frame = frame.assign(
         **{name: _numbers(frame, name) for name in ("epoch", objective)},
         execution=frame["execution"].fillna(0),
@@ -88,7 +89,7 @@ def read_trials(
         names = sequence("hyperparameters", hyperparameters, "names of columns")
         _check_hyperparameters(names, others, groups)
     if np.any(frame["epoch"] < 0) or np.any(frame["epoch"] % 1 > 0):
-        raise argument_error("frame", "a table with whole numbers ≥ 0 in 'epoch'", "others")
+        raise argument_error("frame", "a table with whole numbers ≥ 0 in 'epoch'", frame)
     if frame["epoch"].min() == 0:
         frame["epoch"] += 1
         groups = list(frame.groupby("trial", sort=False, dropna=False))
@@ -106,9 +107,9 @@ def _read(frame: Any) -> "pandas.DataFrame":
                 path("frame", frame), dtype={"trial": str}, keep_default_na=False, na_values=missing
             )
         except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeError) as error:
-            raise argument_error("frame", "a table, as CSV", f"{frame}: {error}") from error
+            raise argument_error("frame", "a table, as CSV", frame, str(error)) from error
     if not isinstance(frame, pandas.DataFrame):
-        raise argument_error("frame", "a DataFrame or the path of a CSV file", repr(frame))
+        raise argument_error("frame", "a DataFrame or the path of a CSV file", frame)
     return frame
 
 
@@ -118,7 +119,9 @@ def _numbers(frame: "pandas.DataFrame", name: str) -> "pandas.Series":
     try:
         return pandas.to_numeric(frame[name]).astype("float64")
     except (TypeError, ValueError) as error:
-        raise argument_error("frame", f"a table with numbers in {name!r}", str(error)) from error
+        raise argument_error(
+            "frame", f"a table with numbers in {name!r}", frame, str(error)
+        ) from error
 
 
 def _is_hyperparameter(name: str, objective: str, others: Sequence[str], groups: list) -> bool:
@@ -138,10 +141,10 @@ def _check_hyperparameters(names: Sequence[str], others: Sequence[str], groups: 
     for name in names:
         if name not in others:
             expected = f"columns of the table: {', '.join(others)}"
-            raise argument_error("hyperparameters", expected, repr(name))
+            raise argument_error("hyperparameters", expected, name)
         if not _is_constant(name, groups):
             expected = "columns of one value a trial"
-            raise argument_error("hyperparameters", expected, f"{name!r}, which changes in a trial")
+            raise argument_error("hyperparameters", expected, name, part="a changing column")
 
 
 def _trial(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import as_images, check_same_length
+from keras_dlnotes.common.checks import integer, same_length, texts
+from keras_dlnotes.reports.arrays import as_images
 from keras_dlnotes.reports.plots.theme import WIDTH, new_figure, own_style
 from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
-from keras_dlnotes.reports.scalars import integer, texts
 
 LABEL_HEIGHT = 0.3
 
@@ -38,11 +38,11 @@ def plot_captions(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['zero', 'one']
     """
-    integer("limit", limit)
-    integer("columns", columns)
+    integer("limit", limit, 1)
+    integer("columns", columns, 1)
     captions = texts("captions", captions)
     pictures = as_images("images", images)
-    check_same_length(images=pictures, captions=captions)
+    same_length(images=pictures, captions=captions)
     pictures, captions = pictures[:limit], captions[:limit]
     columns = min(columns, len(pictures))
     tile = min(WIDTH / (columns * (1 + GAP)), 1.2)

@@ -6,14 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import (
-    argument_error,
-    as_array,
-    as_classes,
-    as_images,
-    check_same_length,
-    finite,
-)
+from keras_dlnotes.common.checks import argument_error, integer, same_length, texts
+from keras_dlnotes.reports.arrays import as_array, as_classes, as_images, finite
 from keras_dlnotes.reports.plots.theme import (
     INK,
     MUTED,
@@ -28,7 +22,6 @@ from keras_dlnotes.reports.plots.theme import (
     style_axes,
 )
 from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
-from keras_dlnotes.reports.scalars import integer, texts
 
 # Above so many classes, numbers in the cells and a name for each row could no longer be read.
 READABLE_CLASSES = 20
@@ -62,9 +55,9 @@ def plot_confusion_matrix(
     class_names = _class_names(class_names)
     labels = as_classes("labels", labels, class_names)
     predictions = as_classes("predictions", predictions, class_names)
-    check_same_length(labels=labels, predictions=predictions)
+    same_length(labels=labels, predictions=predictions)
     if not len(labels):
-        raise argument_error("labels", "at least one example", "labels=[]")
+        raise argument_error("labels", "at least one example", [])
 
     classes = len(class_names)
     counts = np.zeros((classes, classes), dtype=int)
@@ -126,18 +119,20 @@ def plot_mistakes(
     >>> figure.axes[0].texts[0].get_text().splitlines()
     ['cat → dog', '90% sure']
     """
-    integer("limit", limit)
+    integer("limit", limit, 1)
     class_names = _class_names(class_names)
     labels = as_classes("labels", labels, class_names)
     predictions = as_classes("predictions", predictions, class_names)
     pictures = as_images("images", images)
     probabilities = as_array("probabilities", probabilities, ["(examples, classes)"])
-    check_same_length(
+    same_length(
         images=pictures, labels=labels, predictions=predictions, probabilities=probabilities
     )
     if probabilities.shape[1] != len(class_names):
         expected = f"one probability for each of the {len(class_names)} class names"
-        raise argument_error("probabilities", expected, f"shape {probabilities.shape}")
+        raise argument_error(
+            "probabilities", expected, probabilities.shape, part="probabilities.shape"
+        )
     finite("probabilities", probabilities, 0, 1)
 
     confidence = probabilities[np.arange(len(labels)), predictions]
@@ -175,7 +170,7 @@ def plot_mistakes(
 def _class_names(class_names: Sequence[str]) -> list[str]:
     names = texts("class_names", class_names)
     if not names:
-        raise argument_error("class_names", "a name for each class", "class_names=[]")
+        raise argument_error("class_names", "a name for each class", [])
     return names
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import argument_error, as_array, as_image
+from keras_dlnotes.common.checks import argument_error, integer, mapping
+from keras_dlnotes.reports.arrays import as_array, as_image
 from keras_dlnotes.reports.plots.theme import (
     DIVERGING,
     MUTED,
@@ -17,7 +18,6 @@ from keras_dlnotes.reports.plots.theme import (
     symmetric_limit,
 )
 from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
-from keras_dlnotes.reports.scalars import integer, mapping
 
 
 @own_style()
@@ -46,7 +46,7 @@ def plot_kernels(kernel: np.ndarray, limit: int = 64) -> Figure:
     8
     """
     kernel = as_array("kernel", kernel, ["(height, width, input channels, output channels)"])
-    integer("limit", limit)
+    integer("limit", limit, 1)
     height, width, inputs, outputs = kernel.shape
     largest = symmetric_limit(kernel)
     if inputs == 3:
@@ -107,7 +107,7 @@ def plot_feature_maps(
     >>> [axes.get_title(loc="left") for axes in figure.axes]
     ['image, 4 × 4', 'pool, 2 × 2 × 3']
     """
-    integer("channels", channels)
+    integer("channels", channels, 1)
     picture, maps = as_image("image", image), _maps(feature_maps)
     channels = min(channels, max(8, *(array.shape[-1] for array in maps.values())))
     tile = WIDTH / (channels * (1 + GAP))
@@ -139,7 +139,9 @@ def _maps(feature_maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         array = as_array(name, value, shapes)
         if array.ndim == 4:
             if len(array) != 1:
-                raise argument_error(name, "the maps of one image", f"shape {array.shape}")
+                raise argument_error(
+                    name, "the maps of one image", array.shape, part=f"{name}.shape"
+                )
             array = array[0]
         maps[title] = array
     return maps

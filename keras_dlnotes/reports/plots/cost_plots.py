@@ -6,14 +6,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from keras_dlnotes.reports.arrays import (
+from keras_dlnotes.common.checks import (
     argument_error,
-    as_array,
-    as_image,
-    axes_text,
-    check_same_length,
-    finite,
+    integer,
+    mapping,
+    same_length,
+    sequence,
+    text,
+    texts,
 )
+from keras_dlnotes.reports.arrays import as_array, as_image, finite
+from keras_dlnotes.reports.plain import axes_text
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     INK,
@@ -26,7 +29,6 @@ from keras_dlnotes.reports.plots.theme import (
     own_style,
     style_axes,
 )
-from keras_dlnotes.reports.scalars import integer, mapping, sequence, text, texts
 
 OTHERS = "all others"
 LINE = 0.22  # inches a line of text
@@ -57,7 +59,7 @@ def plot_costs(
     >>> [float(bar.get_width()) for bar in figure.axes[0].patches]
     [0.75, 0.25]
     """
-    integer("limit", limit)
+    integer("limit", limit, 1)
     names = texts("names", names)
     costs = {
         "multiplications": as_array("multiplications", multiplications, ["(n,)"]),
@@ -66,7 +68,7 @@ def plot_costs(
     costs["multiplications"][np.isnan(costs["multiplications"])] = 0
     for name, cost in costs.items():
         finite(name, cost, 0)
-    check_same_length(names=names, **costs)
+    same_length(names=names, **costs)
     shares = {kind: cost / (cost.sum() or 1) for kind, cost in costs.items()}
     largest = np.maximum(*shares.values())
     shown = np.sort(np.argsort(-largest, kind="stable")[:limit])
@@ -121,12 +123,13 @@ def plot_receptive_fields(
     ['3 × 3  conv', '4 × 4  pool']
     """
     shape = tuple(
-        integer("input_shape", length) for length in sequence("input_shape", input_shape, "lengths")
+        integer("input_shape", length, 1)
+        for length in sequence("input_shape", input_shape, "lengths")
     )
     if len(shape) not in (1, 2):
         expected = "(height, width) or (time,)"
-        raise argument_error("input_shape", expected, f"input_shape={shape}")
-    integer("limit", limit)
+        raise argument_error("input_shape", expected, shape)
+    integer("limit", limit, 1)
     picture = None if image is None else as_image("image", image)
     fields = _different_sizes(shape, sizes)
     chosen = np.unique(np.linspace(0, len(fields) - 1, min(limit, len(fields))).round().astype(int))
@@ -174,9 +177,9 @@ def _different_sizes(shape: Sequence[int], sizes: Mapping[str, Sequence[int | No
         size = sequence(f"sizes[{name!r}]", value, "lengths")
         if len(size) != len(shape):
             expected = f"sizes of {len(shape)} entries, one for each axis of the input"
-            raise argument_error("sizes", expected, f"{name!r}: {tuple(size)}")
-        lengths = [None if n is None else integer(f"sizes[{name!r}]", n) for n in size]
-        fields.setdefault(tuple(lengths), text("sizes", name))
+            raise argument_error("sizes", expected, tuple(size), part=f"sizes[{name!r}]")
+        lengths = [None if n is None else integer(f"sizes[{name!r}]", n, 1) for n in size]
+        fields.setdefault(tuple(lengths), text("sizes", name, empty=True))
     return [(name, size) for size, name in fields.items()]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length, finite
+from keras_dlnotes.common.checks import argument_error, same_length, text
+from keras_dlnotes.reports.arrays import as_array, finite
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     MUTED,
@@ -16,7 +17,6 @@ from keras_dlnotes.reports.plots.theme import (
     own_style,
     style_axes,
 )
-from keras_dlnotes.reports.scalars import text
 
 
 @own_style()
@@ -46,14 +46,16 @@ def plot_error_by_length(
     """
     lengths = as_array("lengths", lengths, ["(examples,)"])
     errors = as_array("errors", errors, ["(examples,)"])
-    check_same_length(lengths=lengths, errors=errors)
+    same_length(lengths=lengths, errors=errors)
     finite("lengths", lengths, 0)
     if np.any(lengths % 1):
         expected = "whole numbers ≥ 0"
-        raise argument_error("lengths", expected, f"{lengths[lengths % 1 > 0][0]:g}")
+        raise argument_error(
+            "lengths", expected, float(lengths[lengths % 1 > 0][0]), part="an entry"
+        )
     finite("errors", errors, 0)
-    text("name", name)
-    text("length", length)
+    text("name", name, empty=True)
+    text("length", length, empty=True)
     groups = np.unique(lengths)
     means = [errors[lengths == group].mean() for group in groups]
     figure = new_figure(WIDTH, 3.2)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import as_array, check_same_length
+from keras_dlnotes.common.checks import mapping, same_length, text
+from keras_dlnotes.reports.arrays import as_array
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     INK,
@@ -18,7 +19,6 @@ from keras_dlnotes.reports.plots.theme import (
     own_style,
     style_axes,
 )
-from keras_dlnotes.reports.scalars import mapping, text
 
 COLOURS = (BLUE, ORANGE, MUTED)
 
@@ -51,7 +51,7 @@ def plot_forecasts(
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['what came', 'the same again']
     """
-    text("name", name)
+    text("name", name, empty=True)
     mapping("forecasts", forecasts, "of names to forecasts")
     times = as_array("times", times, ["(steps,)"])
     truth = as_array("truth", truth, ["(steps,)"])
@@ -60,7 +60,7 @@ def plot_forecasts(
         for method, values in forecasts.items()
     }
     named = {f"forecasts[{method!r}]": curve for method, curve in curves.items()}
-    check_same_length(times=times, truth=truth, **named)
+    same_length(times=times, truth=truth, **named)
     figure = new_figure(WIDTH, 3.6)
     axes = figure.subplots()
     style_axes(axes)

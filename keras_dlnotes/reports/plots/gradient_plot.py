@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.common.checks import argument_error, mapping, number, text
+from keras_dlnotes.reports.arrays import as_array
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     MUTED,
@@ -20,7 +21,6 @@ from keras_dlnotes.reports.plots.theme import (
     set_log_scale,
     style_axes,
 )
-from keras_dlnotes.reports.scalars import mapping, number, text
 
 LINES = ("solid", (0, (4, 1.5)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 
@@ -54,9 +54,9 @@ def plot_gradient_flow(
     'log'
     """
     mapping("norms", norms, "of names to norms")
-    text("xlabel", xlabel)
+    text("xlabel", xlabel, empty=True)
     if number("flat", flat, 0) > 1:
-        raise argument_error("flat", "a number in [0, 1]", f"flat={flat}")
+        raise argument_error("flat", "a number in [0, 1]", flat)
     figure = new_figure(WIDTH, 3.4)
     axes = figure.subplots()
     style_axes(axes)
@@ -66,11 +66,13 @@ def plot_gradient_flow(
     for place, (name, values) in enumerate(norms.items()):
         line = as_array(f"norms[{name!r}]", values, ["(steps,)"])
         if np.nanmin(line, initial=0) < 0:
-            raise argument_error(f"norms[{name!r}]", "numbers ≥ 0", f"{np.nanmin(line)}")
+            raise argument_error(
+                f"norms[{name!r}]", "numbers ≥ 0", float(np.nanmin(line)), part="an entry"
+            )
         largest = max(largest, np.nanmax(line, initial=0, where=np.isfinite(line)))
         axes.plot(
             np.where(line > 0, line, np.nan),
-            label=legend_label(text("norms", name)),
+            label=legend_label(text("norms", name, empty=True)),
             color=(BLUE, ORANGE, MUTED)[place % 3],
             linestyle=LINES[place // 3 % len(LINES)],
             linewidth=1.8,

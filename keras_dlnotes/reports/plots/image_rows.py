@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import as_images, check_same_length
+from keras_dlnotes.common.checks import integer, mapping, same_length, text
+from keras_dlnotes.reports.arrays import as_images
 from keras_dlnotes.reports.plots.theme import WIDTH, draw_title, new_figure, own_style
 from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
-from keras_dlnotes.reports.scalars import integer, mapping, text
 
 TITLE_HEIGHT = 0.35  # inches
 
@@ -37,11 +37,11 @@ def plot_image_rows(rows: Mapping[str, np.ndarray], limit: int = 10) -> Figure:
     ['noisy', 'restored']
     """
     mapping("rows", rows, "from titles to images")
-    integer("limit", limit)
+    integer("limit", limit, 1)
     for title in rows:
-        text("rows", title)
+        text("rows", title, empty=True)
     pictures = {title: as_images(f"rows[{title!r}]", images) for title, images in rows.items()}
-    check_same_length(**{f"rows[{title!r}]": images for title, images in pictures.items()})
+    same_length(**{f"rows[{title!r}]": images for title, images in pictures.items()})
     columns = min(limit, len(next(iter(pictures.values()))))
     tile = min(WIDTH / (columns * (1 + GAP)), 1.2)
     heights = [

@@ -5,14 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import (
-    argument_error,
-    as_array,
-    as_classes,
-    as_images,
-    check_same_length,
-    finite,
-)
+from keras_dlnotes.common.checks import argument_error, integer, same_length, texts
+from keras_dlnotes.reports.arrays import as_array, as_classes, as_images, finite
 from keras_dlnotes.reports.plots.theme import (
     MUTED,
     WIDTH,
@@ -24,7 +18,6 @@ from keras_dlnotes.reports.plots.theme import (
     style_axes,
 )
 from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
-from keras_dlnotes.reports.scalars import integer, texts
 
 # Colours in Okabe and Ito's manner that stand out from light and dark paper alike. Where there are
 # more classes than colours, the others take other marks.
@@ -67,14 +60,14 @@ def plot_latent_map(
     codes = as_array("codes", codes, ["(examples, latent dimensions)"])
     if codes.shape[1] < 2:
         expected = "codes of at least two latent dimensions"
-        raise argument_error("codes", expected, f"codes.shape={codes.shape}")
+        raise argument_error("codes", expected, codes.shape, part="codes.shape")
     finite("codes", codes)
-    integer("limit", limit)
+    integer("limit", limit, 1)
     names = None if class_names is None else texts("class_names", class_names)
     numbers = None
     if labels is not None:
         numbers = as_classes("labels", labels, names)
-        check_same_length(codes=codes, labels=numbers)
+        same_length(codes=codes, labels=numbers)
     points, axis_names = _plane(codes)
     step = -(-len(points) // limit)
     points = points[::step]
@@ -139,7 +132,7 @@ def latent_grid(
     }
     for name, code in corners.items():
         finite(name, code)
-    check_same_length(**corners)
+    same_length(**corners)
     integer("size", size, 2, LARGEST_GRID)
     start, right, down = corners.values()
     way = np.linspace(0, 1, size)
@@ -172,9 +165,9 @@ def plot_latent_grid(images: np.ndarray, columns: int | None = None) -> Figure:
     pictures = as_images("images", images)
     if columns is None:
         columns = round(len(pictures) ** 0.5)
-    if len(pictures) % integer("columns", columns):
+    if len(pictures) % integer("columns", columns, 1):
         expected = f"a number of columns that {len(pictures)} images fill"
-        raise argument_error("columns", expected, f"columns={columns}")
+        raise argument_error("columns", expected, columns)
     tile = min(WIDTH / (columns * (1 + GAP)), 1.2)
     height = tiles_height(len(pictures), columns, pictures.shape[1:])
     figure = new_figure(max(tile * columns * (1 + GAP), 2.0), tile * height + 0.4)

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.common.checks import argument_error, integer, mapping, text
+from keras_dlnotes.reports.arrays import as_array
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     INK,
@@ -20,7 +21,6 @@ from keras_dlnotes.reports.plots.theme import (
     own_style,
     style_axes,
 )
-from keras_dlnotes.reports.scalars import integer, mapping, text
 
 VALIDATION = "val_"
 
@@ -70,13 +70,13 @@ def plot_learning_curves(
 def _curves(history: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
     mapping("history", history, "of metrics")
     curves = {
-        text("history", name): as_array(f"history[{name!r}]", values, ["(epochs,)"])
+        text("history", name, empty=True): as_array(f"history[{name!r}]", values, ["(epochs,)"])
         for name, values in history.items()
     }
     lengths = {name: len(curve) for name, curve in curves.items()}
     if len(set(lengths.values())) > 1:
         expected = "lists of the same length, one number an epoch"
-        raise argument_error("history", expected, f"lengths {lengths}")
+        raise argument_error("history", expected, lengths, part="lengths")
     return curves
 
 

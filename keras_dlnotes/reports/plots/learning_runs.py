@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_dlnotes.reports.arrays import argument_error, as_array
+from keras_dlnotes.common.checks import argument_error, choice, mapping, text
+from keras_dlnotes.reports.arrays import as_array
 from keras_dlnotes.reports.pages.search_trials import guess_direction
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
@@ -20,7 +21,6 @@ from keras_dlnotes.reports.plots.theme import (
     own_style,
     style_axes,
 )
-from keras_dlnotes.reports.scalars import choice, mapping, text
 
 READABLE_IN_TWO_COLUMNS = 36  # characters a label
 DASHES = ("solid", (0, (4, 1.5)), (0, (1, 1.5)))
@@ -56,7 +56,7 @@ def plot_runs(
     mapping("histories", histories, "of names to histories")
     for name, history in histories.items():
         mapping(f"histories[{name!r}]", history, "of metrics")
-    text("metric", metric, empty=False)
+    text("metric", metric)
     if direction is None:
         direction = guess_direction(metric)
     choice("direction", direction, ("min", "max"))
@@ -68,7 +68,7 @@ def plot_runs(
     for number, (name, history) in enumerate(histories.items()):
         if metric not in history:
             expected = f"one of the metrics of run {name!r}: {', '.join(history) or 'none'}"
-            raise argument_error("metric", expected, f"metric={metric!r}")
+            raise argument_error("metric", expected, metric)
         curve = as_array(f"histories[{name!r}][{metric!r}]", history[metric], ["(epochs,)"])
         colour = (BLUE, ORANGE, MUTED)[number % 3]
         epochs = np.arange(1, len(curve) + 1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports.arrays import argument_error, check_same_length
+from keras_dlnotes.common.checks import argument_error, integer, same_length, texts
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     INK,
@@ -14,7 +14,6 @@ from keras_dlnotes.reports.plots.theme import (
     new_figure,
     own_style,
 )
-from keras_dlnotes.reports.scalars import integer, texts
 
 LINE_HEIGHT = 0.21  # inches
 LETTER_WIDTH = 0.6  # of the font size, in DejaVu Sans Mono
@@ -48,18 +47,18 @@ def plot_marked_lines(
     >>> [text.get_text() for text in figure.texts if text.get_fontweight() == "bold"]
     ['E', 't']
     """
-    integer("limit", limit)
+    integer("limit", limit, 1)
     lines = {
         name: texts(name, value)
         for name, value in (("truth", truth), ("seen", seen), ("found", found))
     }
-    check_same_length(**lines)
+    same_length(**lines)
     if not lines["truth"]:
-        raise argument_error("truth", "at least one line", "0 lines")
+        raise argument_error("truth", "at least one line", [])
     for name, others in lines.items():
         for line, other in zip(lines["truth"], others, strict=True):
             if len(line) != len(other):
-                raise argument_error(name, f"lines as long as the true {line!r}", repr(other))
+                raise argument_error(name, f"lines as long as the true {line!r}", other)
     triples = list(zip(*lines.values(), strict=True))[:limit]
     longest = max(1, *(len(line) for line, *_ in triples))
     height = LINE_HEIGHT * (3 * len(triples) + 0.5)

@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_dlnotes.reports.arrays import as_array, check_same_length, finite
+from keras_dlnotes.common.checks import (
+    choice,
+    flag,
+    integer,
+    mapping,
+    same_length,
+    sequence,
+    text,
+    texts,
+)
+from keras_dlnotes.reports.arrays import as_array, finite
 from keras_dlnotes.reports.importance import as_columns, is_missing, is_numeric
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
@@ -25,7 +35,6 @@ from keras_dlnotes.reports.plots.theme import (
     set_log_scale,
     style_axes,
 )
-from keras_dlnotes.reports.scalars import choice, flag, integer, mapping, sequence, text, texts
 
 DECADES = 100  # the ratio of the largest to the smallest number from which a scale is logarithmic
 LEVELS = 6  # choices of one hyperparameter that are named
@@ -58,11 +67,11 @@ def plot_search_progress(
     >>> figure.axes[0].get_lines()[0].get_ydata().tolist()
     [0.9, 0.5, 0.5]
     """
-    text("name", name)
+    text("name", name, empty=True)
     objective = as_array("objective", objective, ["(trials,)"])
     choice("direction", direction, ("min", "max"))
     complete = np.ones(len(objective), bool) if complete is None else _booleans(complete)
-    check_same_length(objective=objective, complete=complete)
+    same_length(objective=objective, complete=complete)
     known = np.isfinite(objective)
     trials = np.arange(1, len(objective) + 1)
     worst, best_of = (np.inf, np.fmin) if direction == "min" else (-np.inf, np.fmax)
@@ -126,8 +135,8 @@ def plot_parallel_coordinates(
     >>> [line.get_ydata().tolist() for line in figure.axes[0].get_lines()]
     [[1.0, 1.0], [0.0, 0.0]]
     """
-    integer("limit", limit)
-    text("name", name)
+    integer("limit", limit, 1)
+    text("name", name, empty=True)
     choice("direction", direction, ("min", "max"))
     objective = as_array("objective", objective, ["(trials,)"])
     columns = dict(list(as_columns(hyperparameters, objective).items())[:limit])
@@ -172,7 +181,7 @@ def plot_importance(importance: Mapping[str, float], limit: int = 16) -> Figure:
     >>> [float(bar.get_width()) for bar in figure.axes[0].patches]
     [0.6, 0.1]
     """
-    integer("limit", limit)
+    integer("limit", limit, 1)
     mapping("importance", importance, "from names to shares")
     names = texts("importance", list(importance))
     shares = as_array("importance", list(importance.values()), ["(hyperparameters,)"])

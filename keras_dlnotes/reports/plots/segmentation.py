@@ -5,10 +5,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from keras_dlnotes.reports.arrays import argument_error, as_images, to_array
+from keras_dlnotes.common.checks import argument_error, integer
+from keras_dlnotes.reports.arrays import as_images, to_array
 from keras_dlnotes.reports.plots.theme import WIDTH, draw_legend, new_figure, own_style
 from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
-from keras_dlnotes.reports.scalars import integer
 
 # Bright, because they lie on photographs, not on the page's paper.
 HIT, MISSED, WRONG = "#4db5f5", "#f5a623", "#e0479e"
@@ -45,14 +45,16 @@ def plot_overlays(
     >>> figure.axes[0].texts[0].get_text()
     'IoU 0.00'
     """
-    integer("limit", limit)
-    integer("columns", columns)
+    integer("limit", limit, 1)
+    integer("columns", columns, 1)
     pictures = as_images("images", images)
     masks = {name: to_array(name, mask) for name, mask in (("truth", truth), ("found", found))}
     for name, mask in masks.items():
         if mask.shape != pictures.shape[:3] or mask.dtype != bool:
             expected = f"booleans of shape {pictures.shape[:3]}"
-            raise argument_error(name, expected, f"{name}.shape={mask.shape}, dtype {mask.dtype}")
+            raise argument_error(
+                name, expected, (mask.shape, mask.dtype.name), part="(shape, dtype)"
+            )
     truth, found = (mask[:limit] for mask in masks.values())
     overlays = _overlays(pictures[:limit], truth, found)
     columns = min(columns, len(overlays))

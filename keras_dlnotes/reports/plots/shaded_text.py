@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from keras_dlnotes.reports import scalars
-from keras_dlnotes.reports.arrays import argument_error, as_array, check_same_length
+from keras_dlnotes.common import checks
+from keras_dlnotes.common.checks import argument_error, same_length
+from keras_dlnotes.reports.arrays import as_array
 from keras_dlnotes.reports.plots.theme import (
     INK,
     SEQUENTIAL,
@@ -63,21 +64,21 @@ def plot_shaded_text(
     >>> [character.get_text() for character in figure.axes[0].texts]
     ['o', 'f', 'a']
     """
-    scalars.text("text", text)
-    scalars.mapping("values", values, "of names to numbers")
-    scalars.text("label", label)
-    columns = min(scalars.integer("columns", columns), max(len(text), 1))
-    if limit is not None and scalars.number("limit", limit, 0) == 0:
-        raise argument_error("limit", "a finite number > 0", f"limit={limit}")
+    checks.text("text", text, empty=True)
+    checks.mapping("values", values, "of names to numbers")
+    checks.text("label", label, empty=True)
+    columns = min(checks.integer("columns", columns, 1), max(len(text), 1))
+    if limit is not None and checks.number("limit", limit, 0) == 0:
+        raise argument_error("limit", "a finite number > 0", limit)
     shades = {
         method: as_array(f"values[{method!r}]", numbers, ["(characters,)"])
         for method, numbers in values.items()
     }
-    check_same_length(text=text, **{f"values[{name!r}]": each for name, each in shades.items()})
+    same_length(text=text, **{f"values[{name!r}]": each for name, each in shades.items()})
     for method, numbers in shades.items():
         if not np.all(numbers >= 0):
-            expected = "numbers ≥ 0"
-            raise argument_error(f"values[{method!r}]", expected, f"{numbers[~(numbers >= 0)][0]}")
+            wrong = float(numbers[~(numbers >= 0)][0])
+            raise argument_error(f"values[{method!r}]", "numbers ≥ 0", wrong, part="an entry")
     if limit is None:
         every = np.concatenate(list(shades.values()))
         limit = float(every[np.isfinite(every)].max(initial=0)) or 1.0

@@ -19,7 +19,7 @@ from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterSciNotation
 
-from keras_dlnotes.reports.plain import printable
+from keras_dlnotes.common.printable import printable
 
 PAPER = "#fdfdfc"
 INK = "#23282e"

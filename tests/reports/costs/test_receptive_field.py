@@ -272,7 +272,7 @@ def test_only_the_chosen_input_counts():
     assert receptive_field(model, input_index=1).size == (3, 3)
     assert receptive_field(model, "of_second", input_index=1).size == (3, 3)
     assert receptive_field(model, "of_second", input_index=0).size == (0, 0)
-    with pytest.raises(ValueError, match=r"`input_index` must be an integer in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"`input_index` must be an integer ≥ 0 and ≤ 1"):
         receptive_field(model, input_index=2)
 
 
@@ -285,7 +285,7 @@ def test_a_layer_without_a_rule_is_named_and_a_rule_helps():
             return input_shape
 
     model = keras.Sequential([keras.Input((8, 8, 1)), Blur(name="blur"), L.Conv2D(1, 3)])
-    with pytest.raises(ValueError, match="a layer 'blur' of type Blur"):
+    with pytest.raises(ValueError, match="a layer of type Blur='blur'"):
         receptive_field(model)
 
     @rule(Blur, sees=lambda layer: Window(5, padding=2))

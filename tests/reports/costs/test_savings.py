@@ -68,5 +68,5 @@ def test_one_layer_can_be_chosen(model):
 
 @pytest.mark.parametrize("name", ["batch_size", "repeats"])
 def test_bad_numbers_are_refused(model, name):
-    with pytest.raises(ValueError, match=rf"`{name}` must be an integer in \[1, 10000\]"):
+    with pytest.raises(ValueError, match=rf"`{name}` must be an integer ≥ 1 and ≤ 10000"):
         reports.savings(model, **{name: 0})

@@ -177,7 +177,7 @@ def test_rows_and_columns_make_the_same_table():
         ([], "at least one column and one row"),
         ({}, "at least one column and one row"),
         ({"a": []}, "at least one column and one row"),
-        ({"a": [1, 2], "b": [1]}, "columns of the same length. Received: lengths {'a': 2, 'b': 1}"),
+        ({"a": [1, 2], "b": [1]}, "columns of the same length. Received: lengths={'a': 2, 'b': 1}"),
     ],
 )
 def test_bad_tables_are_refused(table, message):

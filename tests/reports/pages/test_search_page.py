@@ -200,7 +200,7 @@ def test_a_search_without_a_complete_trial_has_a_page_too(frame):
         ({"objective": "reward"}, "`direction` must be .* 'reward' does not tell"),
         ({"direction": "up"}, "`direction` must be one of 'min', 'max'"),
         ({"hyperparameters": ["units"]}, "`hyperparameters` must be columns of the table"),
-        ({"hyperparameters": ["loss"]}, "'loss', which changes in a trial"),
+        ({"hyperparameters": ["loss"]}, "one value a trial. Received: a changing column='loss'"),
     ],
 )
 def test_a_bad_search_is_refused(arguments, message):

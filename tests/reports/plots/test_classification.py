@@ -43,10 +43,15 @@ def test_many_classes_show_colours_only():
     [
         ([0, 1], [0], NAMES, r"len\(labels\)=2, len\(predictions\)=1"),
         (np.array([], int), np.array([], int), NAMES, "`labels` must be at least one example"),
-        ([[0]], [0], NAMES, r"`labels` must be .* Received: labels.shape=\(1, 1\)"),
-        ([0], [0.5], NAMES, "`predictions` must be .* dtype float64"),
-        ([0], [3], NAMES, r"`predictions` must be class numbers in \[0, 3\).* with 3"),
-        ([-1], [0], NAMES, "`labels` must be class numbers .* with -1"),
+        (
+            [[0]],
+            [0],
+            NAMES,
+            r"`labels` must be .* \(shape, dtype\)=\(\(1, 1\), 'int64'\)",
+        ),
+        ([0], [0.5], NAMES, r"`predictions` must be .* \(shape, dtype\)=\(\(1,\), 'float64'\)"),
+        ([0], [3], NAMES, r"`predictions` must be class numbers in \[0, 3\).* an entry=3"),
+        ([-1], [0], NAMES, "`labels` must be class numbers .* an entry=-1"),
         ([0], [0], [], "`class_names` must be a name for each class"),
     ],
 )

@@ -72,7 +72,7 @@ def test_a_grid_goes_from_corner_to_corner():
         np.testing.assert_array_equal(grid[place], corner)
     np.testing.assert_array_equal(grid[1, 1], [1, 2, 1])
     np.testing.assert_array_equal(grid[2, 2], [2, 4, 2])
-    with pytest.raises(ValueError, match=r"`size` must be an integer in \[2, 1024\]"):
+    with pytest.raises(ValueError, match=r"`size` must be an integer ≥ 2 and ≤ 1024"):
         latent_grid(first, second, third, size=1)
     with pytest.raises(ValueError, match="must have the same length"):
         latent_grid(first, second, [0.0])

@@ -79,7 +79,7 @@ def test_epochs_that_failed_leave_holes():
         ({"loss": []}, r"`history\['loss'\]` must be a non-empty array of shape \(epochs,\)"),
         ({"loss": [[0.5]]}, r"history\['loss'\].shape=\(1, 1\)"),
         ({"loss": ["low"]}, r"`history\['loss'\]` must be an array of real numbers"),
-        ({"loss": [1.0, 0.5], "val_loss": [1.0]}, "lengths {'loss': 2, 'val_loss': 1}"),
+        ({"loss": [1.0, 0.5], "val_loss": [1.0]}, "lengths={'loss': 2, 'val_loss': 1}"),
     ],
 )
 def test_bad_histories_are_refused(history, message):
@@ -89,5 +89,5 @@ def test_bad_histories_are_refused(history, message):
 
 @pytest.mark.parametrize("best_epoch", [0, 5])
 def test_a_best_epoch_outside_the_history_is_refused(best_epoch):
-    with pytest.raises(ValueError, match=rf"in \[1, 4\]. Received: best_epoch={best_epoch}"):
+    with pytest.raises(ValueError, match=rf"≥ 1 and ≤ 4. Received: best_epoch={best_epoch}"):
         plot_learning_curves(HISTORY, best_epoch)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from keras_dlnotes import reports
-from keras_dlnotes.reports.plain import printable
+from keras_dlnotes.common.printable import printable
 from keras_dlnotes.reports.plots.theme import legend_label
 from tests.reports.test_bad_calls import CALLS
 

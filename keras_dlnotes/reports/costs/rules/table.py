@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_dlnotes.reports.arrays import argument_error
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.reports.costs.rules.progression import Progression
 
 Shape = tuple[int | None, ...]
@@ -97,15 +97,15 @@ def rule(*layers: type | str, sees: Any = None) -> Callable[[Cost], Cost]:
     True
     """
     if not layers:
-        raise argument_error("layers", "at least one layer class or name", "none")
+        raise argument_error("layers", "at least one layer class or name", ())
     for layer in layers:
         if not isinstance(layer, str | type):
             expected = "a layer class or the name that it is registered under"
-            raise argument_error("layers", expected, repr(layer))
+            raise argument_error("layers", expected, layer)
     names = isinstance(sees, str) and sees in ("position", "everything")
     if not (sees is None or callable(sees) or names):
         expected = "'position', 'everything' or a function that returns a Window"
-        raise argument_error("sees", expected, f"sees={sees!r}")
+        raise argument_error("sees", expected, sees)
     if sees == "position":
         view(*layers)(position)
     elif sees == "everything":
@@ -115,7 +115,7 @@ def rule(*layers: type | str, sees: Any = None) -> Callable[[Cost], Cost]:
 
     def add(function: Cost) -> Cost:
         if not callable(function):
-            raise argument_error("function", "one that counts multiplications", repr(function))
+            raise argument_error("function", "one that counts multiplications", function)
         _COSTS.update(dict.fromkeys(layers, function))
         return function
 
@@ -197,7 +197,7 @@ def _lengths(name: str, value: Any, count: int, least: int | None) -> tuple[int,
     ):
         end = "" if least is None else f" ≥ {least}"
         expected = f"an integer{end} or {count} of them, one for each axis"
-        raise argument_error(name, expected, f"{name}={value!r}")
+        raise argument_error(name, expected, value)
     return tuple(int(length) for length in found)
 
 
