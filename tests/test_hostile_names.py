@@ -19,7 +19,6 @@ from keras_dlnotes.cli import application, console, fit, listing, report, search
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.printable import OBEYED, get_logger, printable
 from keras_dlnotes.interop.loading import LoadReport
-from keras_dlnotes.reports import plain
 from keras_dlnotes.tuning import Progress
 from keras_dlnotes.tuning.folder import COMPLETED, FAILED, Ending
 from keras_dlnotes.tuning.records import TrialRecord
@@ -251,7 +250,6 @@ def warned(name):
 MESSAGES = {
     "warning": warned,
     "argument": lambda name: str(argument_error("x", name, 0, name)),
-    "argument of a report": lambda name: str(reports.arrays.argument_error("x", name, name)),
     "failed search": lambda name: str(tuning.SearchError(name, name)),
     "loaded tensors": lambda name: str(LoadReport(loaded={name: name}, skipped={name: name})),
     "tensors not loaded": lambda name: LoadReport(unexpected={name: name}).summary(),
@@ -275,10 +273,3 @@ def test_one_module_alone_writes_to_the_terminal():
         names = {node.id for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "id")}
         writes = {"print", "Console", "Markdown", "Syntax"} & names
         assert not writes or path.stem == "console", path
-
-
-def test_one_rule_for_all():
-    assert OBEYED.pattern == plain.OBEYED.pattern
-    for name in NAMES:
-        for keep in ("", "\n\t"):
-            assert plain.printable(name, keep) == printable(name, keep)
