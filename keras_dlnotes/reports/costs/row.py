@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from keras_dlnotes.reports.arrays import axes_text
+from keras_dlnotes.reports.plain import axes_text
 
 COLUMNS = (
     *("name", "kind", "output_shape", "parameters", "multiplications", "flops"),
