@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes.ops.recurrent import loop
-from keras_dlnotes.ops.recurrent.inputs import Inputs, flat
+from keras_dlnotes.ops.recurrent.inputs import Inputs, RecurrenceSpec
 from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
 from tests.backends import only_on
@@ -40,9 +40,9 @@ def _passes(step, optional=False, batch=BATCH, units=UNITS):
     def compiled(function):
         return tf.function(function, jit_compile=True, autograph=False)
 
-    tensors, settings = _tensors(step, optional, batch, units)
-    forward = compiled(lambda *tensors: recurrence_forward(*tensors, **settings))
-    backward = compiled(lambda *arguments: recurrence_backward(*arguments, **settings))
+    tensors, spec = _packed(step, optional, batch, units)
+    forward = compiled(lambda *tensors: recurrence_forward(*tensors, spec=spec))
+    backward = compiled(lambda *arguments: recurrence_backward(*arguments, spec=spec))
     upstream, residuals = forward(*tensors)
     return forward, tensors, backward, (upstream, tensors, residuals)
 
@@ -57,7 +57,7 @@ def _programs(step, optional=False, batch=BATCH, units=UNITS):
     return program(forward, tensors), program(backward, arguments)
 
 
-def _tensors(step, optional, batch, units):
+def _packed(step, optional, batch, units):
     import tensorflow as tf
 
     def normal(*shape):
@@ -75,12 +75,7 @@ def _tensors(step, optional, batch, units):
         recurrent_kernel=normal(units, width) / units**0.5,
         bias=normal(*step.biases, width),
     )
-    settings = {
-        "return_sequences": True,
-        "zero_output_for_mask": False,
-        "truncate": 7 if optional else None,
-    }
-    return flat(inputs, step, settings)
+    return RecurrenceSpec(step, truncate=7 if optional else None).pack(inputs)
 
 
 def _in_loops(program, pattern):

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_dlnotes.common.checks import LARGEST, argument_error, integer, probability
 from keras_dlnotes.ops.dtypes import real
-from keras_dlnotes.ops.recurrent.activations import identified
+from keras_dlnotes.ops.recurrent.activations import resolve_activation
 
 _FROM_KERAS = {
     "initializer": keras.initializers,
@@ -20,7 +20,7 @@ def check_cell(arguments: dict) -> None:
     for name in arguments.keys() & {"dropout", "recurrent_dropout"}:
         probability(name, arguments[name])
     for name in arguments.keys() & {"activation", "recurrent_activation"}:
-        identified(arguments[name], name)
+        resolve_activation(arguments[name], name)
 
 
 def name_what_keras_refused(arguments: dict) -> None:

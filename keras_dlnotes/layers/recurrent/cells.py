@@ -15,7 +15,7 @@ from keras_dlnotes.layers.recurrent.arguments import (
 from keras_dlnotes.layers.recurrent.documentation import cell_documentation
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.recurrent.arguments import check_states
-from keras_dlnotes.ops.recurrent.kernel import GateByGate
+from keras_dlnotes.ops.recurrent.kernel import PerGateKernel
 from keras_dlnotes.ops.recurrent.steps import (
     FORGET_GATES,
     OUTPUT_GATES,
@@ -56,11 +56,11 @@ class _Cell(KeepsSignature):
         shape("inputs", inputs, (None, self.kernel.shape[0]))
         before = [computed("states", state, self.compute_dtype) for state in state_list(states)]
         check_states("states", before, step.states, (inputs.shape[0], self.units))
-        before = tuple(step.begun(before, bias))
+        before = tuple(step.fill_initial_states(before, bias))
         input_masks, recurrent_masks = self.dropout_masks(inputs, before[0], training)
         inputs, input_masks = dropped(inputs, input_masks)
-        a = GateByGate(self.kernel, input_masks).product(inputs) + step.input_bias(bias)
-        recurrent = step.recurrent(self.recurrent_kernel, bias, recurrent_masks, GateByGate)
+        a = PerGateKernel(self.kernel, input_masks).product(inputs) + step.input_bias(bias)
+        recurrent = step.recurrent(self.recurrent_kernel, bias, recurrent_masks, PerGateKernel)
         after, _ = step.forward(a, before, recurrent, saves=True)
         return after[0], list(after) if keras.tree.is_nested(states) else after[0]
 

@@ -163,7 +163,7 @@ class Recurrent(KeepsSignature):
         if not is_exporting() and self._way()[0] in ("cuDNN", "Keras's loop"):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         cell = self.cell
-        initial_state = cell.step.begun(initial_state, cell.full_bias())
+        initial_state = cell.step.fill_initial_states(initial_state, cell.full_bias())
         noise = cell.dropout_masks(sequences[:, 0], initial_state[0], training)
         sequences, *noise = (*dropped(sequences, noise[0]), noise[1])
         input_masks, recurrent_masks = (

@@ -30,7 +30,7 @@ _KNOWN = {
 }
 
 
-def identified(activation, argument="activation"):
+def resolve_activation(activation, argument="activation"):
     """Returns the name of an activation of the table, and any other one as a function."""
     try:
         function = keras.activations.get(activation)
@@ -46,7 +46,7 @@ def is_known(activation) -> bool:
 
 
 def activate(activation, a):
-    """y = φ(a), for what `identified` returns."""
+    """y = φ(a), for what `resolve_activation` returns."""
     return _KNOWN[activation][0](a) if is_known(activation) else activation(a)
 
 

@@ -1,4 +1,4 @@
-"""What the recurrent ops are given, checked and made into the tensors of a recurrence."""
+"""The arguments of the recurrent ops, checked and converted to the tensors of a recurrence."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def checked_truncate(truncate):
     return None if truncate is None else integer("truncate", truncate, minimum=1)
 
 
-def prepared(
+def prepare(
     step,
     inputs,
     kernel,

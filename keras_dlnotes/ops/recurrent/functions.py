@@ -4,8 +4,9 @@ from keras import ops
 
 from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.recurrent.activations import is_known
-from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
-from keras_dlnotes.ops.recurrent.lengths import lengthened
+from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepare
+from keras_dlnotes.ops.recurrent.inputs import RecurrenceSpec
+from keras_dlnotes.ops.recurrent.lengths import pad_to_bucket
 from keras_dlnotes.ops.recurrent.recurrence import recurrence
 from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 
@@ -211,24 +212,18 @@ def run(
     `concurrent_calls` is how many such calls run concurrently.
     """
     truncate = checked_truncate(truncate)
-    given, dtype = prepared(step, inputs, *tensors, input_masks, recurrent_masks)
+    spec = RecurrenceSpec(step, bool(return_sequences), bool(zero_output_for_mask), truncate)
+    given, dtype = prepare(step, inputs, *tensors, input_masks, recurrent_masks)
     exporting = is_exporting()
     plain = not exporting and not all(map(is_known, step.activations))
     length = None
-    # steps that are skipped at the end would make a last output 0 that is shown as it is
-    shown = return_sequences or not zero_output_for_mask
+    # steps that are skipped at the end would make the last output 0
+    may_pad = return_sequences or not zero_output_for_mask
     steps = given.sequence.shape[1]
-    if steps == 0 or (steps is None and not plain and not exporting and shown):
-        given, length = lengthened(given)
+    if steps == 0 or (steps is None and not plain and not exporting and may_pad):
+        given, length = pad_to_bucket(given)
     outputs, *states = recurrence(
-        given,
-        step,
-        plain=plain,
-        training=training,
-        concurrent_calls=concurrent_calls,
-        truncate=truncate,
-        return_sequences=bool(return_sequences),
-        zero_output_for_mask=bool(zero_output_for_mask),
+        given, spec, plain=plain, training=training, concurrent_calls=concurrent_calls
     )
     if length is not None and return_sequences:
         outputs = outputs[:, :length]

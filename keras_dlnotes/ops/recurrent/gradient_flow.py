@@ -1,12 +1,12 @@
 """How much of the gradient reaches each time step: what vanishes, and what gates do about it."""
 
-from keras import ops
+from keras import ops, tree
 
 from keras_dlnotes.common.checks import argument_error, choice
 from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.recurrent.activations import is_known
-from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepared
-from keras_dlnotes.ops.recurrent.inputs import flat
+from keras_dlnotes.ops.recurrent.arguments import check_states, checked_truncate, prepare
+from keras_dlnotes.ops.recurrent.inputs import RecurrenceSpec
 from keras_dlnotes.ops.recurrent.steps import STEPS
 from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
 from keras_dlnotes.ops.vjp import Op
@@ -22,21 +22,24 @@ def gradient_flow(
     mask=None,
     *,
     cell="lstm",
+    state_upstream=None,
     truncate=None,
     zero_output_for_mask=False,
     **settings,
 ):
     """Returns ‖∂L/∂h_t‖ for every row and step of a recurrence.
 
-    ∂L/∂h_t = ∂L/∂y_t + (∂h_{t+1}/∂h_t)ᵀ ∂L/∂h_{t+1}: what the output y_t = h_t asks for itself, and
-    what comes back through all later steps. In a simple network the factors W_hh ⊙ φ′ multiply and
-    the norm vanishes or explodes with the distance; gates carry it on.
+    ∂L/∂h_t = ∂L/∂y_t + (∂h_{t+1}/∂h_t)ᵀ ∂L/∂h_{t+1}: the gradient of the output y_t = h_t, and what
+    comes back through all later steps. In a simple network the factors W_hh ⊙ φ′ multiply, and the
+    norm vanishes or explodes with the distance; gates carry it on.
 
     Args:
-        upstream: ∂L/∂y, (batch, time, units); or (batch, units) where the last output alone counts.
+        upstream: ∂L/∂y, (batch, time, units); or (batch, units) if only the last output counts.
         inputs, kernel, recurrent_kernel, bias, initial_state, mask: as in `simple_rnn`, `lstm` and
             `gru`.
         cell: "simple", "lstm" or "gru".
+        state_upstream: ∂L/∂(last states), as many as `initial_state`, each (batch, units), where
+            the loss depends on them as well, as that of a decoder does; None for 0.
         truncate: length τ of the blocks whose borders no gradient crosses, or None.
         zero_output_for_mask: whether the output of a skipped step is 0.
         settings: the activations and forms of that op, such as `forget_gate` or `reset_after`.
@@ -61,34 +64,34 @@ def gradient_flow(
     unknown = [activation for activation in step.activations if not is_known(activation)]
     if unknown:
         raise argument_error("activation", "one whose derivative is written out", unknown[0])
-    tensors, _ = prepared(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask)
-    upstream = ops.cast(real("upstream", upstream), tensors.sequence.dtype)
-    batch, time, units = *tensors.sequence.shape[:2], tensors.recurrent_kernel.shape[0]
+    given, _ = prepare(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask)
+    upstream = ops.cast(real("upstream", upstream), given.sequence.dtype)
+    batch, time, units = *given.sequence.shape[:2], given.recurrent_kernel.shape[0]
     if tuple(upstream.shape) not in ((batch, time, units), (batch, units)):
         expected = f"of shape {(batch, time, units)} or {(batch, units)}"
         raise argument_error("upstream", expected, tuple(upstream.shape))
-    settings = {
-        "truncate": checked_truncate(truncate),
-        "return_sequences": len(upstream.shape) == 3,
-        "zero_output_for_mask": bool(zero_output_for_mask),
-    }
-    tensors, settings = flat(tensors, step, settings)
-    return _gradient_flow(upstream, *tensors, training=False, **settings)
+    d_states = [ops.zeros_like(state) for state in given.states]
+    if state_upstream is not None:
+        d_states = [real("state_upstream", d_state) for d_state in tree.flatten(state_upstream)]
+        check_states("state_upstream", d_states, step.states, (batch, units))
+        d_states = [ops.cast(d_state, upstream.dtype) for d_state in d_states]
+    truncate = checked_truncate(truncate)
+    spec = RecurrenceSpec(step, len(upstream.shape) == 3, bool(zero_output_for_mask), truncate)
+    tensors, spec = spec.pack(given)
+    return _gradient_flow(upstream, *d_states, *tensors, training=False, spec=spec)
 
 
-def gradient_flow_forward(upstream, *tensors, step, **settings):
-    """The norms, by a pass forward and one back."""
-    states = tensors[1 : 1 + step.states]
-    _, residuals = recurrence_forward(*tensors, step=step, **settings)
-    nothing = [ops.zeros_like(state) for state in states]
-    d_hidden = recurrence_backward(
-        (upstream, *nothing), tensors, residuals, step=step, of_hidden=True, **settings
-    )
+def gradient_flow_forward(*tensors, spec):
+    """The norms, by a forward and a backward pass."""
+    count = 1 + spec.step.states
+    upstream, tensors = tensors[:count], tensors[count:]
+    _, residuals = recurrence_forward(*tensors, spec=spec)
+    d_hidden = recurrence_backward(upstream, tensors, residuals, spec=spec, of_hidden=True)
     return ops.sqrt(ops.sum(ops.square(d_hidden), axis=-1)), ()
 
 
-def gradient_flow_backward(upstream, inputs, residuals, **settings):
-    """Nothing: the norms are for looking at."""
+def gradient_flow_backward(upstream, inputs, residuals, spec):
+    """None for every input: the norms carry no gradient."""
     return (None,) * len(inputs)
 
 

@@ -1,4 +1,4 @@
-"""The GRU's step, and the way back through it.
+"""The GRU's step, forward and backward.
 
 With the blocks of x W + b in Keras's order z r h,
 
@@ -8,12 +8,12 @@ With the blocks of x W + b in Keras's order z r h,
 where a_z and a_r add h₋₁ U, and a_h adds (r ⊙ h₋₁) U (reset before the product, as in the notes) or
 r ⊙ (h₋₁ U + b′) (reset after it, with a bias of its own). The notes' update gate is i = 1 − z.
 
-The way back, from ∂E/∂h of all that follows:
+The backward step, from ∂E/∂h of all that follows:
 
     ∂E/∂a_h = ∂E/∂h ⊙ (1 − z) φ′           ∂E/∂a_z = ∂E/∂h ⊙ (h₋₁ − ĥ) σ′
     before: D = ∂E/∂a_h Uᵀ                 ∂E/∂a_r = D ⊙ h₋₁ σ′
     after:  D = ∂E/∂a_h                    ∂E/∂a_r = D ⊙ (h₋₁ U + b′) σ′
-    ∂E/∂h₋₁ = ∂E/∂h ⊙ z + what comes back through the products
+    ∂E/∂h₋₁ = ∂E/∂h ⊙ z + what the products pass back
 """
 
 from dataclasses import dataclass
@@ -44,10 +44,10 @@ class _GRUStep:
     def initial_states(self, zeros, bias):
         return (zeros,)
 
-    def begun(self, states, bias):
+    def fill_initial_states(self, states, bias):
         return states
 
-    def way_back(self, saved, before):
+    def local_derivatives(self, saved, before):
         (gates, candidate, of_reset), (hidden_before,) = saved, before
         z, r = ops.split(gates, 2, axis=-1)
         to_z = (hidden_before - candidate) * derivative(self.recurrent_activation, z)
@@ -61,7 +61,7 @@ class _GRUStep:
 
 @dataclass(frozen=True)
 class ResetBeforeGRUStep(_GRUStep):
-    """One step with the reset before the product, there and back."""
+    """One step with the reset before the product."""
 
     biases = ()
     is_standard = False

@@ -1,5 +1,6 @@
-"""What a recurrence reads, and the small pieces that its passes share."""
+"""What a recurrence reads, what it is besides its tensors, and the pieces that its passes share."""
 
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -7,12 +8,12 @@ from keras import ops
 from keras_dlnotes.ops.recurrent.kernel import Kernel
 
 _OPTIONAL = ("mask", "input_masks", "recurrent_masks")
-SHARED = 3  # the last tensors of `flat` belong to all rows of the batch
+SHARED = 3  # the last tensors of `pack` belong to all rows of the batch
 _HEADROOM = 2.0**8  # a power of 2, so that no digit changes
 
 
 class Inputs(NamedTuple):
-    """What a recurrence reads."""
+    """The tensors of a recurrence."""
 
     sequence: Any  # (batch, time, features)
     states: tuple  # each (batch, units)
@@ -24,28 +25,35 @@ class Inputs(NamedTuple):
     bias: Any
 
 
-def flat(inputs: Inputs, step, settings) -> tuple[tuple, dict]:
-    """The tensors that there are, and all that the functions below must know besides."""
-    given = tuple(name for name in _OPTIONAL if getattr(inputs, name) is not None)
-    optional = [getattr(inputs, name) for name in given]
-    weights = inputs.kernel, inputs.recurrent_kernel, inputs.bias
-    tensors = (inputs.sequence, *inputs.states, *optional, *weights)
-    units = inputs.recurrent_kernel.shape[0]
-    return tensors, {**settings, "step": step, "given": given, "units": units}
+@dataclass(frozen=True)
+class RecurrenceSpec:
+    """All of a recurrence but its tensors. It is hashable: a program is compiled for each."""
 
+    step: Any  # the maths of one step
+    return_sequences: bool = True  # whether the outputs are the h of all steps or of the last
+    zero_output_for_mask: bool = False  # whether a skipped step outputs 0 or the output before it
+    truncate: int | None = None  # length τ of the blocks that gradients stay within
+    optional: tuple[str, ...] = ()  # which of the optional tensors are there
 
-def named(tensors, step, given) -> Inputs:
-    """The tensors of `flat` by their names again."""
-    sequence, *rest = tensors
-    states, rest = tuple(rest[: step.states]), rest[step.states :]
-    optional = dict.fromkeys(_OPTIONAL) | dict(zip(given, rest, strict=False))
-    return Inputs(
-        sequence, states, **optional, **dict(zip(Inputs._fields[-3:], rest[-3:], strict=True))
-    )
+    def pack(self, inputs: Inputs) -> tuple[tuple, "RecurrenceSpec"]:
+        """Returns the tensors in a row, and the spec that can `unpack` them."""
+        names = tuple(name for name in _OPTIONAL if getattr(inputs, name) is not None)
+        optional = [getattr(inputs, name) for name in names]
+        return (inputs.sequence, *inputs.states, *optional, *inputs[-SHARED:]), replace(
+            self, optional=names
+        )
+
+    def unpack(self, tensors) -> Inputs:
+        """Returns the tensors by their names."""
+        sequence, *rest = tensors
+        states, rest = tuple(rest[: self.step.states]), rest[self.step.states :]
+        optional = dict.fromkeys(_OPTIONAL) | dict(zip(self.optional, rest, strict=False))
+        weights = dict(zip(Inputs._fields[-SHARED:], rest[-SHARED:], strict=True))
+        return Inputs(sequence, states, **optional, **weights)
 
 
 def input_kernel(inputs):
-    """W, seen through the masks of the inputs."""
+    """W, with the dropout masks of the inputs."""
     return Kernel(inputs.kernel, _by_block(inputs.input_masks))
 
 
@@ -73,30 +81,25 @@ def _by_block(masks):
     return None if masks is None else ops.transpose(masks, (1, 0, 2))
 
 
-def room(like, length, width, value=0):
-    """A buffer (batch, length, width) to write into."""
-    return ops.full((ops.shape(like)[0], length, width), value, like.dtype)
-
-
 def select(condition, left, right):
     """Each of the left where the condition holds, each of the right elsewhere."""
     return [ops.where(condition, *pair) for pair in zip(left, right, strict=True)]
 
 
-def is_border(t, truncate):
-    """Whether step t is the first of a block; step 0 borders on no block."""
+def starts_block(t, truncate):
+    """Whether step t is the first of a block other than the first block."""
     return ops.logical_and(t > 0, t % truncate == 0)
 
 
-def shown_outputs(outputs, mask, return_sequences, zero_output_for_mask):
+def mask_outputs(outputs, mask, spec):
     """The outputs, 0 where there are none: before the first live step, or at all skipped ones."""
     if mask is None:
         return outputs
-    if zero_output_for_mask:
-        shown = mask if return_sequences else mask[:, -1]
+    if spec.zero_output_for_mask:
+        shown = mask if spec.return_sequences else mask[:, -1]
     else:
         shown = ops.any(mask, axis=1)
-        if return_sequences:
+        if spec.return_sequences:
             first = ops.argmax(ops.cast(mask, "int32"), axis=1)
             steps = ops.expand_dims(ops.arange(ops.shape(mask)[1]), 0)
             shown = ops.expand_dims(shown, 1) & (steps >= ops.expand_dims(first, 1))

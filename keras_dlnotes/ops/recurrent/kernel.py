@@ -57,7 +57,7 @@ class Kernel:
         return self._masks[:, :, None] if len(x.shape) == 3 else self._masks
 
 
-class GateByGate:
+class PerGateKernel:
     """W for one step of a loop that is not ours, in which `Kernel` would stack it at each step."""
 
     def __init__(self, weights, masks=None):

@@ -1,10 +1,11 @@
 """Loops over time.
 
-`repeat` and `write` are what hand-written gradients are made of: they write in place. On TensorFlow
-and JAX `keras.ops.slice_update` inside `keras.ops.while_loop` is XLA's update of a slice, which
-overwrites the buffer once the loop is compiled. PyTorch runs step by step and assigns, because
-there `slice_update` would copy. No framework differentiates these loops: they are for functions
-that come with a gradient of their own. `sections` keep a long body of small kernels on one thread.
+`repeat`, `empty_buffer` and `write` serve hand-written gradients: they write in place. On
+TensorFlow and JAX `keras.ops.slice_update` inside `keras.ops.while_loop` is XLA's update of a
+slice, which overwrites the buffer once the loop is compiled. PyTorch runs step by step and assigns,
+because there `slice_update` would copy. No framework differentiates these loops: they are for
+functions that come with a gradient of their own. `single_thread_branch` keeps a long body of small
+kernels on one thread.
 
 `scan` is for the frameworks to differentiate, `exportable_scan` for the formats of files.
 """
@@ -33,6 +34,11 @@ def repeat(body, count, variables):
     )[1:]
 
 
+def empty_buffer(like, length, width, value=0):
+    """A tensor (batch, length, width) to write into, filled with the value."""
+    return ops.full((ops.shape(like)[0], length, width), value, like.dtype)
+
+
 def write(sequence, t, *parts):
     """Returns the sequence (batch, time, width) with the parts, side by side, as its step t."""
     column = 0
@@ -46,13 +52,13 @@ def write(sequence, t, *parts):
     return sequence
 
 
-def sections(t, state, blocks):
-    """Returns `section(compute, otherwise)` for step t of a loop, which returns `compute()`.
+def single_thread_branch(t, state, blocks):
+    """Returns `branch(compute, otherwise)` for step t of a loop, which returns `compute()`.
 
     On a CPU, XLA (of TensorFlow 2.21) runs a body of at most eight kernels on the thread that
     entered the loop. A longer one goes from thread to thread, which takes more time than the
-    kernels do where these are small. A branch counts as one kernel, whatever there is in it. So
-    where it pays, a section is a branch whose condition always holds, which XLA does not know.
+    kernels do where these are small. A branch counts as one kernel, whatever it holds. So
+    where it pays, this is a branch whose condition always holds, which XLA does not know.
 
     Args:
         t: the number of the step, from 0.

@@ -1,4 +1,4 @@
-"""The LSTM's step, and the way back through it.
+"""The LSTM's step, forward and backward.
 
 With the blocks of a = x W + h₋₁ U + b in Keras's order i f c o,
 
@@ -9,16 +9,16 @@ With the blocks of a = x W + h₋₁ U + b in Keras's order i f c o,
 `forget_gate="coupled"` has no block f and forgets as much as it writes: f = 1 − i.
 `output_gate="delayed"` reads by the gate of the step before, h = φ(c) ⊙ o₋₁, so o is a state, too.
 
-The way back takes ∂E/∂h, ∂E/∂c₊₁ ⊙ f₊₁ (and ∂E/∂o) of all that follows, and returns ∂E/∂a, ∂E/∂h₋₁
-and ∂E/∂c:
+The backward step takes ∂E/∂h, ∂E/∂c₊₁ ⊙ f₊₁ (and ∂E/∂o) of all that follows, and returns ∂E/∂a,
+∂E/∂h₋₁ and ∂E/∂c:
 
     ∂E/∂c = ∂E/∂c₊₁ ⊙ f₊₁ + ∂E/∂h ⊙ o ⊙ φ′(c)
     ∂E/∂a_i = ∂E/∂c ⊙ g σ′         ∂E/∂a_f = ∂E/∂c ⊙ c₋₁ σ′
     ∂E/∂a_c = ∂E/∂c ⊙ i φ′         ∂E/∂a_o = ∂E/∂h ⊙ φ(c) σ′
     ∂E/∂h₋₁ = ∂E/∂a Uᵀ
 
-What stands to the right of each ⊙ is known on the way there: `way_back` computes it while the
-gates are at hand.
+What stands to the right of each ⊙ is known in the forward pass: `local_derivatives` computes it
+while the gates are at hand.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from keras_dlnotes.ops.recurrent.kernel import Kernel, sum_of_steps
 
 @dataclass(frozen=True)
 class LSTMStep:
-    """One step, there and back."""
+    """One step, forward and backward."""
 
     activation: Any = "tanh"
     recurrent_activation: Any = "sigmoid"
@@ -48,7 +48,7 @@ class LSTMStep:
     output_gate: str = "current"
 
     biases = ()  # axes of the bias in front of its blocks
-    carried = 1  # how many more `carry` multiplies by, on the way from a step to the one before
+    carried = 1  # how many factors `carry` multiplies by, between a step and the one before
 
     @property
     def blocks(self) -> int:
@@ -57,7 +57,7 @@ class LSTMStep:
 
     @property
     def factors(self) -> int:
-        """How many tensors of the states' shape the way back multiplies by besides ∂E/∂a's."""
+        """How many factors of the states' shape `backward` takes besides that of ∂E/∂a."""
         return 2 if self.output_gate == "delayed" else 1
 
     @property
@@ -81,10 +81,10 @@ class LSTMStep:
             return zeros, zeros
         return zeros, zeros, activate(self.recurrent_activation, zeros + bias[-zeros.shape[-1] :])
 
-    def begun(self, states, bias):
+    def fill_initial_states(self, states, bias):
         """The states, those of `initial_states` in the rows where all of them are 0.
 
-        So 0 stands for a beginning, as in all other recurrences, whatever b_o is by then.
+        So 0 stands for the beginning of a sequence, as in all other recurrences, whatever b_o is.
         """
         if self.output_gate == "current":
             return states
@@ -102,9 +102,9 @@ class LSTMStep:
         return bias
 
     def forward(self, a, states, recurrent, saves=False):
-        """(x W + b, states before) → (states, what `way_back` needs).
+        """(x W + b, states before) → (states, what `local_derivatives` needs).
 
-        `saves` tells whether there is a way back, or the states are all that is asked for.
+        `saves` says whether a backward pass follows; without it the states alone are needed.
         """
         hidden, carry, *reader = states
         a = a + recurrent.product(hidden)
@@ -122,7 +122,7 @@ class LSTMStep:
             return (content * reader[0], carry, o), (of_levels, of_tanh, content)
         return (content * o, carry), (of_levels, of_tanh, content)
 
-    def way_back(self, saved, before):
+    def local_derivatives(self, saved, before):
         """The factor of ∂E/∂a, the other factors, and what `carry` multiplies by."""
         (of_levels, of_tanh, content), (_, carry_before, *reader) = saved, before
         i, *f, g, o = activated(self._block_activations, of_levels, of_tanh)

@@ -1,4 +1,4 @@
-"""The simple recurrent network's step, and the way back through it.
+"""The simple recurrent network's step, forward and backward.
 
 h = φ(x W + h₋₁ U + b)
 
@@ -14,7 +14,7 @@ from keras_dlnotes.ops.recurrent.kernel import Kernel, sum_of_steps
 
 @dataclass(frozen=True)
 class SimpleStep:
-    """One step, there and back. See `LSTMStep` for what the methods take and return."""
+    """One step. See `LSTMStep` for what the methods take and return."""
 
     activation: Any = "tanh"
 
@@ -36,7 +36,7 @@ class SimpleStep:
     def initial_states(self, zeros, bias):
         return (zeros,)
 
-    def begun(self, states, bias):
+    def fill_initial_states(self, states, bias):
         return states
 
     def recurrent(self, weights, bias, masks=None, kernel=Kernel):
@@ -50,7 +50,7 @@ class SimpleStep:
         hidden = activate(self.activation, a + recurrent.product(hidden))
         return (hidden,), hidden
 
-    def way_back(self, saved, before):
+    def local_derivatives(self, saved, before):
         return [derivative(self.activation, saved)], [], []
 
     def carry(self, d_states, carried):

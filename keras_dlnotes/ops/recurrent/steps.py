@@ -1,7 +1,7 @@
 """The steps by their settings, checked."""
 
 from keras_dlnotes.common.checks import choice
-from keras_dlnotes.ops.recurrent.activations import identified
+from keras_dlnotes.ops.recurrent.activations import resolve_activation
 from keras_dlnotes.ops.recurrent.gru_step import ResetAfterGRUStep, ResetBeforeGRUStep
 from keras_dlnotes.ops.recurrent.lstm_step import LSTMStep
 from keras_dlnotes.ops.recurrent.simple_step import SimpleStep
@@ -12,7 +12,7 @@ OUTPUT_GATES = ("current", "delayed")
 
 def simple_step(activation="tanh") -> SimpleStep:
     """The simple recurrent network's step."""
-    return SimpleStep(identified(activation))
+    return SimpleStep(resolve_activation(activation))
 
 
 def lstm_step(
@@ -23,8 +23,8 @@ def lstm_step(
 ) -> LSTMStep:
     """The LSTM's step."""
     return LSTMStep(
-        identified(activation),
-        identified(recurrent_activation, "recurrent_activation"),
+        resolve_activation(activation),
+        resolve_activation(recurrent_activation, "recurrent_activation"),
         choice("forget_gate", forget_gate, FORGET_GATES),
         choice("output_gate", output_gate, OUTPUT_GATES),
     )
@@ -33,8 +33,8 @@ def lstm_step(
 def gru_step(activation="tanh", recurrent_activation="sigmoid", reset_after=False):
     """The GRU's step, in one of its two forms."""
     kind = ResetAfterGRUStep if reset_after else ResetBeforeGRUStep
-    gates = identified(recurrent_activation, "recurrent_activation")
-    return kind(identified(activation), gates)
+    gates = resolve_activation(recurrent_activation, "recurrent_activation")
+    return kind(resolve_activation(activation), gates)
 
 
 STEPS = {"simple": simple_step, "lstm": lstm_step, "gru": gru_step}

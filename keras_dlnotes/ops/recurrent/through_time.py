@@ -3,14 +3,14 @@
     h_t = step(x_t W + b, h_{t−1})
 
 The products x_t W of all steps are one product before the loop. While a step's gates are at hand,
-the loop computes all that the way back will multiply by: the factor of ∂E/∂a_t, in the place of
-x_t W + b, and those of the states. With h_t that is, for an LSTM with its four gates and two
-factors more, 7 numbers a unit, step and row of the batch.
+the loop computes all that the backward pass will multiply by: the factor of ∂E/∂a_t, in the place
+of x_t W + b, and those of the states. With h_t that is, for an LSTM with its four gates and two
+factors more, 7 numbers per unit, step and row of the batch.
 
-The way back is one loop from the last step to the first, ∂E/∂h_t being what the output and what
-step t + 1 ask for, of a few multiplications and one product a step. ∂E/∂a_t of every step is kept
-(4 more numbers for the LSTM), and each sum over time is then one product, made by the framework's
-own kernels, which are faster than XLA's:
+The backward pass is one loop from the last step to the first, of a few multiplications and one
+product per step; ∂E/∂h_t is the sum of what arrives from the output and from step t + 1. ∂E/∂a_t of
+every step is kept (4 more numbers for the LSTM), and each sum over time is then one product, made
+by the framework's own kernels, which are faster than XLA's:
 
     ∂E/∂W = Σ_t x_tᵀ ∂E/∂a_t    ∂E/∂U = Σ_t h_{t−1}ᵀ ∂E/∂a_t    ∂E/∂b = Σ_t ∂E/∂a_t
     ∂E/∂x_t = ∂E/∂a_t Wᵀ
@@ -25,36 +25,34 @@ from keras_dlnotes.ops.recurrent.activations import are_smooth
 from keras_dlnotes.ops.recurrent.inputs import (
     input_kernel,
     input_products,
-    is_border,
-    named,
+    mask_outputs,
     recurrent_kernel,
-    room,
     select,
-    shown_outputs,
+    starts_block,
     with_bias,
 )
-from keras_dlnotes.ops.recurrent.loop import repeat, sections, write
+from keras_dlnotes.ops.recurrent.loop import empty_buffer, repeat, single_thread_branch, write
 
 
-def recurrence_forward(
-    *tensors, step, given, units, return_sequences, zero_output_for_mask, truncate
-):
-    """(outputs, *last states), and what the way back needs: its factors and each h_{t−1}."""
-    inputs = named(tensors, step, given)
+def recurrence_forward(*tensors, spec):
+    """(outputs, *last states), and what the backward pass needs: its factors and each h_{t−1}."""
+    inputs, step = spec.unpack(tensors), spec.step
     length = ops.shape(inputs.sequence)[1]
     recurrent = recurrent_kernel(inputs, step)
     bias = step.input_bias(inputs.bias)  # added in the loop: no pass over all steps for it alone
 
-    def rooms(count, length=length, value=0):
-        return [room(inputs.sequence, length, units, value) for _ in range(count)]
+    def buffers(count, length=length, value=0):
+        units = inputs.recurrent_kernel.shape[0]
+        return [empty_buffer(inputs.sequence, length, units, value) for _ in range(count)]
 
     # what is carried back from a step has an entry more: nothing is carried into the last one
-    buffers = rooms(1 + step.factors) + rooms(step.carried, length + 1, 1) + rooms(return_sequences)
+    carried = buffers(step.carried, length + 1, value=1)
+    saved_by_step = buffers(1 + step.factors) + carried + buffers(spec.return_sequences)
 
     def body(t, *variables):
-        before, (da_factor, *buffers) = variables[: step.states], variables[step.states :]
+        before, (da_factor, *saved_by_step) = variables[: step.states], variables[step.states :]
         a = da_factor if in_place else products
-        section = sections(t, before[0], step.blocks)  # returns what it is given: for speed alone
+        branch = single_thread_branch(t, before[0], step.blocks)  # changes the speed alone
 
         def after():
             states, saved = step.forward(with_bias(a[:, t], bias), before, recurrent, saves=True)
@@ -62,64 +60,53 @@ def recurrence_forward(
                 states = select(inputs.mask[:, t, None], states, before)
 
             def kept():
-                da_factor_t, factors_t, carried_t = step.way_back(saved, before)
+                da_factor_t, factors_t, carried_t = step.local_derivatives(saved, before)
                 if inputs.mask is not None:
                     ones = [ops.ones_like(entry) for entry in carried_t]
                     carried_t = select(inputs.mask[:, t, None], carried_t, ones)
-                entries = [before[0], *factors_t, *carried_t, *states[:return_sequences]]
-                pairs = zip(buffers, entries, strict=True)
+                entries = [before[0], *factors_t, *carried_t, *states[: spec.return_sequences]]
+                pairs = zip(saved_by_step, entries, strict=True)
                 written = [write(buffer, t, entry) for buffer, entry in pairs]
                 return write(da_factor, t, *da_factor_t), *written
 
-            return *states, *section(kept, lambda: (da_factor, *buffers))
+            return *states, *branch(kept, lambda: (da_factor, *saved_by_step))
 
-        return section(after, lambda: variables)
+        return branch(after, lambda: variables)
 
     products = input_products(inputs)
     # XLA computes a cheap function of a_t again wherever it is used, also where x_t W is already
     # overwritten, and for that it would copy the whole buffer at each step.
     in_place = are_smooth(step.activations)
     da_factor = products if in_place else ops.copy(products)
-    variables = repeat(body, length, (*inputs.states, da_factor, *buffers))
+    variables = repeat(body, length, (*inputs.states, da_factor, *saved_by_step))
     states, residuals = variables[: step.states], variables[step.states :]
     outputs = states[0]
-    if return_sequences:
+    if spec.return_sequences:
         *residuals, outputs = residuals
-    outputs = shown_outputs(outputs, inputs.mask, return_sequences, zero_output_for_mask)
-    return (outputs, *states), tuple(residuals)
+    return (mask_outputs(outputs, inputs.mask, spec), *states), tuple(residuals)
 
 
-def recurrence_backward(
-    upstream,
-    tensors,
-    residuals,
-    *,
-    step,
-    given,
-    units,
-    return_sequences,
-    zero_output_for_mask,
-    truncate,
-    of_hidden=False,
-):
+def recurrence_backward(upstream, tensors, residuals, *, spec, of_hidden=False):
     """∂E/∂h₀ …, all ∂E/∂a_t and what else ∂E/∂U takes; or, if `of_hidden`, all ∂E/∂h_t."""
-    inputs = named(tensors, step, given)
+    inputs, step = spec.unpack(tensors), spec.step
     length = ops.shape(inputs.sequence)[1]
     recurrent = recurrent_kernel(inputs, step)
     da_factor, hidden_before, *factors = residuals
     factors, carried = factors[: step.factors], factors[step.factors :]
     from_outputs, *d_states = upstream
-    from_outputs = shown_outputs(from_outputs, inputs.mask, return_sequences, zero_output_for_mask)
-    if not return_sequences:
+    from_outputs = mask_outputs(from_outputs, inputs.mask, spec)
+    if not spec.return_sequences:
         d_states[0] = d_states[0] + from_outputs
 
-    d_hidden = [room(inputs.sequence, length, units)] if of_hidden else []
+    d_hidden = []
+    if of_hidden:
+        d_hidden = [empty_buffer(inputs.sequence, length, hidden_before.shape[-1])]
 
     def body(index, *variables):
         d_after, (da, *d_hidden) = list(variables[: step.states]), variables[step.states :]
         t = length - 1 - index
-        section = sections(index, d_after[0], step.blocks)
-        if return_sequences:
+        branch = single_thread_branch(index, d_after[0], step.blocks)
+        if spec.return_sequences:
             d_after[0] = d_after[0] + from_outputs[:, t]
         d_hidden = [write(buffer, t, d_after[0]) for buffer in d_hidden]
 
@@ -131,12 +118,12 @@ def recurrence_backward(
                 live = inputs.mask[:, t, None]
                 d_before = select(live, d_before, d_carried)
                 da_t = ops.where(live, da_t, ops.zeros_like(da_t))
-            if truncate is not None:
+            if spec.truncate is not None:
                 nothing = [ops.zeros_like(d) for d in d_before]
-                d_before = select(is_border(t, truncate), nothing, d_before)
+                d_before = select(starts_block(t, spec.truncate), nothing, d_before)
             return da_t, *d_before
 
-        da_t, *d_before = section(back, lambda: (da_factor[:, t], *d_after))
+        da_t, *d_before = branch(back, lambda: (da_factor[:, t], *d_after))
         return (*d_before, write(da, t, da_t), *d_hidden)
 
     # A buffer of that shape, all of which is overwritten. To fill it with 0 takes all threads, and
@@ -150,16 +137,16 @@ def recurrence_backward(
     return (*d_states, da, *step.operands(hidden_before, factors, da))
 
 
-def recurrence_gradients(tensors, residuals, found, *, step, given, **_):
+def recurrence_gradients(tensors, residuals, found, *, spec):
     """∂E/∂x, ∂E/∂h₀ …, None for each mask, ∂E/∂W, ∂E/∂U, ∂E/∂b, from what the loop back found."""
-    inputs = named(tensors, step, given)
+    inputs, step = spec.unpack(tensors), spec.step
     _, hidden_before, *_ = residuals
     d_states, (da, *operands) = found[: step.states], found[step.states :]
     kernel = input_kernel(inputs)
     return (
         kernel.adjoint(da),
         *d_states,
-        *[None] * len(given),
+        *[None] * len(spec.optional),
         kernel.gradient(inputs.sequence, da),
         *step.gradients(hidden_before, da, operands, recurrent_kernel(inputs, step)),
     )

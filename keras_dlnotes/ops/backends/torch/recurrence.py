@@ -6,16 +6,15 @@ which a layer may forbid.
 
 import torch
 
-from keras_dlnotes.ops.recurrent.inputs import named
 from keras_dlnotes.ops.recurrent.lstm_step import LSTMStep
 from keras_dlnotes.ops.recurrent.simple_step import SimpleStep
 
 
-def recurrence(*tensors, step, given, units, return_sequences, zero_output_for_mask, truncate):
+def recurrence(*tensors, spec):
     """(outputs, *last states), one block of τ steps after the other where there is truncation."""
-    inputs = named(tensors, step, given)
+    inputs, step, truncate = spec.unpack(tensors), spec.step, spec.truncate
     length = inputs.sequence.shape[1]
-    if given or not step.is_standard or inputs.sequence.is_cuda or not length:
+    if spec.optional or not step.is_standard or inputs.sequence.is_cuda or not length:
         return NotImplemented
     kernel, weights = _kernel(step), _weights(inputs, step)
     states, by_block = inputs.states, []
@@ -25,7 +24,7 @@ def recurrence(*tensors, step, given, units, return_sequences, zero_output_for_m
             states = [state.detach() for state in states]
         outputs, *states = kernel(block, states, weights)
         by_block.append(outputs)
-    return (torch.cat(by_block, dim=1) if return_sequences else states[0], *states)
+    return (torch.cat(by_block, dim=1) if spec.return_sequences else states[0], *states)
 
 
 def _kernel(step):
