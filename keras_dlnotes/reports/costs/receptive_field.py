@@ -8,7 +8,7 @@ from keras import KerasTensor
 
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.printable import printable
-from keras_dlnotes.reports.costs.receptive_fields import Fields, ReceptiveField, Unknown
+from keras_dlnotes.reports.costs.receptive_fields import ReceptiveField, ReceptiveFields, Unknown
 from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.trace import Trace, trace
 
@@ -62,7 +62,7 @@ def receptive_field(
     if layer is not None and not isinstance(layer, str | keras.Layer):
         raise argument_error("layer", "a layer of the model or its name", layer)
     traced = trace(model, input_shape, lambda operation: find_cost(operation) is not None, None)
-    fields = Fields(traced, input_index)
+    fields = ReceptiveFields(traced, input_index)
     tensors, name = _tensors(traced, layer)
     state = fields.of(tensors[0])
     if isinstance(state, Unknown):

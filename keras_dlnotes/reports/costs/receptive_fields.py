@@ -11,8 +11,8 @@ from keras import KerasTensor
 
 from keras_dlnotes.common.checks import integer
 from keras_dlnotes.reports.costs.rules import Move, find_view
+from keras_dlnotes.reports.costs.rules.operations import get_item
 from keras_dlnotes.reports.costs.rules.progression import Progression
-from keras_dlnotes.reports.costs.rules.views_operations import get_item
 from keras_dlnotes.reports.costs.trace import FoldTime, Step, Trace, UnfoldTime
 
 
@@ -66,7 +66,7 @@ class Tracked:
 State = Mapping[int, Tracked | None] | Unknown
 
 
-class Fields:
+class ReceptiveFields:
     """The receptive fields of all tensors of a trace."""
 
     def __init__(self, traced: Trace, input_index: int = 0):

@@ -10,7 +10,7 @@ import keras
 
 from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.reports.costs.cost_report import Report
-from keras_dlnotes.reports.costs.receptive_fields import Fields
+from keras_dlnotes.reports.costs.receptive_fields import ReceptiveFields
 from keras_dlnotes.reports.costs.row import Row
 from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.trace import Step, Trace, trace
@@ -51,7 +51,7 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
     integer("batch_size", batch_size, 1)
     traced = trace(model, input_shape, lambda layer: find_cost(layer) is not None, batch_size)
     accounts = _accounts(traced)
-    fields = Fields(traced)
+    fields = ReceptiveFields(traced)
     open_batch = _has_open_batch(model)
     rows = [account.row(fields, open_batch) for account in accounts]
     unknown = [row.name for row in rows if row.multiplications is None]
@@ -81,7 +81,7 @@ class _Account:
     activation_bytes: int = 0
     calls: int = 0
 
-    def row(self, fields: Fields, open_batch: bool) -> Row:
+    def row(self, fields: ReceptiveFields, open_batch: bool) -> Row:
         field = fields.describe(self.step.outputs[0])
         return Row(
             name=self.step.name or self.step.operation.name,

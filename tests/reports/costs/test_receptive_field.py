@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keras_dlnotes import layers as ours
 from keras_dlnotes.reports import MisalignedBranchesWarning, Window, receptive_field, rule
-from keras_dlnotes.reports.costs.receptive_fields import Fields
+from keras_dlnotes.reports.costs.receptive_fields import ReceptiveFields
 from keras_dlnotes.reports.costs.rules.progression import Progression
 from keras_dlnotes.reports.costs.trace import trace
 
@@ -143,7 +143,7 @@ def networks(draw) -> keras.Model:
 def test_an_impulse_reaches_the_outputs_whose_field_holds_it(model):
     """The network is linear with positive weights, so no path cancels another."""
     traced = trace(model, None, lambda layer: isinstance(layer, L.Layer), 1)
-    [tracked] = Fields(traced).of(traced.outputs[0]).values()
+    [tracked] = ReceptiveFields(traced).of(traced.outputs[0]).values()
     outputs = keras.ops.convert_to_numpy(model(np.eye(LENGTH)[:, :, None], training=False))
     reached = outputs.sum(axis=-1).T > 0
     inside = [

@@ -1,15 +1,10 @@
 """What layers cost and what they see: one table, which a user can extend."""
 
-from keras_dlnotes.reports.costs.rules import (
-    costs,
-    costs_operations,
-    costs_sequence,
-    views,
-    views_operations,
-)
-from keras_dlnotes.reports.costs.rules.table import Move, Window, find_cost, find_view, rule
+from keras_dlnotes.reports.costs.rules import layers, operations
+from keras_dlnotes.reports.costs.rules.moves import Move, Window
+from keras_dlnotes.reports.costs.rules.table import add_row, find_cost, find_view, rule
 
-# These fill the table where they are imported.
-TABLES = (costs, costs_operations, costs_sequence, views, views_operations)
+for row in (*layers.ROWS, *operations.ROWS):
+    add_row(*row)
 
-__all__ = ["TABLES", "Move", "Window", "find_cost", "find_view", "rule"]
+__all__ = ["Move", "Window", "find_cost", "find_view", "rule"]

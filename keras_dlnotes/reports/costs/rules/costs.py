@@ -9,10 +9,6 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-import keras
-
-from keras_dlnotes.reports.costs.rules.table import by_rank, keras_layers, rule
-
 Shape = tuple[int, ...]
 
 
@@ -21,26 +17,22 @@ def channels(layer: Any, shape: Shape) -> int:
     return shape[1] if layer.data_format == "channels_first" else shape[-1]
 
 
-@rule(*by_rank("Conv*"))
 def convolution(layer, input_shape, output_shape):
     """D_k²·M·D_p²·N, with M the channels that one group sees."""
     inputs = channels(layer, input_shape) // layer.groups
     return prod(layer.kernel_size) * inputs * prod(output_shape)
 
 
-@rule(*by_rank("Conv*Transpose"))
 def transposed_convolution(layer, input_shape, output_shape):
     """Each input is multiplied by each of the kernel's taps, for each output channel."""
     return prod(input_shape) * prod(layer.kernel_size) * layer.filters
 
 
-@rule(*by_rank("DepthwiseConv*"))
 def depthwise_convolution(layer, input_shape, output_shape):
     """M·D_p²·D_k²: each output channel sees one input channel."""
     return prod(layer.kernel_size) * prod(output_shape)
 
 
-@rule(*by_rank("SeparableConv*"))
 def separable_convolution(layer, input_shape, output_shape):
     """M·D_p²·D_k² + M·D_p²·N."""
     between = channels(layer, input_shape) * layer.depth_multiplier
@@ -48,7 +40,6 @@ def separable_convolution(layer, input_shape, output_shape):
     return places * between * (prod(layer.kernel_size) + layer.filters)
 
 
-@rule("keras_dlnotes>SpatiallySeparableConv2D")
 def spatially_separable_convolution(layer, input_shape, output_shape):
     """A k×1 convolution, which shortens the columns alone, and then a 1×k convolution."""
     height, width = layer.kernel_size
@@ -61,13 +52,11 @@ def spatially_separable_convolution(layer, input_shape, output_shape):
     )
 
 
-@rule(keras.layers.Dense)
 def dense(layer, input_shape, output_shape):
     """Every input by every unit."""
     return prod(input_shape) * layer.units
 
 
-@rule(keras.layers.EinsumDense)
 def einsum_dense(layer, input_shape, output_shape):
     """One product for each combination of the equation's indices."""
     return einsum(layer.equation, [input_shape, tuple(layer.kernel.shape)])
@@ -96,13 +85,11 @@ def einsum(equation: str, shapes: Sequence[Shape]) -> int | None:
     return prod(lengths.values())
 
 
-@rule(keras.layers.Multiply)
 def multiply(layer, input_shape, output_shape):
     """One product fewer than there are factors."""
     return (len(input_shape) - 1) * prod(output_shape)
 
 
-@rule(keras.layers.Dot)
 def dot(layer, input_shape, output_shape):
     """The length of the axis that is summed over, for each output."""
     axis = layer.axes if isinstance(layer.axes, int) else layer.axes[0]
@@ -112,31 +99,21 @@ def dot(layer, input_shape, output_shape):
     return products
 
 
-@rule(*keras_layers("LayerNormalization", "RMSNormalization"))
 def normalization_over_features(layer, input_shape, output_shape):
-    """The square of the deviation, its division, and the scale."""
+    """The square of the deviation, its division, and the scale, if any."""
     return prod(input_shape) * (3 if getattr(layer, "scale", True) is not False else 2)
 
 
-@rule(*keras_layers("GroupNormalization"))
-def group_normalization(layer, input_shape, output_shape):
-    """The square of the deviation, its division, and the scale."""
-    return prod(input_shape) * (3 if layer.scale else 2)
-
-
-@rule(*keras_layers("UnitNormalization"))
 def unit_normalization(layer, input_shape, output_shape):
     """The square and the division."""
     return 2 * prod(input_shape)
 
 
-@rule(*keras_layers("Normalization", "Rescaling"))
 def scaling(layer, input_shape, output_shape):
     """One product an element."""
     return prod(output_shape)
 
 
-@rule(*by_rank("UpSampling*"), *keras_layers("Resizing"))
 def resampling(layer, input_shape, output_shape):
     """An output is the weighted mean of 4 neighbours where that is bilinear, of 16 if bicubic."""
     weights = {"nearest": 0, "bilinear": 4, "bicubic": 16}
@@ -144,35 +121,6 @@ def resampling(layer, input_shape, output_shape):
     return weights[interpolation] * prod(output_shape) if interpolation in weights else None
 
 
-@rule(
-    *by_rank(
-        "MaxPooling*",
-        "AveragePooling*",
-        "GlobalMaxPooling*",
-        "GlobalAveragePooling*",
-        "AdaptiveMaxPooling*",
-        "AdaptiveAveragePooling*",
-        "ZeroPadding*",
-        "Cropping*",
-        "SpatialDropout*",
-    ),
-    *keras_layers(
-        *("InputLayer", "Identity", "Flatten", "Reshape", "Permute", "RepeatVector", "Masking"),
-        *("Add", "Subtract", "Average", "Maximum", "Minimum", "Concatenate", "Embedding"),
-        *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "BatchNormalization"),
-        *("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
-        *("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup"),
-        *("StringLookup", "TextVectorization", "CenterCrop", "AutoContrast", "MixUp", "CutMix"),
-        *("AugMix", "RandAugment", "MaxNumBoundingBoxes"),
-        # at inference they leave the image as it is
-        *("RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast"),
-        *("RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip"),
-        *("RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert"),
-        *("RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation"),
-        *("RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"),
-    ),
-    "keras_dlnotes>MaxUnpooling2D",
-)
-def none(layer, input_shape, output_shape):
+def free(layer, input_shape, output_shape):
     """Sums, comparisons, look-ups and activation functions, and what only moves elements."""
     return 0

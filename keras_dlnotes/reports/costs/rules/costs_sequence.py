@@ -5,10 +5,10 @@ from math import prod
 import keras
 
 from keras_dlnotes.reports.costs.rules.costs import channels
-from keras_dlnotes.reports.costs.rules.table import find_cost, first_shape, keras_layers, rule
+from keras_dlnotes.reports.costs.rules.moves import first_shape
+from keras_dlnotes.reports.costs.rules.table import find_cost
 
 
-@rule(keras.layers.SimpleRNNCell, keras.layers.LSTMCell, keras.layers.GRUCell)
 def cell(cell, input_shape, output_shape):
     """One step: every matrix product, and the gates' products.
 
@@ -23,7 +23,6 @@ def cell(cell, input_shape, output_shape):
     return batch * (matrices + gates)
 
 
-@rule(keras.layers.SimpleRNN, keras.layers.LSTM, keras.layers.GRU)
 def recurrent(layer, input_shape, output_shape):
     """Its cell's, at each of the T steps: T·(4U(D+U) + 3U) for an LSTM."""
     batch, steps, *features = first_shape(input_shape)
@@ -31,7 +30,6 @@ def recurrent(layer, input_shape, output_shape):
     return one_step and steps * one_step(layer.cell, (batch, *features), None)
 
 
-@rule(*keras_layers("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"))
 def convolutional_lstm(layer, input_shape, output_shape):
     """At each step, four convolutions of the input and of the state, and the gates' products."""
     batch, steps, *picture = first_shape(input_shape)
@@ -41,13 +39,11 @@ def convolutional_lstm(layer, input_shape, output_shape):
     return steps * outputs * one_step
 
 
-@rule(keras.layers.Bidirectional)
 def merged_directions(layer, input_shape, output_shape):
     """What joins the two directions; each of them is counted for itself."""
     return prod(first_shape(output_shape)) if layer.merge_mode == "mul" else 0
 
 
-@rule(keras.layers.Attention)
 def dot_product_attention(layer, input_shape, output_shape):
     """Scores Q·Kᵀ and the weighted values, for every pair of positions."""
     query, value = input_shape[:2]
@@ -60,7 +56,6 @@ def dot_product_attention(layer, input_shape, output_shape):
     return pairs * (scores + value[-1])
 
 
-@rule(keras.layers.AdditiveAttention)
 def additive_attention(layer, input_shape, output_shape):
     """The scale of every feature of every pair's sum, and the weighted values."""
     query, value = input_shape[:2]
@@ -68,7 +63,6 @@ def additive_attention(layer, input_shape, output_shape):
     return pairs * ((query[-1] if layer.use_scale else 0) + value[-1])
 
 
-@rule(keras.layers.MultiHeadAttention)
 def multi_head_attention(layer, input_shape, output_shape):
     """The four projections, the scores Q·Kᵀ and the weighted values."""
     query, value = input_shape[:2]
@@ -85,7 +79,6 @@ def multi_head_attention(layer, input_shape, output_shape):
     return heads * (projections + pairs * (key_dim + value_dim))
 
 
-@rule(*keras_layers("GroupQueryAttention"))
 def grouped_query_attention(layer, input_shape, output_shape):
     """As with many heads, where several heads of the query share one of keys and values."""
     query, value = input_shape[:2]
@@ -101,7 +94,6 @@ def grouped_query_attention(layer, input_shape, output_shape):
     return size * (projections + 2 * heads * pairs)
 
 
-@rule(*keras_layers("ReversibleEmbedding"))
 def reversible_embedding(layer, input_shape, output_shape):
     """None where it looks up; every feature by every word where it is called in reverse."""
     if len(output_shape) > len(input_shape):

@@ -2,77 +2,37 @@
 
 A cost is a function `(layer, input_shape, output_shape) → multiplications`. Shapes have the batch
 in front, all lengths known; a layer of several inputs gets a list of shapes, in the order of its
-`call`. None says that the layer's setting has no rule.
-
-A view is a function `(layer, input_shape, output_shape) → moves`; lengths may be unknown. `moves`
-says for an input axis where it goes: to which output axis, and from which input position (`first`)
-to which (`last`) each output position sees. None stands for an axis of which every output sees
-everything, and an axis that is not named stays as it is.
+`call`. None says that there is no rule for the layer's settings. `moves.py` says what a view is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import keras
 
 from keras_dlnotes.common.checks import argument_error
-from keras_dlnotes.reports.costs.rules.progression import Progression
+from keras_dlnotes.reports.costs.rules.moves import (
+    Window,
+    everything,
+    first_shape,
+    position,
+    spatial_axes,
+)
 
-Shape = tuple[int | None, ...]
-
-
-class Move(NamedTuple):
-    """Where an input axis goes, and the range of its positions that each output position sees."""
-
-    axis: int
-    first: Progression = Progression.linear(1)
-    last: Progression = Progression.linear(1)
-
-
-class Window(NamedTuple):
-    """A window that slides over the axes between batch and channels.
-
-    Output o sees the inputs o·s − p … o·s − p + d(k−1).
-
-    Args:
-        size: k, for all axes or for each.
-        strides: s, likewise.
-        padding: p, what is added before, likewise.
-        dilation: d, likewise.
-    """
-
-    size: int | Sequence[int]
-    strides: int | Sequence[int] = 1
-    padding: int | Sequence[int] = 0
-    dilation: int | Sequence[int] = 1
-
-    def moves(self, axes: Sequence[int]) -> "Moves":
-        """Returns how it moves these axes."""
-        settings = zip(
-            *(
-                _lengths(name, value, len(axes), least)
-                for (name, value), least in zip(
-                    self._asdict().items(), (1, 1, None, 1), strict=True
-                )
-            ),
-            strict=True,
-        )
-        moves = {}
-        for axis, (size, stride, before, spacing) in zip(axes, settings, strict=True):
-            last = spacing * (size - 1) - before
-            moves[axis] = Move(
-                axis, Progression.linear(stride, -before), Progression.linear(stride, last)
-            )
-        return moves
-
-
-Moves = Mapping[int, Move | None]
 Cost = Callable[[Any, Any, Any], int | None]
 View = Callable[[Any, Any, Any], Any]
 
-_COSTS: dict[type | str, Cost] = {}
-_VIEWS: dict[type | str, View] = {}
+
+class Rule(NamedTuple):
+    """How many multiplications a layer or operation makes, and what it sees; None if not known."""
+
+    cost: Cost | None = None
+    view: View | None = None
+
+
+Row = tuple[Sequence[type | str], Cost | None, View | None]
+
+_RULES: dict[type | str, Rule] = {}
 
 
 def rule(*layers: type | str, sees: Any = None) -> Callable[[Cost], Cost]:
@@ -102,54 +62,45 @@ def rule(*layers: type | str, sees: Any = None) -> Callable[[Cost], Cost]:
         if not isinstance(layer, str | type):
             expected = "a layer class or the name that it is registered under"
             raise argument_error("layers", expected, layer)
-    names = isinstance(sees, str) and sees in ("position", "everything")
-    if not (sees is None or callable(sees) or names):
+    named = {"position": position, "everything": everything}
+    if not (sees is None or callable(sees) or (isinstance(sees, str) and sees in named)):
         expected = "'position', 'everything' or a function that returns a Window"
         raise argument_error("sees", expected, sees)
-    if sees == "position":
-        view(*layers)(position)
-    elif sees == "everything":
-        view(*layers)(everything)
-    elif sees is not None:
-        view(*layers)(_sliding(sees))
+    view = _sliding(sees) if callable(sees) else named.get(sees)
 
-    def add(function: Cost) -> Cost:
+    def register(function: Cost) -> Cost:
         if not callable(function):
             raise argument_error("function", "one that counts multiplications", function)
-        _COSTS.update(dict.fromkeys(layers, function))
+        add_row(layers, function, view)
         return function
 
-    return add
+    return register
 
 
-def view(*layers: type | str) -> Callable[[View], View]:
-    """Adds layers to what is known of views, as the decorator of the function that tells it."""
-
-    def add(function: View) -> View:
-        _VIEWS.update(dict.fromkeys(layers, function))
-        return function
-
-    return add
+def add_row(keys: Iterable[type | str], cost: Cost | None, view: View | None) -> None:
+    """Sets what some layers or operations cost and see; None leaves what is known of it."""
+    for key in keys:
+        known = _RULES.get(key, Rule())
+        _RULES[key] = Rule(cost or known.cost, view or known.view)
 
 
 def find_cost(operation: Any) -> Cost | None:
     """Returns the cost of a layer or a plain operation, or None if there is no rule."""
-    return _find(operation, _COSTS)
+    return _find(operation, "cost")
 
 
 def find_view(operation: Any) -> View | None:
-    """Returns what a layer or a plain operation sees, or None if there is no rule."""
-    return _find(operation, _VIEWS)
+    """Returns the view of a layer or a plain operation, or None if there is no rule."""
+    return _find(operation, "view")
 
 
-def _find(operation: Any, table: Mapping[type | str, Any]) -> Any:
-    if not isinstance(operation, keras.Layer):
-        return table.get(f"operation {type(operation).__name__}")
-    for kind in type(operation).__mro__:
-        for key in (kind, keras.saving.get_registered_name(kind)):
-            if key in table:
-                return table[key]
-    return None
+def _find(operation: Any, column: str) -> Any:
+    keys: Iterable = [f"operation {type(operation).__name__}"]
+    if isinstance(operation, keras.Layer):
+        kinds = type(operation).__mro__
+        keys = (key for kind in kinds for key in (kind, keras.saving.get_registered_name(kind)))
+    found = (getattr(_RULES.get(key), column, None) for key in keys)
+    return next(filter(None, found), None)
 
 
 def _sliding(window: Callable[[Any], Window]) -> View:
@@ -159,58 +110,16 @@ def _sliding(window: Callable[[Any], Window]) -> View:
     return slide
 
 
-def position(layer, input_shape, output_shape):
-    """Each output sees its own position."""
-    return {}
-
-
-def everything(layer, input_shape, output_shape):
-    """Each output sees all positions of all axes."""
-    shapes = input_shape if isinstance(input_shape, list) else [input_shape]
-    return dict.fromkeys(range(1, max(map(len, shapes))))
-
-
-def spatial_axes(layer: Any, shape: Shape) -> range:
-    """Returns the axes between batch and channels in the layer's layout."""
-    if getattr(layer, "data_format", "channels_last") == "channels_first":
-        return range(2, len(shape))
-    return range(1, len(shape) - 1)
-
-
-def first_shape(shape: Any) -> Any:
-    """Returns the shape, or the first of several."""
-    return shape[0] if isinstance(shape, list) else shape
-
-
-def entries(value: Any, count: int) -> tuple:
-    """Returns one entry for each axis; a single number stands for all of them."""
-    return (value,) * count if isinstance(value, int) else tuple(value)
-
-
-def _lengths(name: str, value: Any, count: int, least: int | None) -> tuple[int, ...]:
-    found = (value,) * count if isinstance(value, Integral) else value
-    if (
-        not isinstance(found, list | tuple)
-        or len(found) != count
-        or not all(isinstance(n, Integral) and not isinstance(n, bool) for n in found)
-        or (least is not None and any(n < least for n in found))
-    ):
-        end = "" if least is None else f" ≥ {least}"
-        expected = f"an integer{end} or {count} of them, one for each axis"
-        raise argument_error(name, expected, value)
-    return tuple(int(length) for length in found)
-
-
 def keras_layers(*names: str) -> list[type]:
-    """Returns Keras's layers of these names; a version of Keras may lack one."""
-    return [getattr(keras.layers, name) for name in names if hasattr(keras.layers, name)]
+    """Returns Keras's layers of these names, with 1D, 2D and 3D in place of a "*".
+
+    A version of Keras may lack one.
+    """
+    ranks = {name: (1, 2, 3) if "*" in name else (0,) for name in names}
+    full = [name.replace("*", f"{rank}D") for name in names for rank in ranks[name]]
+    return [getattr(keras.layers, name) for name in full if hasattr(keras.layers, name)]
 
 
-def by_rank(*names: str) -> list[type]:
-    """Returns Keras's layers of these names with 1D, 2D and 3D in place of the "*"."""
-    return keras_layers(*(name.replace("*", f"{rank}D") for name in names for rank in (1, 2, 3)))
-
-
-def operations(*names: str) -> list[str]:
+def operation_keys(*names: str) -> list[str]:
     """Returns the keys of plain operations, those of `keras.ops`, by the names of their classes."""
     return [f"operation {name}" for name in names]

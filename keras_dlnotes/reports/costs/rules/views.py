@@ -1,25 +1,21 @@
-"""What each of Keras's layers sees of its inputs, axis by axis."""
+"""The views of layers: what each output sees of the inputs, axis by axis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
-from keras_dlnotes.reports.costs.rules.progression import Progression
-from keras_dlnotes.reports.costs.rules.table import (
+from keras_dlnotes.reports.costs.rules.moves import (
     Move,
     Moves,
     Shape,
     Window,
-    by_rank,
     entries,
-    everything,
     first_shape,
-    keras_layers,
-    position,
+    shapes_of,
     spatial_axes,
-    view,
 )
+from keras_dlnotes.reports.costs.rules.progression import Progression
 
 
 def same_padding(length: int | None, size: int, stride: int) -> int:
@@ -34,11 +30,19 @@ def _befores(padding: Any, count: int) -> list[int]:
     return [entry if isinstance(entry, int) else entry[0] for entry in entries(padding, count)]
 
 
-def _sliding(layer: Any, shape: Shape, size: Any) -> Moves:
+def _window(layer: Any, shape: Shape) -> tuple[range, tuple, tuple, tuple]:
+    """Returns the axes that a window slides over, and its size, stride and dilation for each."""
     axes = spatial_axes(layer, shape)
+    size = layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size
+    settings = size, layer.strides, getattr(layer, "dilation_rate", 1)
+    sizes, strides, dilations = (entries(value, len(axes)) for value in settings)
+    return axes, sizes, strides, dilations
+
+
+def sliding(layer, input_shape, output_shape):
+    """A window: output o sees the inputs o·s + u·d − p, one for each position u of the kernel."""
+    axes, sizes, strides, dilations = _window(layer, input_shape)
     count = len(axes)
-    sizes, strides = entries(size, count), entries(layer.strides, count)
-    dilations = entries(getattr(layer, "dilation_rate", 1), count)
     spans = [d * (k - 1) for k, d in zip(sizes, dilations, strict=True)]
     if layer.padding == "valid":
         befores = [0] * count
@@ -46,7 +50,7 @@ def _sliding(layer: Any, shape: Shape, size: Any) -> Moves:
         befores = spans
     elif layer.padding == "same":
         befores = [
-            same_padding(shape[axis], span + 1, stride)
+            same_padding(input_shape[axis], span + 1, stride)
             for axis, span, stride in zip(axes, spans, strides, strict=True)
         ]
     else:
@@ -54,27 +58,10 @@ def _sliding(layer: Any, shape: Shape, size: Any) -> Moves:
     return Window(sizes, strides, befores, dilations).moves(axes)
 
 
-@view(*by_rank("Conv*", "DepthwiseConv*", "SeparableConv*"))
-def convolution(layer, input_shape, output_shape):
-    return _sliding(layer, input_shape, layer.kernel_size)
-
-
-@view("keras_dlnotes>SpatiallySeparableConv2D")
-def spatially_separable_convolution(layer, input_shape, output_shape):
-    return _sliding(layer, input_shape, layer.kernel_size)
-
-
-@view(*by_rank("MaxPooling*", "AveragePooling*"))
-def pooling(layer, input_shape, output_shape):
-    return _sliding(layer, input_shape, layer.pool_size)
-
-
-def _spreading(layer: Any, shape: Shape, output_shape: Shape, size: Any) -> Moves:
-    """The transpose of a window: output o sees the inputs i with o = i·s + u·d − p for a tap u."""
-    axes = spatial_axes(layer, shape)
-    count = len(axes)
-    sizes, strides = entries(size, count), entries(layer.strides, count)
-    dilations = entries(getattr(layer, "dilation_rate", 1), count)
+def transposed_sliding(layer, input_shape, output_shape):
+    """The transpose of a window: output o sees the inputs i with o = i·s + u·d − p for some u."""
+    shape = first_shape(input_shape)
+    axes, sizes, strides, dilations = _window(layer, shape)
     moves = {}
     for number, (axis, k, s, d) in enumerate(zip(axes, sizes, strides, dilations, strict=True)):
         span = d * (k - 1)
@@ -86,7 +73,7 @@ def _spreading(layer: Any, shape: Shape, output_shape: Shape, size: Any) -> Move
                 full = (shape[axis] - 1) * s + span + 1 - output_shape[axis]
             before = max(full, 0) // 2
         else:
-            before = _befores(layer.padding, count)[number]
+            before = _befores(layer.padding, len(axes))[number]
         places = range(before, before + s)
         first = Progression(tuple(-(-(place - span) // s) for place in places), 1)
         last = Progression(tuple(place // s for place in places), 1)
@@ -94,17 +81,6 @@ def _spreading(layer: Any, shape: Shape, output_shape: Shape, size: Any) -> Move
     return moves
 
 
-@view(*by_rank("Conv*Transpose"))
-def transposed_convolution(layer, input_shape, output_shape):
-    return _spreading(layer, input_shape, output_shape, layer.kernel_size)
-
-
-@view("keras_dlnotes>MaxUnpooling2D")
-def unpooling(layer, input_shape, output_shape):
-    return _spreading(layer, first_shape(input_shape), output_shape, layer.pool_size)
-
-
-@view(*by_rank("UpSampling*"))
 def up_sampling(layer, input_shape, output_shape):
     """Each output is a copy of one input or, if bilinear, the mean of the two nearest."""
     axes = spatial_axes(layer, input_shape)
@@ -135,62 +111,32 @@ def _sides(value: Any, count: int) -> list[int]:
     return [before for before, _ in pairs]
 
 
-@view(*by_rank("ZeroPadding*"))
 def zero_padding(layer, input_shape, output_shape):
     axes = spatial_axes(layer, input_shape)
     sides = _sides(layer.padding, len(axes))
     return shifted({axis: -side for axis, side in zip(axes, sides, strict=True)})
 
 
-@view(*by_rank("Cropping*"))
 def cropping(layer, input_shape, output_shape):
     axes = spatial_axes(layer, input_shape)
     return shifted(dict(zip(axes, _sides(layer.cropping, len(axes)), strict=True)))
 
 
-# at inference
-view(
-    *by_rank("SpatialDropout*"),
-    *keras_layers(
-        *("Identity", "Masking", "RepeatVector", "Embedding", "ReLU", "LeakyReLU", "PReLU", "ELU"),
-        *("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "ActivityRegularization"),
-        *("BatchNormalization", "Normalization", "Rescaling", "Discretization", "Hashing"),
-        *("IntegerLookup", "StringLookup", "RandomBrightness", "RandomColorDegeneration"),
-        *("RandomColorJitter", "RandomContrast", "RandomElasticTransform", "RandomErasing"),
-        *("RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert"),
-        *("RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation"),
-        *("RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom", "InputLayer"),
-    ),
-)(position)
-
-view(
-    *by_rank("GlobalMaxPooling*", "GlobalAveragePooling*", "ConvLSTM*"),
-    *keras_layers("GroupNormalization", "RNN", "Bidirectional", "Dot"),
-    *keras_layers("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention"),
-)(everything)
-
-
-@view(*keras_layers("Activation"))
 def activation(layer, input_shape, output_shape):
     if layer.activation is keras.activations.softmax:
         return {len(input_shape) - 1: None}
     return {}
 
 
-@view(*keras_layers("Dense"))
 def dense(layer, input_shape, output_shape):
     return {len(input_shape) - 1: None}
 
 
-@view(
-    *keras_layers("Softmax", "LayerNormalization", "RMSNormalization", "UnitNormalization"),
-)
 def along_axes(layer, input_shape, output_shape):
     axes = layer.axis if isinstance(layer.axis, Sequence) else [layer.axis]
     return {axis % len(input_shape): None for axis in axes}
 
 
-@view(*keras_layers("EinsumDense"))
 def einsum_dense(layer, input_shape, output_shape):
     labels, result = layer.equation.split(",")[0], layer.equation.split("->")[1]
     moves = {}
@@ -208,7 +154,6 @@ def einsum_dense(layer, input_shape, output_shape):
     return moves
 
 
-@view(*keras_layers("Flatten", "Reshape"))
 def reshape(layer, input_shape, output_shape):
     """Axes in front of the first that changes stay; the others are mixed."""
     mixed = 1
@@ -219,6 +164,23 @@ def reshape(layer, input_shape, output_shape):
     return {axis: None for axis in range(mixed, len(input_shape)) if input_shape[axis] != 1}
 
 
-@view(*keras_layers("Permute"))
 def permute(layer, input_shape, output_shape):
     return {source: Move(target) for target, source in enumerate(layer.dims, start=1)}
+
+
+def elementwise(operation, input_shape, output_shape):
+    """Each output sees its own position; a length of 1 is seen from all positions."""
+    return [
+        {
+            axis: Move(axis + len(output_shape) - len(shape))
+            if shape[axis] == output_shape[axis + len(output_shape) - len(shape)]
+            else None
+            for axis in range(len(shape))
+        }
+        for shape in shapes_of(input_shape)
+    ]
+
+
+def concatenate(operation, input_shape, output_shape):
+    axis = operation.axis % len(output_shape)
+    return {axis: None}
