@@ -51,7 +51,7 @@ def entry(task: Task, folder: Path, picture: dict) -> dict:
     baselines = [metrics["baseline"], *metrics["other_baselines"]]
     methods = {
         "this network": metrics,
-        **metrics["rivals"],
+        **metrics["variants"],
         **{baseline["name"]: baseline for baseline in baselines},
     }
     scores = [name for name in metrics if isinstance(metrics[name], float) and name != "seconds"]
@@ -59,7 +59,7 @@ def entry(task: Task, folder: Path, picture: dict) -> dict:
         "task": task.name,
         "description": task.description,
         "section": task.section,
-        "headline": task.headline,
+        "primary_metric": task.primary_metric,
         "baseline": metrics["baseline"]["name"],
         "seed": metrics["seed"],
         "versions": " and ".join(

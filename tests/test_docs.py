@@ -63,8 +63,8 @@ def test_the_gallery_says_what_the_task_is(run):
     task = tasks.get(run["task"])
     assert (run["description"], run["section"]) == (task.description, task.section)
     assert run["section"] in [row["heading"] for row in ROWS]
-    network, *rivals = [method for method in run["methods"] if "seconds" in method]
-    assert [rival["method"] for rival in rivals] == list(task.rivals)
-    assert run["headline"] == task.headline and task.headline in network["scores"]
+    network, *variants = [method for method in run["methods"] if "seconds" in method]
+    assert [variant["method"] for variant in variants] == list(task.variants)
+    assert run["primary_metric"] == task.primary_metric and task.primary_metric in network["scores"]
     assert run["baseline"] in [method["method"] for method in run["methods"]]
     assert 0 < (ROOT / "docs" / run["picture"]["file"]).stat().st_size <= LARGEST_PICTURE

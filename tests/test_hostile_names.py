@@ -53,7 +53,7 @@ class Written(str):
 
 def result_of_fit(name):
     metrics = {name: 0.5, "baseline": {name: 0.1, "name": name}}
-    task = SimpleNamespace(headline=name)
+    task = SimpleNamespace(primary_metric=name)
     fit._print_result(
         SimpleNamespace(metrics=metrics, task=task, already_finished=False, report=Written(name))
     )

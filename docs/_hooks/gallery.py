@@ -38,7 +38,7 @@ def page():
 
 
 def _row(run):
-    name, score = run["task"], run["headline"]
+    name, score = run["task"], run["primary_metric"]
     network, *others = run["methods"]
     baseline = next(row for row in others if row["method"] == run["baseline"])
     return {

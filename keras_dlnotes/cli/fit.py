@@ -102,13 +102,13 @@ def fit_task(
 
 
 def _print_result(result: Any) -> None:
-    metrics, headline = result.metrics, result.task.headline
+    metrics, primary_metric = result.metrics, result.task.primary_metric
     baseline = metrics["baseline"]
     if result.already_finished:
         console.print("This run is finished. More --epochs with --resume would go on with it.")
     console.print(
-        f"{headline.replace('_', ' ')} {metrics[headline]:.4f}, against "
-        f"{baseline[headline]:.4f} of {baseline['name']}",
+        f"{primary_metric.replace('_', ' ')} {metrics[primary_metric]:.4f}, against "
+        f"{baseline[primary_metric]:.4f} of {baseline['name']}",
         soft_wrap=True,
     )
     if result.report.is_file():

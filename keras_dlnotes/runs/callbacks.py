@@ -1,4 +1,4 @@
-"""Keras's callbacks, able to go on where an earlier process stopped."""
+"""Callbacks of a fit that can be resumed in another process."""
 
 import contextlib
 import time
@@ -13,17 +13,17 @@ from keras_dlnotes.training.carried_states import CarriedStates
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
-    """`keras.callbacks.EarlyStopping` whose state can be saved and given back."""
+    """`keras.callbacks.EarlyStopping` whose state can be saved and restored."""
 
     _resumed: tuple[dict[str, Any], list[Any]] | None = None
 
     def state(self) -> dict[str, Any]:
-        """Returns all that the callback remembers but the best weights, as JSON values."""
+        """Returns the callback's state except for the best weights, as JSON values."""
         best = None if self.best is None else float(self.best)
         return {"best": best, "best_epoch": self.best_epoch, "wait": self.wait}
 
     def resume_from(self, state: dict[str, Any], best_weights: list[Any]) -> None:
-        """Makes the next `fit` go on from this state and these best weights."""
+        """Makes the next `fit` start from this state and these best weights."""
         self._resumed = state, best_weights
 
     def on_train_begin(self, logs=None):
@@ -80,9 +80,14 @@ class RestoreGenerators(keras.callbacks.Callback):
 
 
 class SaveState(keras.callbacks.Callback):
-    """Saves the run's state at the end of each epoch; the last callback to see it."""
+    """Saves the run's state at the end of each epoch, after all other callbacks.
 
-    def __init__(self, checkpoints: Checkpoints, state: RunState, early_stopping: EarlyStopping):
+    Without early stopping, the last epoch counts as the best.
+    """
+
+    def __init__(
+        self, checkpoints: Checkpoints, state: RunState, early_stopping: EarlyStopping | None
+    ):
         super().__init__()
         self._checkpoints = checkpoints
         self._state = state
@@ -97,5 +102,7 @@ class SaveState(keras.callbacks.Callback):
         state.history.append({name: float(value) for name, value in logs.items()})
         state.seconds = time.perf_counter() - self._started
         state.stopped = self.model.stop_training
-        state.early_stopping = self._early_stopping.state()
+        state.early_stopping = {"best": None, "best_epoch": epoch, "wait": 0}
+        if self._early_stopping is not None:
+            state.early_stopping = self._early_stopping.state()
         self._checkpoints.save(self.model, state)

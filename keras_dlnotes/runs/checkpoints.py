@@ -20,8 +20,8 @@ from keras_dlnotes.runs.records import (
     unreadable,
     write_record,
 )
+from keras_dlnotes.runs.schema import Count, Seconds, matching
 from keras_dlnotes.runs.serialization import weights_content
-from keras_dlnotes.runs.shapes import Count, Seconds, text_like
 
 STATE = "state.json"
 
@@ -55,8 +55,8 @@ class RunState:
     stopped: bool = False
     early_stopping: EarlyStoppingState = field(default_factory=dict)
     random_seeds: list[list[Count]] = field(default_factory=list)
-    generators: list[Annotated[str, text_like("[A-Za-z0-9+/]+=*")]] = field(default_factory=list)
-    checksums: dict[str, Annotated[str, text_like("[0-9a-f]{64}")]] = field(default_factory=dict)
+    generators: list[Annotated[str, matching("[A-Za-z0-9+/]+=*")]] = field(default_factory=list)
+    checksums: dict[str, Annotated[str, matching("[0-9a-f]{64}")]] = field(default_factory=dict)
 
     later = ("generators",)
 

@@ -1,9 +1,8 @@
-"""Running a task in a folder of its own."""
+"""Fits a task in a run folder."""
 
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from keras_dlnotes.common import checks
 from keras_dlnotes.common.checks import LARGEST_SEED, argument_error, flag, integer
 from keras_dlnotes.common.files import write_bytes, write_text
 from keras_dlnotes.runs.checkpoints import RunState
-from keras_dlnotes.runs.fit_folder import FitFolder, Metrics, fault_in_metrics
-from keras_dlnotes.runs.folder import METRICS, MODEL, REPORT, RIVALS, RunFolder
+from keras_dlnotes.runs.fit_folder import FitFolder
+from keras_dlnotes.runs.folder import METRICS, MODEL, REPORT, VARIANTS, RunFolder
 from keras_dlnotes.runs.page import report_or_warning, report_page
-from keras_dlnotes.runs.records import read_own_record, write_record
+from keras_dlnotes.runs.records import write_record
 from keras_dlnotes.runs.resumable import fit_resumable, run_state
 from keras_dlnotes.runs.serialization import model_content
 from keras_dlnotes.runs.strategies import (
@@ -34,13 +33,13 @@ from keras_dlnotes.runs.task import Baseline, Outcome, Splits, Task, check_data
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a fit leaves.
+    """The outcome of `fit`.
 
     Attributes:
-        task: that was run.
+        task: the task that was fitted.
         folder: with `model.keras`, `history.csv`, `metrics.json`, `report.html` and `logs`.
         metrics: the content of `metrics.json`.
-        epochs_before: finished epochs that the run began with; 0 unless it was resumed.
+        epochs_before: epochs finished before this call; 0 unless the run was resumed.
         already_finished: whether there was nothing left to do.
     """
 
@@ -52,7 +51,7 @@ class FitResult:
 
     @property
     def report(self) -> Path:
-        """The report page, which is not there where it could not be written."""
+        """The path of the report page; the file is missing where it could not be written."""
         return self.folder / REPORT
 
 
@@ -71,34 +70,34 @@ def fit(
 ) -> FitResult:
     """Trains a task's model on its data, scores it against the baseline and writes a report.
 
-    It sets the seeds of Python, NumPy and the backend. A run that is interrupted at any moment can
-    be resumed, and then ends with the numbers that it would have had uninterrupted. A report that
-    can't be written is logged and left out; a run that is resumed makes up for it.
+    Sets the seeds of Python, NumPy and the backend. A run interrupted at any moment can be resumed
+    and then gives the same numbers as an uninterrupted one. If the report can't be written, a
+    warning is logged; resuming the run writes it.
 
     Args:
-        task: a `Task`; `tasks.fit` takes the name of one as well.
-        out: folder of the run; `runs/NAME` where None.
-        epochs: most epochs, ≥ 1. Where None, this and the next four are the task's own or, for a
+        task: a `Task`; `tasks.fit` also takes the name of one.
+        out: the run folder; `runs/NAME` if None.
+        epochs: maximum epochs, ≥ 1. If None, this and the next four are the task's own or, for a
             resumed run, those it was started with.
-        batch_size: examples a step, ≥ 1.
-        seed: int ≥ 0 and < 2³² that fixes all that is random; 0 by default.
-        data: another data set, as `data.load` takes it.
-        strategy: "none", or "mirrored" for a part of each batch on each device: TensorFlow's
+        batch_size: batch size, ≥ 1.
+        seed: random seed, int ≥ 0 and < 2³²; 0 by default.
+        data: another data set, as in `data.load`.
+        strategy: "none", or "mirrored" for data parallelism over all devices: TensorFlow's
             `MirroredStrategy`, or JAX through `keras.distribution.DataParallel`, for which the
             batch size has to be a multiple of the number of devices.
-        resume: go on with the run in the folder; starts one where there is none.
+        resume: continue the run in the folder, or start one if there is none.
         overwrite: replace the run in the folder.
-        quiet: without Keras's progress bar, the only thing that is printed.
+        quiet: hide Keras's progress bar, the only thing that is printed.
 
     Returns:
         A `FitResult`.
 
     Raises:
         ValueError: for an unknown task or data set, or a setting out of range.
-        data.DataUnavailableError: where the data set isn't to be had.
-        UnsuitableDataError: where it is of the wrong kind for the task.
-        RunFolderError: where the folder is occupied, in use, not writable or corrupt, or where
-            settings differ from those of the run to resume.
+        data.DataUnavailableError: if the data set is unavailable.
+        UnsuitableDataError: if it is of the wrong kind for the task.
+        RunFolderError: if the folder is occupied, in use, not writable or corrupt, or if settings
+            differ from those of the run to resume.
 
     Example:
 
@@ -141,8 +140,7 @@ def fit(
     with FitFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
         before = run_state(folder)
         if _is_finished(folder, before):
-            check = partial(fault_in_metrics, task=task, state=before)
-            metrics = read_own_record(folder.path / METRICS, Metrics, check)
+            metrics = folder.read_metrics(task, before)
             if metrics is not None:
                 return FitResult(task, folder.path, metrics, before.epoch, already_finished=True)
         metrics = _run(task, folder, verbose=0 if quiet else "auto")
@@ -160,17 +158,17 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
     splits = task.prepare(settings["data"])
     outcome, network = _trained(task, splits, task.arguments, folder, verbose)
     write_bytes(folder.path / MODEL, model_content(outcome.model))
-    rivals = {}
-    for number, (name, arguments) in enumerate(task.rivals.items()):
-        path = folder.path / RIVALS / str(number)
-        with FitFolder(path, settings | {"network": name}, resume=True) as rival_folder:
-            rivals[name] = _trained(task, splits, arguments, rival_folder, verbose)
-    outcome = replace(outcome, rivals={name: rival for name, (rival, _) in rivals.items()})
+    variants = {}
+    for number, (name, arguments) in enumerate(task.variants.items()):
+        path = folder.path / VARIANTS / str(number)
+        with FitFolder(path, settings | {"network": name}, resume=True) as variant_folder:
+            variants[name] = _trained(task, splits, arguments, variant_folder, verbose)
+    outcome = replace(outcome, variants={name: variant for name, (variant, _) in variants.items()})
     metrics = {
         "task": task.name,
         "data": settings["data"],
         **network,
-        "rivals": {name: rival_network for name, (_, rival_network) in rivals.items()},
+        "variants": {name: record for name, (_, record) in variants.items()},
         **_baselines(task, splits),
         "seed": settings["seed"],
         "backend": settings["backend"],
@@ -186,7 +184,7 @@ def _run(task: Task, folder: RunFolder, verbose: str | int) -> dict[str, Any]:
 def compiled(
     task: Task, splits: Splits, batch_size: int, arguments: Mapping[str, Any]
 ) -> keras.Model:
-    """Builds a task's network with these arguments, ready for `fit`."""
+    """Returns a task's model, built with these arguments and compiled."""
     model = task.build(splits, **arguments)
     rate = task.learning_rate
     if task.halving_epochs is not None:
@@ -203,9 +201,9 @@ def _trained(
     folder: RunFolder,
     verbose: str | int,
 ) -> tuple[Outcome, dict[str, Any]]:
-    """Trains and scores one network in its folder; returns it, and what `metrics.json` says."""
+    """Trains and scores one network in its folder; returns it with its part of `metrics.json`."""
     settings = folder.settings
-    keras.utils.set_random_seed(settings["seed"])  # whatever was trained before it
+    keras.utils.set_random_seed(settings["seed"])  # independent of what was trained before
     parts = divisor(settings["strategy"])
     if settings["batch_size"] % parts:
         expected = f"a multiple of the number of devices, {parts}"

@@ -1,11 +1,15 @@
-"""The folder of a task's run: the shape of its settings and of its metrics."""
+"""The folder of a task's run, and the schema of its settings and metrics."""
 
-from typing import TypedDict
+from functools import partial
+from typing import NotRequired, TypedDict
 
 from keras_dlnotes.runs.checkpoints import RunState
-from keras_dlnotes.runs.folder import RunFolder
-from keras_dlnotes.runs.shapes import Count, Positive, Seconds, Text, misshapen
+from keras_dlnotes.runs.folder import METRICS, VARIANTS, RunFolder
+from keras_dlnotes.runs.records import read_or_quarantine
+from keras_dlnotes.runs.schema import Count, Positive, Seconds, Text, schema_error
 from keras_dlnotes.runs.task import Task
+
+RIVALS = "rivals"  # what version 0.1 called the variants, as a folder and in `metrics.json`
 
 
 class FitSettings(TypedDict):
@@ -28,7 +32,7 @@ class FitRecord(TypedDict):
 
 
 class Metrics(TypedDict):
-    """`metrics.json`, which has the task's own scores, too."""
+    """`metrics.json`, which also has the task's own scores."""
 
     task: Text
     data: Text
@@ -36,7 +40,8 @@ class Metrics(TypedDict):
     epochs: Positive
     best_epoch: Positive
     seconds: Seconds
-    rivals: dict[str, dict[str, float]]
+    variants: NotRequired[dict[str, dict[str, float]]]
+    rivals: NotRequired[dict[str, dict[str, float]]]
     baseline: dict[str, float | str]
     other_baselines: list[dict[str, float | str]]
     seed: Count
@@ -49,19 +54,35 @@ class FitFolder(RunFolder):
 
     record = FitRecord
 
+    def _settle(self) -> None:
+        if (self._resume or self._overwrite) and (self.path / RIVALS).is_dir():
+            (self.path / RIVALS).rename(self.path / VARIANTS)
+        super()._settle()
+
+    def read_metrics(self, task: Task, state: RunState) -> Metrics | None:
+        """Returns the metrics of a finished run; None where the file is missing or corrupt."""
+        check = partial(fault_in_metrics, task=task, state=state)
+        metrics = read_or_quarantine(self.path / METRICS, Metrics, check)
+        if metrics is not None and RIVALS in metrics:
+            metrics["variants"] = metrics.pop(RIVALS)
+        return metrics
+
 
 def fault_in_metrics(metrics: Metrics, task: Task, state: RunState) -> str | None:
-    """Says what in the metrics of a finished run is not of that run."""
+    """Returns what in the metrics contradicts the run that they are supposed to be of."""
     best = state.early_stopping["best_epoch"] + 1
     for name, value in {"task": task.name, "epochs": state.epoch, "best_epoch": best}.items():
         if metrics[name] != value:
             return f"`{name}` is {metrics[name]!r}, but the run has {value!r}"
-    if metrics["rivals"].keys() != task.rivals.keys():
-        return f"`rivals` has {', '.join(metrics['rivals']) or 'none'}"
-    baselines = [metrics["baseline"], *metrics["other_baselines"]]
+    variants = metrics.get("variants", metrics.get(RIVALS))
+    if variants is None:
+        return "it lacks variants"
+    if variants.keys() != task.variants.keys():
+        return f"`variants` has {', '.join(variants) or 'none'}"
+    name, baselines = task.primary_metric, [metrics["baseline"], *metrics["other_baselines"]]
     faults = [
-        misshapen(metrics.get(task.headline), float, task.headline),
-        misshapen(baselines[0].get(task.headline), float, f"baseline.{task.headline}"),
-        *(misshapen(one.get("name"), Text, "baseline.name") for one in baselines),
+        schema_error(metrics.get(name), float, name),
+        schema_error(baselines[0].get(name), float, f"baseline.{name}"),
+        *(schema_error(one.get("name"), Text, "baseline.name") for one in baselines),
     ]
     return next(filter(None, faults), None)

@@ -15,7 +15,7 @@ from keras_dlnotes.runs.records import RunFolderError, corrupt, read_record, wri
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
-RIVALS = "rivals"
+VARIANTS = "variants"
 HISTORY = "history.csv"
 MODEL = "model.keras"
 METRICS = "metrics.json"
@@ -139,8 +139,8 @@ class RunFolder:
         write_record(self.path / self.settings_file, content)
 
     @property
-    def is_entered(self) -> bool:
-        """Whether this process holds the folder."""
+    def is_locked(self) -> bool:
+        """Whether this process has locked the folder."""
         return self._lock.is_locked
 
     def has_results(self) -> bool:
@@ -240,7 +240,7 @@ class RunFolder:
         """Removes what a run writes, by name; the settings stay until new ones take their place."""
         self.remove_results()
         (self.path / HISTORY).unlink(missing_ok=True)
-        for name in (LOGS, CHECKPOINTS, RIVALS):
+        for name in (LOGS, CHECKPOINTS, VARIANTS):
             entry = self.path / name
             if entry.is_symlink():
                 entry.unlink()
@@ -248,11 +248,10 @@ class RunFolder:
                 shutil.rmtree(entry)
 
 
-def entered(folder: Any) -> RunFolder:
-    """Returns the argument `folder` if it is a run folder that is held."""
-    if not isinstance(folder, RunFolder) or not folder.is_entered:
-        raise checks.argument_error("folder", "an entered RunFolder", folder)
-    return folder
+def check_locked(folder: Any) -> None:
+    """Raises a ValueError unless the argument `folder` is a run folder locked by this process."""
+    if not isinstance(folder, RunFolder) or not folder.is_locked:
+        raise checks.argument_error("folder", "a RunFolder inside its `with` block", folder)
 
 
 def _json_values(name: str, values: Any) -> dict[str, Any]:

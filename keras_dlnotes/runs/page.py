@@ -1,8 +1,10 @@
-"""The report page of a finished run."""
+"""The report page of a finished run, and what it shares with that of a finished search."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import keras
 
 from keras_dlnotes import reports
 from keras_dlnotes.common.printable import get_logger
@@ -13,7 +15,7 @@ logger = get_logger("keras_dlnotes.tasks")
 
 @contextlib.contextmanager
 def report_or_warning() -> Iterator[None]:
-    """Tells of a report that fails, and goes on: what it reports on is worth more than it."""
+    """Logs a failure to write the report and carries on: the results matter more."""
     try:
         yield
     except Exception as error:
@@ -31,32 +33,21 @@ def report_page(
     settings: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> reports.Page:
-    """Lays out headline numbers, learning curves, the task's own pictures and the settings."""
+    """Returns the page of a run: key figures, baselines, `add_outcome`, and the settings."""
     baseline = metrics["baseline"]
     page = reports.Page(f"dlnotes fit {task.name}", task.description)
     page.add_facts(
         {
-            _words(task.headline): metrics[task.headline],
-            baseline["name"]: baseline[task.headline],
+            _words(task.primary_metric): metrics[task.primary_metric],
+            baseline["name"]: baseline[task.primary_metric],
             "parameters": metrics["parameters"],
             "epochs": metrics["epochs"],
             "seconds of training": round(metrics["seconds"]),
         }
     )
-    history = outcome.history
-    curves = {name: [row[name] for row in history] for name in history[0]}
-    learning = Picture(
-        "Learning curves",
-        reports.plot_learning_curves(curves, best_epoch=outcome.best_epoch),
-        "Loss and metrics by epoch. The model kept is that of the epoch with the lowest validation "
-        "loss.",
-        "Curves of the loss and of each metric over the epochs, for training and validation.",
-    )
-    pictures = [learning, *([_side_by_side(task, outcome)] if outcome.rivals else [])]
-    page.add_heading("Against others")
-    page.add_table(_scores(outcome, metrics), "What each method scores on the same test data")
-    for picture in (*pictures, *task.pictures(outcome)):
-        add_picture(page, picture)
+    page.add_heading("Comparison")
+    page.add_table(_scores(outcome, metrics), "Scores of each method on the same test data")
+    add_outcome(page, outcome, task)
     page.add_heading("Settings")
     rows = {
         "lecture notes": task.section,
@@ -66,23 +57,53 @@ def report_page(
     }
     page.add_table(
         [{"setting": name, "value": str(value)} for name, value in rows.items()],
-        "What the run was made with",
+        "Settings of the run",
     )
     return page
 
 
-def add_picture(page: reports.Page, picture: Picture | Passages) -> None:
-    """Adds a picture of a task's, or texts, under its own heading."""
-    page.add_heading(picture.title)
-    if isinstance(picture, Passages):
-        page.add_passages(picture.texts, picture.caption)
-    else:
-        page.add_figure(picture.figure, picture.caption, picture.alt)
+def add_outcome(page: reports.Page, outcome: Outcome, task: Task | None = None) -> None:
+    """Adds learning curves, the task's own figures and texts, and the costs of each layer."""
+    history = outcome.history
+    curves = {name: [row[name] for row in history] for name in history[0]}
+    page.add_heading("Learning curves")
+    page.add_figure(
+        reports.plot_learning_curves(curves, best_epoch=outcome.best_epoch),
+        "Loss and metrics by epoch. The model has the weights of the best epoch.",
+        "Curves of the loss and of each metric over the epochs, for training and validation.",
+    )
+    own = [] if task is None else task.pictures(outcome)
+    variants = [_variants(task, outcome)] if outcome.variants else []
+    for picture in (*variants, *own):
+        page.add_heading(picture.title)
+        if isinstance(picture, Passages):
+            page.add_passages(picture.texts, picture.caption)
+        else:
+            page.add_figure(picture.figure, picture.caption, picture.alt)
+    page.add_heading("Costs")
+    page.add_table(_costs(outcome), "Each layer, for one example")
+
+
+def _costs(outcome: Outcome) -> list[dict[str, Any]]:
+    shape = None
+    if not getattr(outcome.model, "inputs", None):  # the model itself does not know it
+        inputs = outcome.splits.training[0]
+        shape = keras.tree.map_structure(lambda array: array.shape[1:], inputs)
+    return [
+        {
+            "layer": row.name,
+            "kind": row.kind,
+            "output shape": " × ".join(map(str, row.output_shape or ())),
+            "parameters": row.parameters,
+            "multiplications": row.multiplications,
+        }
+        for row in reports.summarize(outcome.model, shape).rows
+    ]
 
 
 def _scores(outcome: Outcome, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row a method: the network, its rivals, the baselines; a column a score."""
-    networks = {"this network": metrics, **metrics["rivals"]}
+    """A row for each method: the network, its variants, the baselines; a column for each score."""
+    networks = {"this network": metrics, **metrics["variants"]}
     baselines = [metrics["baseline"], *metrics["other_baselines"]]
     columns = (*outcome.scores, "parameters", "epochs", "seconds")
     rows = [{"method": name, **_selected(row, columns)} for name, row in networks.items()]
@@ -93,17 +114,17 @@ def _selected(row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
     return {_words(name): row.get(name) for name in columns}
 
 
-def _side_by_side(task: Task, outcome: Outcome) -> Picture:
-    outcomes = {"this network": outcome, **outcome.rivals}
+def _variants(task: Task, outcome: Outcome) -> Picture:
+    outcomes = {"this network": outcome, **outcome.variants}
     histories = {
         name: {task.monitor: [row[task.monitor] for row in one.history]}
         for name, one in outcomes.items()
     }
     return Picture(
-        "Side by side",
+        "Variants",
         reports.plot_runs(histories, task.monitor),
         f"The {_words(task.monitor)} of each network by epoch, its best epoch marked.",
-        "Curves of one metric, a line a network.",
+        "Curves of one metric, one for each network.",
     )
 
 

@@ -1,28 +1,29 @@
-"""Records: JSON files that are read as they were written, or not at all.
+"""Records: JSON files with a schema and a checksum.
 
-A record carries the SHA-256 of its content. One that was written before there were checksums has
-none and is read by its shape alone, and so is one that is changed by hand and loses its checksum.
+A record holds the SHA-256 of its content. One without a checksum, from an early version or edited
+by hand, is validated by its schema alone.
 """
 
 import dataclasses
 import errno
 import hashlib
+import itertools
 import json
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from keras_dlnotes.common.files import write_json
 from keras_dlnotes.common.printable import get_logger
-from keras_dlnotes.runs.shapes import misshapen
+from keras_dlnotes.runs.schema import schema_error
 
 CHECKSUM = "checksum"
-PATIENCE_SECONDS = 5.0  # for what may pass by itself
+PATIENCE_SECONDS = 5.0  # for transient errors
 PAUSE_SECONDS = 0.05
-PASSING = {
+TRANSIENT = {
     getattr(errno, name, None)
     for name in ("EMFILE", "ENFILE", "ESTALE", "EIO", "EAGAIN", "EBUSY", "ENOMEM", "ETIMEDOUT")
 }
@@ -31,11 +32,11 @@ logger = get_logger("keras_dlnotes.training")
 
 
 class RunFolderError(RuntimeError):
-    """A run folder can't be used as asked: occupied, in use, not writable, changed or corrupt."""
+    """A run folder can't be used: it is occupied, in use, not writable, changed or corrupt."""
 
 
 class CorruptRecordError(RunFolderError):
-    """A record is there and can be read, but its content is not what was written.
+    """The content of a record is not what was written.
 
     Attributes:
         fault: what is wrong with it.
@@ -47,7 +48,7 @@ class CorruptRecordError(RunFolderError):
 
 
 class UnreadableRecordError(OSError, RunFolderError):
-    """A record can't be read, for a reason that has nothing to do with its content."""
+    """A record can't be read, for a reason other than its content."""
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -59,20 +60,19 @@ def write_record(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_record(
-    path: Path, kind: Any, check: Callable[[Any], str | None] = lambda content: None
+    path: Path, schema: Any, check: Callable[[Any], str | None] = lambda content: None
 ) -> Any:
-    """Returns a record's content, or None where there is no such file.
+    """Returns a record's content, or None if there is no such file.
 
     Args:
         path: of the file.
-        kind: what it has to be, as `misshapen` takes it. Of a dataclass, an instance is returned.
-        check: says what is wrong with a content of that shape, or returns None.
+        schema: see `schema_error`. For a dataclass, an instance is returned.
+        check: valid content → what is wrong with it, or None.
 
     Raises:
-        CorruptRecordError: where the content does not parse, differs from its checksum or is not of
-            the kind.
-        UnreadableRecordError: where the file can't be read, after some time where that may pass by
-            itself.
+        CorruptRecordError: if the content does not parse, has another checksum or violates the
+            schema.
+        UnreadableRecordError: if the file can't be read, after some retries for transient errors.
     """
     data = read_file(path, lambda file: file.read())
     if data is None:
@@ -84,41 +84,38 @@ def read_record(
     has_checksum = isinstance(content, dict) and CHECKSUM in content
     if has_checksum and content.pop(CHECKSUM) != checksum(content):
         raise corrupt(path, "its checksum is another one")
-    if fault := misshapen(content, kind):
+    if fault := schema_error(content, schema):
         raise corrupt(path, fault)
-    if dataclasses.is_dataclass(kind):
-        content = kind(**content)
+    if dataclasses.is_dataclass(schema):
+        content = schema(**content)
     if fault := check(content):
         raise corrupt(path, fault)
     return content
 
 
-def read_own_record(
-    path: Path, kind: Any, check: Callable[[Any], str | None] = lambda content: None
+def read_or_quarantine(
+    path: Path, schema: Any, check: Callable[[Any], str | None] = lambda content: None
 ) -> Any:
-    """Returns a record as its owner reads it: one that is corrupt is set aside, and there is none.
-
-    See `read_record`.
-    """
+    """Returns a record's content, as `read_record`; quarantines a corrupt file and returns None."""
     try:
-        return read_record(path, kind, check)
+        return read_record(path, schema, check)
     except CorruptRecordError as error:
-        set_aside(path, error)
+        quarantine(path, error)
         return None
 
 
 def checksum(content: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of a content, however its file is laid out.
+    """Returns the SHA-256 of a record's content, independent of its layout.
 
     >>> checksum({"a": 1, "b": [0.5]}) == checksum({"b": [0.5], "a": 1})
     True
     """
-    parsed = json.loads(json.dumps(content))  # keys that are numbers become texts
+    parsed = json.loads(json.dumps(content))  # keys become strings
     return hashlib.sha256(json.dumps(parsed, sort_keys=True).encode()).hexdigest()
 
 
 def read_file(path: Path, read: Callable[[BinaryIO], Any]) -> Any:
-    """Returns what `read` makes of a file, or None where there is none.
+    """Returns the result of `read` on an open file, or None if there is no such file.
 
     Raises:
         UnreadableRecordError: see `read_record`.
@@ -126,41 +123,35 @@ def read_file(path: Path, read: Callable[[BinaryIO], Any]) -> Any:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            if not stat.S_ISREG(os.stat(path).st_mode):  # reading a pipe would block
                 raise OSError(errno.EINVAL, "it is no regular file")
             with path.open("rb") as file:
                 return read(file)
         except FileNotFoundError:
             return None
         except OSError as error:
-            if error.errno not in PASSING or time.monotonic() > deadline:
+            if error.errno not in TRANSIENT or time.monotonic() > deadline:
                 raise unreadable(path, error) from error
         time.sleep(PAUSE_SECONDS)
 
 
-def set_aside(path: Path, reason: Exception | str) -> None:
-    """Renames what is corrupt, for people to look at, and says so."""
-    place = next(place for place in _corrupt_names(path) if not os.path.lexists(place))
-    path.rename(place)
-    logger.warning("%s It is now %s.", reason, place.name)
+def quarantine(path: Path, reason: Exception | str) -> None:
+    """Renames a corrupt file or folder, for inspection, and logs a warning."""
+    names = (path.with_name(f"{path.name}.corrupt-{number}") for number in itertools.count(1))
+    target = next(name for name in names if not os.path.lexists(name))
+    path.rename(target)
+    logger.warning("%s It is now %s.", reason, target.name)
 
 
 def corrupt(path: Path, fault: str) -> CorruptRecordError:
-    """Returns the error that says what is wrong with the content of a file."""
+    """Returns the error for a file whose content is wrong."""
     return CorruptRecordError(f"File {path} is corrupt: {fault}.", fault)
 
 
 def unreadable(path: Path, error: OSError) -> UnreadableRecordError:
-    """Returns the error that says why a file can't be read."""
+    """Returns the error for a file that can't be read."""
     if path.is_dir():
         message = f"{path} is a folder, where a file is expected."
     else:
         message = f"File {path} can't be read: {error.strerror or error}."
     return UnreadableRecordError(error.errno, message)
-
-
-def _corrupt_names(path: Path) -> Iterator[Path]:
-    number = 1
-    while True:
-        yield path.with_name(f"{path.name}.corrupt-{number}")
-        number += 1

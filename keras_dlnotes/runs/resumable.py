@@ -1,7 +1,8 @@
-"""`fit` that writes a run folder and survives any interruption."""
+"""A `fit` in a run folder that can be resumed after any interruption."""
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -23,7 +24,7 @@ from keras_dlnotes.runs.folder import (
     LOGS,
     RunFolder,
     RunFolderError,
-    entered,
+    check_locked,
 )
 from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs
 from keras_dlnotes.training.arguments import (
@@ -39,7 +40,7 @@ from keras_dlnotes.training.carried_states import CarriedStates
 
 
 def run_state(folder: RunFolder) -> RunState:
-    """Returns how far the run in the folder has come."""
+    """Returns the state of the run in the folder after its last finished epoch."""
     if not isinstance(folder, RunFolder):
         raise argument_error("folder", "a RunFolder", folder)
     return Checkpoints(folder.path / CHECKPOINTS).read()
@@ -48,13 +49,13 @@ def run_state(folder: RunFolder) -> RunState:
 def fit_resumable(
     model: keras.Model,
     training: tuple[Any, ...],
-    validation: tuple[Any, ...],
+    validation: tuple[Any, ...] | None,
     folder: RunFolder,
     *,
     epochs: int,
     batch_size: int,
     seed: int,
-    patience: int,
+    patience: int = 0,
     monitor: str = "val_loss",
     mode: str = "auto",
     batches: Callable[[tuple[Any, ...], int, int], keras.utils.PyDataset] = ShuffledBatches,
@@ -63,39 +64,41 @@ def fit_resumable(
     carry_states: bool = False,
     verbose: str | int = "auto",
 ) -> RunState:
-    """Trains a compiled model in a run folder, from its last finished epoch where there is one.
+    """Trains a compiled model in a run folder, resuming after its last finished epoch.
 
     Training stops early when `monitor` has not improved for `patience` epochs, and the model ends
-    with the weights of its best epoch. A run killed at any moment and gone on with ends with the
-    same history and weights as one left alone, provided that the model is built the same way and
-    that the backend's arithmetic is reproducible, as it is on a CPU: the order of the examples
-    depends on seed and epoch alone, and each epoch leaves a checkpoint of the weights, the
-    optimizer, the model's random seeds and the early stopping. Layers that are stateful by
-    themselves start each epoch from their initial states.
+    with the weights of its best epoch. A run killed at any moment and resumed ends with the same
+    history and weights as an uninterrupted one, provided that the model is built the same way and
+    the backend's arithmetic is reproducible, as it is on a CPU: the order of the examples depends
+    on seed and epoch only, and each epoch saves a checkpoint of the weights, the optimizer, the
+    model's random seeds and the early stopping. Stateful layers start each epoch from their initial
+    states.
 
     Args:
-        model: compiled; one that is not built yet is built on the first batch.
+        model: compiled; an unbuilt one is built on the first batch.
         training: (inputs, targets) or (inputs, targets, sample weights): arrays as for
             `ShuffledBatches`.
-        validation: the same for the data that decides on early stopping.
-        folder: an entered `RunFolder`; `history.csv` and TensorBoard `logs` go there.
-        epochs: most epochs, those of earlier processes included, ≥ 1.
-        batch_size: examples a step, ≥ 1.
-        seed: of the order of the examples.
+        validation: the same for early stopping. If None, training runs for all epochs and the model
+            ends with the weights of the last one.
+        folder: a `RunFolder` inside its `with` block, for checkpoints, `history.csv` and
+            TensorBoard `logs`.
+        epochs: maximum epochs, including those of earlier processes, ≥ 1.
+        batch_size: batch size, ≥ 1.
+        seed: random seed for the order of the examples.
         patience: epochs without improvement after which training stops.
         monitor: the logged value that should improve.
-        mode: "min" or "max", whichever is better; "auto" goes by the name, as Keras does.
-        batches: (training, batch size, seed) → the batches of an epoch, which depend on nothing but
-            its arguments and the attribute `epoch`, set when an epoch begins.
-        callbacks: further ones, which see each epoch before it is saved; all but
+        mode: "min" or "max", whichever is better; "auto" infers it from the name, as Keras does.
+        batches: (training, batch size, seed) → the batches of an epoch, which depend only on these
+            arguments and the attribute `epoch`, set when an epoch begins.
+        callbacks: further ones, called on each epoch before it is saved; any but
             `keras.callbacks.BackupAndRestore`.
-        fit: takes the place of `model.fit`, and gets the training arrays instead of batches, the
-            weights as `sample_weight`; it has to hand the other arguments on. The examples then
-            come in the order that it chooses.
-        carry_states: whether recurrent layers go on, batch after batch, from the states that the
-            one before left behind; an epoch, and every row of the validation data, starts from the
-            initial ones. Gradients stop between batches: with batches that follow each other in
-            time, such as `ConsecutiveBatches`, this is truncated back-propagation through time.
+        fit: replaces `model.fit`; receives the training arrays instead of batches, the weights as
+            `sample_weight`, and must pass on the other arguments. It chooses the order of the
+            examples.
+        carry_states: whether recurrent layers start each batch from the final states of the
+            previous one; each epoch, and each row of the validation data, starts from the initial
+            states. Gradients stop between batches: for batches that are consecutive in time, such
+            as `ConsecutiveBatches`, this is truncated back-propagation through time.
         verbose: as in `keras.Model.fit`.
 
     Returns:
@@ -103,13 +106,15 @@ def fit_resumable(
 
     Raises:
         ValueError: for an argument out of range, or data that do not fit.
-        RunFolderError: where the checkpoint is corrupt or already further than `epochs`.
-        RuntimeError: where the loss becomes NaN or infinite, or states are to be carried on another
-            backend than TensorFlow and PyTorch.
+        RunFolderError: if the checkpoint is corrupt or already beyond `epochs`.
+        RuntimeError: if the loss becomes NaN or infinite, or if states are to be carried on a
+            backend other than TensorFlow and PyTorch.
     """
     compiled_model(model)
-    training, validation = rows("training", training), rows("validation", validation)
-    entered(folder)
+    training = rows("training", training)
+    if validation is not None:
+        validation = rows("validation", validation)
+    check_locked(folder)
     for name, value, least in (
         ("epochs", epochs, 1),
         ("batch_size", batch_size, 1),
@@ -125,7 +130,7 @@ def fit_resumable(
     flag("carry_states", carry_states)
     callbacks = callback_list(callbacks)
     if any(isinstance(entry, keras.callbacks.BackupAndRestore) for entry in callbacks):
-        expected = "without BackupAndRestore, whose part the run folder plays"
+        expected = "without BackupAndRestore, which the run folder replaces"
         raise argument_error("callbacks", expected, callbacks)
     verbosity(verbose)
     checkpoints = Checkpoints(folder.path / CHECKPOINTS)
@@ -137,9 +142,15 @@ def fit_resumable(
         )
     batches_of_epoch = batches(training, batch_size, seed)
     built_on(model, batches_of_epoch)
-    early_stopping = EarlyStopping(monitor, patience=patience, mode=mode, restore_best_weights=True)
+    early_stopping = None
+    if validation is not None:
+        early_stopping = EarlyStopping(
+            monitor, patience=patience, mode=mode, restore_best_weights=True
+        )
     if state.epoch:
-        early_stopping.resume_from(state.early_stopping, checkpoints.restore(model, state))
+        best_weights = checkpoints.restore(model, state)
+        if early_stopping is not None:
+            early_stopping.resume_from(state.early_stopping, best_weights)
     with contextlib.ExitStack() as stack:
         if carry_states:
             carried = stack.enter_context(CarriedStates(model, batch_size).kept())
@@ -162,7 +173,7 @@ def fit_resumable(
                 ),
                 RestoreGenerators(state.generators),
                 keras.callbacks.TerminateOnNaN(raise_error=True),
-                early_stopping,
+                *([] if early_stopping is None else [early_stopping]),
                 HistoryFile(folder.path / HISTORY, state.history),
                 TensorBoardLogs(folder.path / LOGS),
                 *callbacks,
@@ -175,10 +186,9 @@ def fit_resumable(
         else:
             model.fit(
                 batches_of_epoch,
-                shuffle=False,  # by a state that nobody saves
-                validation_data=keras.tree.map_structure(
-                    lambda array: as_fed("validation", array), validation
-                ),
+                shuffle=False,  # Keras's own shuffling could not be resumed
+                validation_data=validation
+                and keras.tree.map_structure(partial(as_fed, "validation"), validation),
                 validation_batch_size=batch_size,
                 **shared,
             )

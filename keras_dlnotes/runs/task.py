@@ -1,10 +1,11 @@
-"""What an example fit is made of."""
+"""The parts of a task: its data splits, baselines, outcome, and figures or texts for the page."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 from matplotlib.figure import Figure
 
 from keras_dlnotes.common.checks import argument_error
@@ -16,19 +17,19 @@ Arrays = tuple[Any, ...]
 
 
 class UnsuitableDataError(ValueError):
-    """A data set isn't of the kind that a task works on."""
+    """A data set is of the wrong kind for a task."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """Data that is ready for `fit`.
+    """Data ready for `fit`.
 
     Attributes:
-        training: (inputs, targets) to train on.
-        validation: the same, for deciding when to stop.
-        test: the same, for scoring the finished model, and for nothing else.
-        class_names: what the classes are called, where there are classes.
-        context: what else the task's functions want to know of the data: a vocabulary, a scale.
+        training: (inputs, targets), or with sample weights, to train on.
+        validation: the same for early stopping.
+        test: the same for scoring the finished model, and nothing else.
+        class_names: names of the classes, if any.
+        context: what else the task's functions need: a vocabulary, a scale.
     """
 
     training: Arrays
@@ -40,11 +41,11 @@ class Splits:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a simple method scores on the same splits.
+    """The scores of a simple method on the same splits.
 
     Attributes:
-        name: of the method, and what it was trained on.
-        scores: as those of the task's `score`.
+        name: the method and, if it was trained, its training data.
+        scores: named like those of the task's `score`.
     """
 
     name: str
@@ -56,12 +57,12 @@ class Outcome:
     """A finished fit.
 
     Attributes:
-        model: trained, with the weights of its best epoch.
-        splits: that it was trained, stopped and scored on.
-        scores: what the task's `score` gave.
-        history: the logs of each epoch, first to last.
-        best_epoch: whose weights the model has, from 1.
-        rivals: the same of each rival, by its name; a rival has none.
+        model: the trained model with the weights of its best epoch.
+        splits: its data.
+        scores: the result of the task's `score`.
+        history: the logs of each epoch.
+        best_epoch: the epoch of the model's weights, counted from 1.
+        variants: name → outcome of each variant, which has no variants itself.
     """
 
     model: keras.Model
@@ -69,12 +70,12 @@ class Outcome:
     scores: Mapping[str, float]
     history: Sequence[Mapping[str, float]]
     best_epoch: int
-    rivals: Mapping[str, "Outcome"] = field(default_factory=dict)
+    variants: Mapping[str, "Outcome"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report page."""
+    """A figure on the report page."""
 
     title: str
     figure: Figure
@@ -84,11 +85,32 @@ class Picture:
 
 @dataclass(frozen=True)
 class Passages:
-    """Texts on the report page, each under its name, their lines kept."""
+    """Texts on the report page, each under its name, with their line breaks."""
 
     title: str
     texts: Mapping[str, str]
     caption: str
+
+
+def joined(splits: Splits) -> Arrays:
+    """Returns the training examples followed by those for validation.
+
+    Raises:
+        ValueError: if their arrays differ in structure or in the shape of an example.
+
+    >>> joined(Splits((np.zeros(2), np.zeros(2)), (np.ones(1), np.ones(1)), ()))[0]
+    array([0., 0., 1.])
+    """
+    parts = [keras.tree.lists_to_tuples(tuple(one)) for one in (splits.training, splits.validation)]
+    try:
+        keras.tree.assert_same_structure(*parts)
+        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+    except ValueError as error:
+        expected = "given, since training and validation data cannot be joined"
+        if {len(part) for part in parts} == {2, 3}:
+            expected = "given, since only one of training and validation data has sample weights"
+        shapes = [keras.tree.map_structure(np.shape, part) for part in parts]
+        raise argument_error("training", expected, None, f"Shapes: {shapes}") from error
 
 
 def score_by_evaluate(model: keras.Model, splits: Splits) -> dict[str, float]:
@@ -100,33 +122,34 @@ def score_by_evaluate(model: keras.Model, splits: Splits) -> dict[str, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """An example fit: data, a model, how to train it, how to judge it and what to draw.
+    """An example fit: data, model, training, scores, baselines and figures.
 
     Attributes:
-        name: by which the command line and `tasks.get` know it.
+        name: for the command line and `tasks.get`.
         description: one line.
-        section: of the lecture notes that the task shows.
-        data: name of the data set, as `data.load` takes it.
-        prepare: data set's name → `Splits`; raises `UnsuitableDataError` for the wrong kind.
+        section: the section of the lecture notes that the task illustrates.
+        data: name of the data set, as in `data.load`.
+        prepare: name of a data set → `Splits`; raises `UnsuitableDataError` for the wrong kind.
         build: (`Splits`, **arguments) → uncompiled model.
         arguments: keyword arguments for `build`.
-        rivals: by a name for the reader, arguments that make another network of it: each is trained
-            and scored in the same way, to stand beside the task's own.
+        variants: name → other keyword arguments for `build`; each variant is trained and scored in
+            the same way, for comparison.
         loss: as in `compile`.
         metrics: as in `compile`.
-        learning_rate: of the Adam optimizer, at the start.
-        halving_epochs: epochs in which it falls to a half, smoothly; None keeps it constant.
-        epochs: most epochs.
-        batch_size: examples a step.
+        learning_rate: initial learning rate of the Adam optimizer.
+        halving_epochs: epochs in which it decays exponentially to one half; None keeps it constant.
+        epochs: maximum epochs.
+        batch_size: batch size.
         patience: epochs without a better `monitor` after which training stops.
         monitor: the logged value that should improve.
-        batches: (arrays, batch size, seed) → the batches of an epoch; `ShuffledBatches` or alike.
+        batches: (arrays, batch size, seed) → the batches of an epoch, such as `ShuffledBatches`.
         carry_states: whether recurrent layers carry their states from batch to batch within an
-            epoch; the batches then follow each other in time, and have `batch_size` rows.
-        score: (model, `Splits`) → numbers by name.
-        headline: which of these numbers the task is about.
-        baseline: `Splits` → `Baseline`, or several of them, the one to beat first.
-        pictures: `Outcome` → the report's own pictures or `Passages`, best ones first.
+            epoch; the batches must be consecutive in time, with `batch_size` rows each.
+        join: `Splits` → the training and validation examples together, to train a final model on.
+        score: (model, `Splits`) → name → score.
+        primary_metric: the name of the score to report first.
+        baseline: `Splits` → one `Baseline`, or several with the best one first.
+        pictures: `Outcome` → the task's own `Picture`s and `Passages`, most important first.
     """
 
     name: str
@@ -136,7 +159,7 @@ class Task:
     prepare: Callable[[str], Splits]
     build: Callable[..., keras.Model]
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    rivals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     loss: Any
     metrics: tuple[Any, ...] = ()
     learning_rate: float = 1e-3
@@ -147,14 +170,15 @@ class Task:
     monitor: str = "val_loss"
     batches: Callable[[Arrays, int, int], keras.utils.PyDataset] = ShuffledBatches
     carry_states: bool = False
+    join: Callable[[Splits], Arrays] = joined
     score: Callable[[keras.Model, Splits], dict[str, float]] = score_by_evaluate
-    headline: str
+    primary_metric: str
     baseline: Callable[[Splits], Baseline | Sequence[Baseline]]
     pictures: Callable[[Outcome], Iterable[Picture | Passages]]
 
 
 def check_data(task: Task, name: str | None) -> None:
-    """Raises where a task is given another data set that `data.load` does not know."""
+    """Raises if the name is neither that of the task's own data set nor known to `data.load`."""
     if name is None or (isinstance(name, str) and name == task.data):
         return
     known = names()

@@ -70,7 +70,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
 def reconstructions(outcome: Outcome) -> Picture:
     """Draws test images above what the networks make of them."""
     images, _ = (array[:SHOWN] for array in outcome.splits.test)
-    networks = {"this network": outcome, **outcome.rivals}
+    networks = {"this network": outcome, **outcome.variants}
     restored = {
         f"given back, {name}": one.model.predict(images, verbose=0).clip(0, 1)
         for name, one in networks.items()
@@ -132,7 +132,7 @@ AUTOENCODER = Task(
     batch_size=32,
     patience=8,
     score=reconstruction_error,
-    headline="test_mse",
+    primary_metric="test_mse",
     baseline=principal_components,
     pictures=pictures,
 )

@@ -79,6 +79,12 @@ def _stream(arrays: Arrays) -> np.ndarray:
     return np.append(inputs.ravel(), targets[-1, -1])
 
 
+def join(splits: Splits) -> Arrays:
+    """Returns windows of the training text, followed by the validation text."""
+    training, validation = _stream(splits.training), _stream(splits.validation)
+    return _rows(np.append(training, validation), WINDOW)
+
+
 def build(splits: Splits, **arguments: Any) -> keras.Model:
     """Builds a `models.language_model` of the characters."""
     return models.language_model(len(splits.context["characters"]), **arguments)
@@ -174,8 +180,9 @@ CHARACTERS = Task(
     patience=5,
     batches=ConsecutiveBatches,
     carry_states=True,
+    join=join,
     score=score,
-    headline="test_bits_per_character",
+    primary_metric="test_bits_per_character",
     baseline=other_models,
     pictures=pictures,
 )

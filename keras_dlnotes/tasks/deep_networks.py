@@ -12,7 +12,7 @@ from keras_dlnotes.tasks.digits import MNIST
 
 def residual_pictures(outcome: Outcome) -> Iterator[Picture]:
     """Draws the training loss with and without shortcuts, then what every classifier's page has."""
-    networks = {"residual": outcome, **outcome.rivals}
+    networks = {"residual": outcome, **outcome.variants}
     losses = {
         name: {"loss": [row["loss"] for row in one.history]} for name, one in networks.items()
     }
@@ -64,7 +64,7 @@ RESNET = replace(
     build=partial(image_classification.build, models.resnet),
     arguments=RESIDUAL,
     pictures=residual_pictures,
-    rivals={"without shortcuts": RESIDUAL | {"residual": False}},
+    variants={"without shortcuts": RESIDUAL | {"residual": False}},
     learning_rate=2e-3,
     halving_epochs=5,
     epochs=20,

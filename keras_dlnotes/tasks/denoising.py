@@ -125,7 +125,7 @@ DENOISING = replace(
     learning_rate=1e-3,
     epochs=25,
     score=score,
-    headline="test_psnr",
+    primary_metric="test_psnr",
     baseline=baselines,
     pictures=pictures,
 )

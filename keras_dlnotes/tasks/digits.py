@@ -19,7 +19,7 @@ DIGITS = Task(
     epochs=80,
     batch_size=32,
     patience=15,
-    headline="test_accuracy",
+    primary_metric="test_accuracy",
     baseline=image_classification.logistic_regression,
     pictures=image_classification.pictures,
 )

@@ -127,7 +127,7 @@ LATENT_SPACE = replace(
     section="Representation by Autoencoders",
     prepare=prepare,
     score=score,
-    headline="valid_codes",
+    primary_metric="valid_codes",
     baseline=baselines,
     pictures=pictures,
 )

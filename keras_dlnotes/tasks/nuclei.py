@@ -128,7 +128,7 @@ NUCLEI = Task(
     batch_size=8,
     patience=10,
     score=score,
-    headline="test_iou",
+    primary_metric="test_iou",
     baseline=otsu,
     pictures=pictures,
 )

@@ -103,7 +103,7 @@ def _likeliest(seen: np.ndarray, true: np.ndarray, counted: np.ndarray) -> np.nd
 def pictures(outcome: Outcome) -> Iterator[Picture]:
     """Draws test lines as they were scanned and as each network corrected them."""
     seen, true = (array[:8] for array in outcome.splits.test)
-    for name, one in {"both directions": outcome, **outcome.rivals}.items():
+    for name, one in {"both directions": outcome, **outcome.variants}.items():
         found = one.model.predict(seen, verbose=0).argmax(axis=-1)
         yield Picture(
             f"Corrected lines, {name}",
@@ -126,7 +126,7 @@ OCR = Task(
     prepare=prepare,
     build=build,
     arguments={"cell": "gru", "units": 96, "embedding_dim": 48, "bidirectional": True},
-    rivals={
+    variants={
         "one direction": {
             "cell": "gru",
             "units": 192,
@@ -142,7 +142,7 @@ OCR = Task(
     batch_size=128,
     patience=3,
     score=score,
-    headline="test_restored",
+    primary_metric="test_restored",
     baseline=unigram_rules,
     pictures=pictures,
 )

@@ -172,7 +172,7 @@ PRONOUNCE = Task(
     batch_size=128,
     patience=4,
     score=score,
-    headline="test_phoneme_error_rate",
+    primary_metric="test_phoneme_error_rate",
     baseline=letter_rule,
     pictures=pictures,
 )

@@ -114,7 +114,7 @@ SPELL = replace(
     halving_epochs=15,
     epochs=60,
     score=score,
-    headline="test_exact_match",
+    primary_metric="test_exact_match",
     baseline=named_classes,
     pictures=pictures,
 )

@@ -13,7 +13,7 @@ from keras_dlnotes.tasks.loading import SPLITS, load_splits
 CYCLE_YEARS = 11  # how often the sun's activity comes back, on average
 WINDOW_CYCLES = 4  # that the network reads in training
 CONTEXT_CYCLES = 6  # before the first value that is scored
-RIVALS = {"SimpleRNN": "simple", "LSTM": "lstm"}
+VARIANTS = {"SimpleRNN": "simple", "LSTM": "lstm"}
 
 
 def prepare(name: str) -> Splits:
@@ -57,6 +57,15 @@ def _row(series: np.ndarray, begin: int, end: int, context: int) -> Arrays:
     row = series[np.newaxis, start - 1 : end, np.newaxis]
     weights = (np.arange(start, end) >= begin).astype("float32")[np.newaxis]
     return row[:, :-1], row[:, 1:], weights
+
+
+def join(splits: Splits) -> Arrays:
+    """Returns the training windows, and those that end in the time of the validation targets."""
+    inputs, targets, weights = splits.validation
+    length, count = splits.training[0].shape[1], np.count_nonzero(weights)
+    series = np.append(inputs[0, :, 0], targets[0, -1, 0])
+    later = _windows(series[-(length + count) :], length)
+    return tuple(np.concatenate(pair) for pair in zip(splits.training, later, strict=True))
 
 
 def build(splits: Splits, **arguments: Any) -> keras.Model:
@@ -106,7 +115,7 @@ def rules(splits: Splits) -> list[Baseline]:
 def pictures(outcome: Outcome) -> Iterator[Picture]:
     """Draws what each network had said would come, and what came."""
     splits = outcome.splits
-    networks = {"GRU": outcome, **outcome.rivals}
+    networks = {"GRU": outcome, **outcome.variants}
     found = {
         f"{name}, off by {one.scores['test_mae']:.1f}": forecasts(one.model, splits)
         for name, one in networks.items()
@@ -127,15 +136,16 @@ SUNSPOTS = Task(
     prepare=prepare,
     build=build,
     arguments={"cell": "gru", "units": 32},
-    rivals={name: {"cell": cell, "units": 32} for name, cell in RIVALS.items()},
+    variants={name: {"cell": cell, "units": 32} for name, cell in VARIANTS.items()},
     loss="mae",
     learning_rate=3e-3,
     halving_epochs=15,
     epochs=60,
     batch_size=16,
     patience=15,
+    join=join,
     score=score,
-    headline="test_mae",
+    primary_metric="test_mae",
     baseline=rules,
     pictures=pictures,
 )

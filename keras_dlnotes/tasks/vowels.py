@@ -98,7 +98,7 @@ VOWELS = Task(
     epochs=40,
     batch_size=25,
     patience=15,
-    headline="test_accuracy",
+    primary_metric="test_accuracy",
     baseline=mean_frame,
     pictures=pictures,
 )

@@ -1,20 +1,21 @@
-"""The best training of a search: its model with its weights, and the same trained anew."""
+"""The best execution of a search: its model with its weights, and the same training repeated."""
 
 import functools
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner
-import numpy as np
 
-from keras_dlnotes.common.checks import argument_error
-from keras_dlnotes.runs import RunState, Splits
-from keras_dlnotes.runs.checkpoints import Checkpoints
-from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
+from keras_dlnotes.runs.folder import CHECKPOINTS, RunFolder
+from keras_dlnotes.runs.resumable import fit_resumable
+from keras_dlnotes.runs.task import Outcome, Splits
 from keras_dlnotes.training.building import built_on
-from keras_dlnotes.tuning.keeping import Outcome, read_outcome
+from keras_dlnotes.tuning.keeping import Outcome as FitOutcome
+from keras_dlnotes.tuning.keeping import read_outcome
 from keras_dlnotes.tuning.own_fit import train_again
 from keras_dlnotes.tuning.recipes import Recipe
 
@@ -26,10 +27,10 @@ class BestExecution:
     Attributes:
         path: its folder.
         hp: the trial's hyperparameters.
-        epochs: up to the trial's best one.
+        epochs: number of the trial's best epoch.
         recipe: what was trained.
         splits: the data.
-        seed: of the search.
+        seed: of the execution.
     """
 
     path: Path
@@ -41,12 +42,12 @@ class BestExecution:
 
     @functools.cached_property
     def state(self) -> RunState:
-        """The state of its last epoch."""
+        """The state after its last epoch."""
         return self._checkpoints.read()
 
     @property
     def has_weights(self) -> bool:
-        """Whether the weights are saved that its best metrics are of."""
+        """Whether the weights of the best metrics are saved."""
         return self._outcome is None or self._outcome.has_weights
 
     def model(self) -> keras.Model:
@@ -56,20 +57,34 @@ class BestExecution:
         self._checkpoints.restore_best(model, self.state)
         return model
 
+    def outcome(self) -> Outcome:
+        """Returns the best model with its history and, for a task, its scores."""
+        model, task = self.model(), self.recipe.task_for(self.hp)
+        scores = {} if task is None else task.score(model, self.splits)
+        best_epoch = self.state.early_stopping["best_epoch"] + 1
+        return Outcome(model, self.splits, scores, self.state.history, best_epoch)
+
     def retrained(
         self, arrays: tuple[Any, ...], epochs: int | None, verbose: str | int
     ) -> keras.Model:
-        """Returns a new model, trained on these arrays for as long as the best one was."""
+        """Returns a new model, trained on these arrays in the same way and for as many epochs."""
         if self.recipe.has_own_fit:
             return self._retrained_by_own_fit(arrays, epochs, verbose)
         keras.utils.set_random_seed(self.seed)
         model = self.recipe.build(self.hp, self.splits)
-        batches = self._batches(arrays)
-        order = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: setattr(batches, "epoch", epoch)
-        )
-        epochs = epochs or self.epochs
-        model.fit(batches, shuffle=False, epochs=epochs, verbose=verbose, callbacks=[order])
+        with tempfile.TemporaryDirectory() as scratch, RunFolder(scratch, {}) as folder:
+            fit_resumable(
+                model,
+                arrays,
+                None,
+                folder,
+                epochs=epochs or self.epochs,
+                batch_size=self.recipe.batch_size_of(self.hp),
+                seed=self.seed,
+                batches=self.recipe.batches,
+                carry_states=self.recipe.carry_states,
+                verbose=verbose,
+            )
         return model
 
     def _retrained_by_own_fit(
@@ -88,30 +103,9 @@ class BestExecution:
         return self.recipe.batches(arrays, self.recipe.batch_size_of(self.hp), self.seed)
 
     @functools.cached_property
-    def _outcome(self) -> Outcome | None:
+    def _outcome(self) -> FitOutcome | None:
         return read_outcome(self.path)
 
     @property
     def _checkpoints(self) -> Checkpoints:
         return Checkpoints(self.path / CHECKPOINTS)
-
-
-def joined(training: tuple[Any, ...], validation: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Returns the examples of both, those of validation after the others.
-
-    >>> joined((np.zeros(2), np.zeros(2)), (np.ones(1), np.ones(1)))[0]
-    array([0., 0., 1.])
-    """
-    parts = [keras.tree.lists_to_tuples(tuple(part)) for part in (training, validation)]
-    try:
-        keras.tree.assert_same_structure(*parts)
-        return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
-    except ValueError as error:
-        weighted = {len(part) for part in parts} == {2, 3}
-        expected = "given where " + (
-            "the search's training or validation data alone have sample weights"
-            if weighted
-            else "the search's training and validation data cannot be joined"
-        )
-        shapes = [keras.tree.map_structure(np.shape, part) for part in parts]
-        raise argument_error("training", expected, None, f"Shapes: {shapes}") from error

@@ -16,8 +16,8 @@ import keras_tuner
 
 from keras_dlnotes.common.printable import get_logger
 from keras_dlnotes.runs import RunFolder
-from keras_dlnotes.runs.records import CorruptRecordError, read_record, set_aside, write_record
-from keras_dlnotes.runs.shapes import Count, Seconds
+from keras_dlnotes.runs.records import CorruptRecordError, quarantine, read_record, write_record
+from keras_dlnotes.runs.schema import Count, Seconds
 from keras_dlnotes.tuning.contradictions import fault_in_search, fault_in_space
 from keras_dlnotes.tuning.formats import SearchRecord, Space
 from keras_dlnotes.tuning.secret import SECRET
@@ -61,7 +61,7 @@ class SearchFolder(RunFolder):
         try:
             return super()._read_settings()
         except CorruptRecordError as error:
-            set_aside(self.path / SETTINGS, error)
+            quarantine(self.path / SETTINGS, error)
             return {}
 
     def _fault(self, record: SearchRecord) -> str | None:
@@ -179,7 +179,7 @@ def read_ending(
         folder: of the search.
         trial_id: of the trial.
         objective: what a completed trial must have a value of.
-        read: how to read the record; with `read_own_record`, one that is corrupt is set aside.
+        read: how to read the record; with `read_or_quarantine`, one that is corrupt is set aside.
     """
 
     def fault(ending: Ending) -> str | None:

@@ -5,10 +5,10 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from keras_dlnotes.runs.shapes import Condition, Count, Positive, Text, text_like
+from keras_dlnotes.runs.schema import Constraint, Count, Positive, Text, matching
 
-TrialId = Annotated[str, text_like("[0-9]+")]
-Moment = Annotated[str, text_like(r"\d{4}-\d\d-\d\dT[\d:.]+")]
+TrialId = Annotated[str, matching("[0-9]+")]
+Moment = Annotated[str, matching(r"\d{4}-\d\d-\d\dT[\d:.]+")]
 Value = bool | int | float | str
 
 
@@ -85,7 +85,7 @@ class SearchRecord(TypedDict):
 class Observation(TypedDict):
     """A metric's values in one step."""
 
-    value: Annotated[list[float], Condition("a list that is not empty", bool)]
+    value: Annotated[list[float], Constraint("a list that is not empty", bool)]
     step: Count
 
 

@@ -8,7 +8,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from keras_dlnotes.runs import RunFolder
-from keras_dlnotes.runs.records import read_own_record, write_record
+from keras_dlnotes.runs.records import read_or_quarantine, write_record
 from keras_dlnotes.tuning.contradictions import TUNERS_OWN, fault_in_oracle, fault_in_trial
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
@@ -60,10 +60,10 @@ class OracleFiles:
             if (path / ENDING).exists() or any(path.glob("execution_*"))
         ]
         check = partial(fault_in_oracle, space=self.get_space(), begun=begun)
-        return read_own_record(self.folder / name, self.record, check)
+        return read_or_quarantine(self.folder / name, self.record, check)
 
     def _read_ending(self, trial_id: str) -> Ending | None:
-        return read_ending(self.folder, trial_id, self.objective.name, read_own_record)
+        return read_ending(self.folder, trial_id, self.objective.name, read_or_quarantine)
 
     def _restore_ending(self, trial: Trial) -> None:
         """Writes an ending that is lost anew: the trial's own file knows all of it but the time."""
@@ -81,7 +81,7 @@ class OracleFiles:
     def _read_trial(self, trial_id: str) -> Trial:
         """Reads a trial; one whose file is lost comes back from what else the folder knows."""
         check = partial(fault_in_trial, trial_id=trial_id, objective=self.objective.name)
-        content = read_own_record(trial_path(self.folder, trial_id) / TRIAL, TrialState, check)
+        content = read_or_quarantine(trial_path(self.folder, trial_id) / TRIAL, TrialState, check)
         if content is not None:
             return Trial.from_state(content)
         ending = self._read_ending(trial_id)

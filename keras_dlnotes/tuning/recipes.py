@@ -13,6 +13,7 @@ from keras_tuner.errors import FatalTypeError
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.runs import ShuffledBatches, Splits, Task
 from keras_dlnotes.runs.fit import compiled
+from keras_dlnotes.runs.task import joined
 
 Space = Callable[[keras_tuner.HyperParameters], Mapping[str, Any]]
 TRAINING = ("learning_rate", "halving_epochs", "batch_size")
@@ -67,6 +68,10 @@ class Recipe:
         """Returns the batches of an epoch."""
         return ShuffledBatches(arrays, batch_size, seed)
 
+    def join(self, splits: Splits) -> tuple[Any, ...]:
+        """Returns the training and validation examples together."""
+        return joined(splits)
+
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
         """Returns what takes the place of `model.fit`, if anything does."""
         return None
@@ -118,6 +123,9 @@ class TaskRecipe(Recipe):
 
     def batches(self, arrays: tuple[Any, ...], batch_size: int, seed: int) -> Any:
         return self.task.batches(arrays, batch_size, seed)
+
+    def join(self, splits: Splits) -> tuple[Any, ...]:
+        return self.task.join(splits)
 
     @property
     def carry_states(self) -> bool:

@@ -70,7 +70,7 @@ class Records:
     Args:
         folder: of the search.
         objective: what a completed trial has a value of.
-        read: `read_record`, which raises where a record is corrupt; `read_own_record`, for the
+        read: `read_record`, which raises where a record is corrupt; `read_or_quarantine`, for the
             process that holds the search's folder; or `read_or_warn`.
     """
 

@@ -1,10 +1,9 @@
-"""What a search found."""
+"""The results of a search."""
 
 import functools
 import json
 from collections.abc import Iterator
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,12 +13,11 @@ from keras_dlnotes import reports
 from keras_dlnotes.common import checks
 from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.common.files import write_text
-from keras_dlnotes.runs import RunFolderError
 from keras_dlnotes.runs.folder import CHECKPOINTS
-from keras_dlnotes.runs.records import read_record
+from keras_dlnotes.runs.page import add_outcome
+from keras_dlnotes.runs.records import RunFolderError, read_record
 from keras_dlnotes.training.arguments import rows, verbosity
-from keras_dlnotes.tuning.best_execution import BestExecution, joined
-from keras_dlnotes.tuning.best_page import add_best_model
+from keras_dlnotes.tuning.best_execution import BestExecution
 from keras_dlnotes.tuning.contradictions import fault_in_search
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
@@ -66,18 +64,18 @@ class Results:
 
     Args:
         directory: the folder of the search, finished or not.
-        recipe: what was trained; needed for the models alone.
+        recipe: what was trained; needed only for the models.
 
     Attributes:
         directory: the folder.
-        objective: the name of what the search improved.
+        objective: the name of the metric that the search improved.
         direction: "min" or "max".
 
     Raises:
-        ValueError: where `directory` is no path or `recipe` no recipe.
-        FileNotFoundError: where the folder holds no search.
-        RunFolderError: where one of its files is corrupt, or can't be read. A search that goes on
-            in the folder sets a corrupt one aside, and makes anew what it said.
+        ValueError: if `directory` is no path or `recipe` no recipe.
+        FileNotFoundError: if the folder holds no search.
+        RunFolderError: if one of its files is corrupt or can't be read. Resuming the search
+            quarantines a corrupt file and recreates its content.
 
     Example:
 
@@ -103,19 +101,19 @@ class Results:
 
     def __repr__(self) -> str:
         done = sum(trial.status == COMPLETED for trial in self._trials)
-        told = [f"{done} of {len(self._trials)} trials completed.", *self.remarks]
-        return f"Results({str(self.directory)!r}: {' '.join(told).removesuffix('.')})"
+        status = [f"{done} of {len(self._trials)} trials completed.", *self.remarks]
+        return f"Results({str(self.directory)!r}: {' '.join(status).removesuffix('.')})"
 
     @property
     def remarks(self) -> list[str]:
-        """What one would not expect: that no trial had all epochs, or that none is left to try."""
+        """Surprises: no trial ran for all epochs, or no configuration is left to try."""
         return remarks_on(self._settings, self._trials)
 
     def to_frame(self) -> "pandas.DataFrame":
-        """Returns a row for every trial, execution and epoch.
+        """Returns a row for each trial, execution and epoch.
 
         The columns are `trial`, `status`, `execution` (from 0), `epoch` (from 1), the metrics, and
-        one a hyperparameter.
+        one for each hyperparameter.
         """
         return to_frame(self._trials)
 
@@ -124,7 +122,7 @@ class Results:
         write_table(checks.path("path", path), self._trials)
 
     def to_json(self, path: str | PathLike | None = None) -> str:
-        """Returns, and writes where a path is given, the trials as JSON: an object a trial."""
+        """Returns the trials as JSON, an object for each; also writes it if a path is given."""
         trials = [
             {
                 "trial": trial.name,
@@ -143,7 +141,7 @@ class Results:
 
     @property
     def failures(self) -> dict[str, str]:
-        """The tracebacks of the trials that failed, by trial."""
+        """Trial → traceback of each trial that failed."""
         return {
             trial.name: trial.ending.message or trial.status
             for trial in self._trials
@@ -166,14 +164,14 @@ class Results:
         return hyperparameters_of(self._best.ending.hyperparameters, Configuration)
 
     def best_model(self) -> keras.Model:
-        """Returns the best trial's model with the weights of its best epoch, as they were trained.
+        """Returns the best trial's model with the weights of its best epoch.
 
-        Where a trial was executed several times, it is the best execution. Where the hypermodel has
-        a `fit` of its own that returns a number or a dict, the weights are those that the model had
-        when `fit` returned; or those of the best epoch, where the number is its objective.
+        Of several executions of the trial, it is the best one. If the hypermodel has a `fit` of its
+        own that returns a number or a dict, the weights are those the model had when `fit`
+        returned; or those of the best epoch, if the number is its objective.
 
         Raises:
-            ValueError: where nobody saved the weights that the best score is of.
+            ValueError: if the weights of the best score were not saved.
         """
         best = self._best_execution
         if not best.has_weights:
@@ -190,16 +188,22 @@ class Results:
         epochs: int | None = None,
         verbose: str | int = 0,
     ) -> keras.Model:
-        """Trains a new model of the best hyperparameters on all data.
+        """Trains a new model with the best hyperparameters on all data.
+
+        Batches, seed and carried states are those of the best execution.
 
         Args:
-            training: (inputs, targets), and sample weights if wanted; by default the training and
-                validation data together.
-            epochs: how many; by default as many as the best trial's best epoch.
+            training: (inputs, targets), or with sample weights; by default the training and
+                validation data together, see `Task.join`.
+            epochs: number of epochs; by default the number of the best trial's best epoch.
             verbose: as in `keras.Model.fit`.
 
         Returns:
-            The compiled and trained model.
+            The compiled and trained model, with the weights of the last epoch.
+
+        Raises:
+            ValueError: for an argument out of range, or if `training` is None and the training and
+                validation data cannot be joined.
         """
         if training is not None:
             training = rows("training", training)
@@ -208,11 +212,11 @@ class Results:
         verbosity(verbose)
         best = self._best_execution
         if training is None:
-            training = joined(best.splits.training, best.splits.validation)
+            training = best.recipe.join(best.splits)
         return best.retrained(training, epochs, verbose)
 
     def to_html(self, path: str | PathLike) -> None:
-        """Writes a page: how the search got on, what made the difference, and the best model."""
+        """Writes a page: progress, importance of the hyperparameters, and the best model."""
         path = checks.path("path", path)
         title = f"Search: {self._task}"
         page = reports.search_page(self.to_frame(), self.objective, self.direction, title=title)
@@ -220,14 +224,11 @@ class Results:
             page.add_text(remark)
         if self._recipe is not None and self._completed and self._best_execution.has_weights:
             best = self._best_execution
-            add_best_model(
-                page,
-                best.model(),
-                best.splits,
-                best.state.history,
-                best.state.early_stopping["best_epoch"] + 1,
-                best.recipe.task_for(best.hp),
-            )
+            outcome = best.outcome()
+            page.add_heading("The best model")
+            if outcome.scores:
+                page.add_facts(outcome.scores)
+            add_outcome(page, outcome, best.recipe.task_for(best.hp))
         write_text(path, page.render())
 
     @property
@@ -245,8 +246,8 @@ class Results:
         return 1 if self.direction == "min" else -1
 
     @property
-    def _best_path(self) -> Path:
-        """The folder of the best trial's best execution."""
+    def _best_number(self) -> int:
+        """The number of the best trial's best execution."""
         histories = {
             execution: [row for row in history if self.objective in row]
             for execution, history in self._best.histories.items()
@@ -259,11 +260,18 @@ class Results:
         def best_value(execution: int) -> float:
             return min(self._sign * row[self.objective] for row in histories[execution])
 
-        return execution_path(self.directory, self._best.name, min(histories, key=best_value))
+        return min(histories, key=best_value)
 
     @functools.cached_property
     def _best_execution(self) -> BestExecution:
         if self._recipe is None:
             raise argument_error("recipe", "what the search trained, to build its models", None)
-        hp, epochs, recipe = self.best_hyperparameters, self._best.ending.step + 1, self._recipe
-        return BestExecution(self._best_path, hp, epochs, recipe, recipe.load(), self._seed)
+        best, recipe, number = self._best, self._recipe, self._best_number
+        return BestExecution(
+            execution_path(self.directory, best.name, number),
+            self.best_hyperparameters,
+            best.ending.step + 1,
+            recipe,
+            recipe.load(),
+            self._seed + number,
+        )

@@ -18,7 +18,7 @@ import keras_tuner
 from keras_tuner.engine.trial import TrialStatus
 from keras_tuner.errors import FatalError
 
-from keras_dlnotes.runs.records import read_own_record, write_record
+from keras_dlnotes.runs.records import read_or_quarantine, write_record
 from keras_dlnotes.tuning import chief, preflight
 from keras_dlnotes.tuning.chief import BEAT_SECONDS, BEATS
 from keras_dlnotes.tuning.fatal import tell_fatal
@@ -105,7 +105,7 @@ def _train(task: Job, line: Line, worker: str, has_died: bool) -> int:
     path = trial_path(task.folder, trial_id)
     threading.Thread(target=_beat, args=(path / BEATS,), daemon=True).start()
     objective = task.conditions.objective.name
-    if read_ending(task.folder, trial_id, objective, read_own_record) is None:
+    if read_ending(task.folder, trial_id, objective, read_or_quarantine) is None:
         hp = hyperparameters_of(trial["hyperparameters"])
         ending = _fate(path, hp) if has_died else None
         if ending is None:
@@ -127,7 +127,7 @@ def _fate(path: Path, hp: keras_tuner.HyperParameters) -> Ending | None:
     epochs = sorted(
         str(state.stat().st_mtime_ns) for state in path.glob("*/checkpoints/state.json")
     )
-    earlier = read_own_record(path / DEATHS, Deaths) or {}
+    earlier = read_or_quarantine(path / DEATHS, Deaths) or {}
     deaths = 1 + (earlier["deaths"] if earlier.get("epochs") == epochs else 0)
     write_record(path / DEATHS, {"epochs": epochs, "deaths": deaths})
     if deaths < MOST_DEATHS:

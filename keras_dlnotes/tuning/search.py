@@ -11,7 +11,7 @@ import keras_tuner
 
 from keras_dlnotes.common import checks
 from keras_dlnotes.common.checks import LARGEST_SEED, argument_error, choice, flag, integer
-from keras_dlnotes.runs.records import read_own_record, read_record
+from keras_dlnotes.runs.records import read_or_quarantine, read_record
 from keras_dlnotes.tuning.arguments import (
     check_address,
     check_listeners,
@@ -184,7 +184,7 @@ def search(
         metrics = settle_space(folder, job)
         job = job_of(recipe, folder.path, folder.settings)
         objective = job.conditions.objective
-        trials = Records(folder.path, objective.name, read_own_record).read()
+        trials = Records(folder.path, objective.name, read_or_quarantine).read()
         watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress, loggers)
         folder.begin()  # also where it is finished: an earlier version has recorded less
         if not _is_finished(folder, trials):

@@ -15,7 +15,7 @@ from keras_tuner.errors import FailedTrialError, FatalError
 from keras_dlnotes.runs import RunFolder, RunState, Splits, fit_resumable, run_state
 from keras_dlnotes.runs.checkpoints import Checkpoints
 from keras_dlnotes.runs.folder import CHECKPOINTS
-from keras_dlnotes.runs.records import CorruptRecordError, UnreadableRecordError, set_aside
+from keras_dlnotes.runs.records import CorruptRecordError, UnreadableRecordError, quarantine
 from keras_dlnotes.tuning import disk
 from keras_dlnotes.tuning.entries import check_entries, names_of
 from keras_dlnotes.tuning.folder import (
@@ -133,7 +133,7 @@ def _execute(
     try:
         return _train(recipe, splits, hp, conditions, path)
     except CorruptRecordError as error:
-        set_aside(path, f"{error} Execution {execution} of trial {trial_id} starts anew.")
+        quarantine(path, f"{error} Execution {execution} of trial {trial_id} starts anew.")
         return _train(recipe, splits, hp, conditions, path)
 
 

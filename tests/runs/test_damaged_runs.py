@@ -17,7 +17,7 @@ from keras_dlnotes.runs.fit_folder import FitFolder
 from keras_dlnotes.runs.records import write_record
 from tests import damage
 
-TASK = replace(tasks.get("digits"), rivals={})
+TASK = replace(tasks.get("digits"), variants={})
 EPOCHS = 2
 STATE = "checkpoints/state.json"
 ANEW = {"made": "anew"}
@@ -59,14 +59,14 @@ def intact(tmp_path_factory):
     metrics = {
         "task": TASK.name,
         "data": TASK.data,
-        TASK.headline: 0.9,
+        TASK.primary_metric: 0.9,
         "parameters": 3,
         "epochs": EPOCHS,
         "best_epoch": state.early_stopping["best_epoch"] + 1,
         "seconds": 1.5,
-        "rivals": {},
-        "baseline": {"name": "a guess", TASK.headline: 0.1},
-        "other_baselines": [{"name": "another guess", TASK.headline: 0.2}],
+        "variants": {},
+        "baseline": {"name": "a guess", TASK.primary_metric: 0.1},
+        "other_baselines": [{"name": "another guess", TASK.primary_metric: 0.2}],
         "seed": 0,
         "backend": settings["backend"],
         "versions": {"python": "3"},
@@ -163,7 +163,12 @@ def test_a_run_without_checksums_is_read(run):
 
 def test_metrics_of_another_run_are_made_anew(run):
     folder, metrics = run
-    for values in ({"epochs": 7}, {"task": "spell"}, {"best_epoch": 9}, {TASK.headline: None}):
+    for values in (
+        {"epochs": 7},
+        {"task": "spell"},
+        {"best_epoch": 9},
+        {TASK.primary_metric: None},
+    ):
         write_record(folder / "metrics.json", metrics | values)
         assert answer(folder)[0] == ANEW
         assert (folder / "metrics.json.corrupt-1").exists()

@@ -127,28 +127,28 @@ def test_rivals_and_several_baselines_stand_beside_the_network(finished, tmp_pat
         return found, replace(found, name="another", scores={"test_accuracy": 0.125})
 
     task = replace(
-        SMALL, rivals={SMALLER: SMALL.arguments | {"filters": (2, 4)}}, baseline=baselines
+        SMALL, variants={SMALLER: SMALL.arguments | {"filters": (2, 4)}}, baseline=baselines
     )
     result = fit(tmp_path, task)
     own = {name: finished.metrics[name] for name in ("test_accuracy", "epochs", "parameters")}
-    assert result.metrics | own == result.metrics  # a rival leaves the network as it is
-    rival = result.metrics["rivals"][SMALLER]
-    assert rival["parameters"] < result.metrics["parameters"] and rival["epochs"] == 2
-    assert rival["test_accuracy"] > 0.2
+    assert result.metrics | own == result.metrics  # a variant leaves the network as it is
+    variant = result.metrics["variants"][SMALLER]
+    assert variant["parameters"] < result.metrics["parameters"] and variant["epochs"] == 2
+    assert variant["test_accuracy"] > 0.2
     assert result.metrics["baseline"] == finished.metrics["baseline"]
     assert result.metrics["other_baselines"] == [{"name": "another", "test_accuracy": 0.125}]
     page = result.report.read_text(encoding="utf-8")
-    assert "Side by side" in page and SMALLER in page and "0.125" in page
+    assert "Variants" in page and SMALLER in page and "0.125" in page
 
-    before = (tmp_path / "rivals" / "0" / "history.csv").read_bytes()
+    before = (tmp_path / "variants" / "0" / "history.csv").read_bytes()
     result.report.unlink()
     again = fit(tmp_path, task, resume=True)
     assert not again.already_finished
-    assert (tmp_path / "rivals" / "0" / "history.csv").read_bytes() == before
+    assert (tmp_path / "variants" / "0" / "history.csv").read_bytes() == before
     assert again.metrics == result.metrics
 
     fit(tmp_path, QUICK, epochs=1, overwrite=True)
-    assert not (tmp_path / "rivals").exists()
+    assert not (tmp_path / "variants").exists()
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from keras_dlnotes.runs.records import (
     CorruptRecordError,
     RunFolderError,
     UnreadableRecordError,
-    read_own_record,
+    read_or_quarantine,
     read_record,
     write_record,
 )
-from keras_dlnotes.runs.shapes import Count
+from keras_dlnotes.runs.schema import Count
 
 # reads a record in a process that has no descriptor left
 EXHAUSTED = """
@@ -40,7 +40,7 @@ try:
 except OSError:
     pass
 try:
-    records.read_own_record(Path(sys.argv[1]), dict[str, int])
+    records.read_or_quarantine(Path(sys.argv[1]), dict[str, int])
 except records.UnreadableRecordError as error:
     for descriptor in held:
         os.close(descriptor)
@@ -116,7 +116,7 @@ def test_another_content_is_told_and_only_its_owner_renames_it(path, content, fa
     assert str(error.value) == f"File {path} is corrupt: {fault}."
     assert path.read_text() == content
 
-    assert read_own_record(path, Point) is None
+    assert read_or_quarantine(path, Point) is None
     assert not path.exists()
     assert path.with_name("point.json.corrupt-1").read_text() == content
     assert [record.message for record in caplog.records] == [
@@ -158,7 +158,7 @@ def test_a_record_without_a_checksum_is_read_by_its_shape(path):
 def test_a_further_corrupt_record_gets_a_further_name(path):
     for number in (1, 2, 3):
         path.write_text("{")
-        assert read_own_record(path, Point) is None
+        assert read_or_quarantine(path, Point) is None
         assert path.with_name(f"point.json.corrupt-{number}").exists()
 
 
@@ -176,7 +176,7 @@ def test_what_is_no_file_is_named_and_left_alone(tmp_path, impatient):
         (below, "can't be read: Not a directory"),
     ):
         with pytest.raises(UnreadableRecordError, match=message) as error:
-            read_own_record(path, Point)
+            read_or_quarantine(path, Point)
         assert str(path) in str(error.value)
         assert isinstance(error.value, RunFolderError) and isinstance(error.value, OSError)
     assert {path.name for path in tmp_path.iterdir()} == {"folder", "loop", "pipe", "file"}
@@ -199,7 +199,7 @@ def failing_open(monkeypatch, code, times=10**9):
 
 
 @pytest.mark.parametrize("name", ["EMFILE", "ENFILE", "ESTALE", "EIO", "EACCES", "EPERM"])
-@pytest.mark.parametrize("read", [read_record, read_own_record])
+@pytest.mark.parametrize("read", [read_record, read_or_quarantine])
 def test_what_the_content_is_not_to_blame_for_is_raised(name, read, path, monkeypatch, impatient):
     before = path.read_bytes()
     code = getattr(errno, name)
@@ -216,7 +216,7 @@ def test_what_the_content_is_not_to_blame_for_is_raised(name, read, path, monkey
 def test_what_passes_is_waited_for(name, path, monkeypatch):
     monkeypatch.setattr(records, "PAUSE_SECONDS", 0.001)
     tried = failing_open(monkeypatch, getattr(errno, name), times=3)
-    assert read_own_record(path, Point) == {"x": 0.5, "count": 2}
+    assert read_or_quarantine(path, Point) == {"x": 0.5, "count": 2}
     assert len(tried) == 3
 
 

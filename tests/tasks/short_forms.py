@@ -47,11 +47,13 @@ def on_few_examples(splits):
 
 
 def in_short(task):
-    """The task on a few examples, its network and those of its rivals made smaller."""
+    """The task on a few examples, its network and those of its variants made smaller."""
 
     def prepare(name):
         return on_few_examples(task.prepare(name))
 
     smaller = SMALLER.get(task.name, {})
-    rivals = {name: {**arguments, **smaller} for name, arguments in task.rivals.items()}
-    return replace(task, prepare=prepare, arguments={**task.arguments, **smaller}, rivals=rivals)
+    variants = {name: {**arguments, **smaller} for name, arguments in task.variants.items()}
+    return replace(
+        task, prepare=prepare, arguments={**task.arguments, **smaller}, variants=variants
+    )

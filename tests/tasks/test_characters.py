@@ -1,4 +1,4 @@
-"""The language model's data and its rivals: the same characters of the same text for all three."""
+"""The language model's data and its baselines: all three score the same characters."""
 
 import lzma
 from collections import Counter
@@ -108,7 +108,7 @@ def test_the_probabilities_of_an_n_gram_model_sum_to_one(few_tokens, context):
     assert min(following) > 0
 
 
-def test_the_rivals_are_strong_and_count_the_same_characters(splits, texts):
+def test_the_baselines_are_strong_and_count_the_same_characters(splits, texts):
     found = {
         baseline.name.split()[0]: baseline.scores["test_bits_per_character"]
         for baseline in characters.other_models(splits)

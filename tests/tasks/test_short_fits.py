@@ -17,8 +17,8 @@ MARKS = {"characters": carries_states}
 def test_a_short_fit_leaves_scores_and_pictures(name, tmp_path):
     task = in_short(tasks.get(name))
     result = tasks.fit(task, tmp_path, epochs=1, batch_size=16, quiet=True)
-    scores = result.metrics, result.metrics["baseline"], *result.metrics["rivals"].values()
-    assert all(np.isfinite(row[task.headline]) for row in scores)
-    assert set(result.metrics["rivals"]) == set(task.rivals)
+    scores = result.metrics, result.metrics["baseline"], *result.metrics["variants"].values()
+    assert all(np.isfinite(row[task.primary_metric]) for row in scores)
+    assert set(result.metrics["variants"]) == set(task.variants)
     page = result.report.read_text(encoding="utf-8")
     assert page.count("<img") >= 2 and task.section in page

@@ -190,7 +190,9 @@ def test_fit_resumable(argument, values, tmp_path):
 
 def test_a_folder_that_was_not_entered_is_refused(tmp_path):
     folder = runs.RunFolder(tmp_path / "run", {})
-    with pytest.raises(ValueError, match="Argument `folder` must be an entered RunFolder"):
+    with pytest.raises(
+        ValueError, match="Argument `folder` must be a RunFolder inside its `with` block"
+    ):
         runs.fit_resumable(
             convolutions(),
             (IMAGES, IMAGES),

@@ -11,10 +11,10 @@ import numpy as np
 
 from keras_dlnotes.runs.checkpoints import Checkpoints
 from keras_dlnotes.runs.folder import CHECKPOINTS
-from keras_dlnotes.runs.records import read_own_record
+from keras_dlnotes.runs.records import read_or_quarantine
 from keras_dlnotes.tasks import Splits
 from keras_dlnotes.tuning import Results
-from keras_dlnotes.tuning.folder import FAILED, Ending, SearchFolder, write_ending
+from keras_dlnotes.tuning.folder import FAILED, Ending, SearchFolder, execution_path, write_ending
 from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.recipes import HyperModelRecipe
 from keras_dlnotes.tuning.records import Records
@@ -114,7 +114,8 @@ def answer(folder: Path) -> Any:
         trial.pop("seconds")
     stopping = None
     if results._trials[0].histories:
-        stopping = Checkpoints(results._best_path / CHECKPOINTS).read().early_stopping
+        path = execution_path(folder, results.best_trial, results._best_number)
+        stopping = Checkpoints(path / CHECKPOINTS).read().early_stopping
     best = results.best_hyperparameters.get_config()
     return trials, results.direction, results.best_trial, best, results.failures, stopping
 
@@ -122,7 +123,7 @@ def answer(folder: Path) -> Any:
 def go_on(folder: Path, tuner: str = "random") -> Any:
     """Does what a search does that goes on in the folder, and returns what its oracle knows."""
     with SearchFolder(folder, settings() | {"tuner": tuner}, resume=True) as search:
-        Records(folder, "val_loss", read_own_record).read()
+        Records(folder, "val_loss", read_or_quarantine).read()
         oracle = oracle_of(folder, tuner)
         if not (folder / "search.json").exists():
             search.begin()

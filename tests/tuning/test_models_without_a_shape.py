@@ -92,4 +92,4 @@ def test_the_page_shows_what_the_best_model_costs(finished, tmp_path):
     results, _ = finished
     results.to_html(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    assert "What the best model costs" in page and "batch_normalization" in page
+    assert "Costs" in page and "batch_normalization" in page

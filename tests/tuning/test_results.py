@@ -82,7 +82,8 @@ def test_the_page_shows_the_best_model(twice, tmp_path):
         "Search: build",
         "2 trials for the lowest val_loss",
         "The best model",
-        "What the best model costs",
+        "Learning curves",
+        "Costs",
     ):
         assert text in page
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pytest
 
-from keras_dlnotes.runs.shapes import Condition, Count, Positive, Seconds, Text, misshapen
+from keras_dlnotes.runs.schema import Constraint, Count, Positive, Seconds, Text, schema_error
 
 
 class Inner(TypedDict):
@@ -40,13 +40,13 @@ NUMBERS = [0, -1, 1, 0.5, math.nan, math.inf]
         (Literal["a", 1], [1, "a"]),
         (int | None, [None, 0, -1, 1, 10**400]),
         (list[int] | str | None, [None, "", "a", [], [1]]),
-        (Annotated[float, Condition("less than 1", lambda value: value < 1)], [0, -1, 0.5]),
+        (Annotated[float, Constraint("less than 1", lambda value: value < 1)], [0, -1, 0.5]),
     ],
 )
 def test_a_kind_has_these_members_and_no_others(kind, members):
     for value in VALUES:
         is_member = any(type(value) is type(one) and repr(value) == repr(one) for one in members)
-        assert (misshapen(value, kind) is None) == is_member, value
+        assert (schema_error(value, kind) is None) == is_member, value
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_kind_has_these_members_and_no_others(kind, members):
     ],
 )
 def test_the_place_is_named(value, fault):
-    assert misshapen(value, Outer) == fault
+    assert schema_error(value, Outer) == fault
 
 
 def test_of_several_kinds_the_one_meant_is_told_of():
-    assert misshapen(["a"], list[int] | None) == "`[0]` must be a whole number, not 'a'"
-    assert misshapen(1, list[int] | None) == "it must be a list or null, not 1"
+    assert schema_error(["a"], list[int] | None) == "`[0]` must be a whole number, not 'a'"
+    assert schema_error(1, list[int] | None) == "it must be a list or null, not 1"
