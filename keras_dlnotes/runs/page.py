@@ -85,8 +85,9 @@ def add_outcome(page: reports.Page, outcome: Outcome, task: Task | None = None) 
 
 
 def _costs(outcome: Outcome) -> list[dict[str, Any]]:
-    shape = None
-    if not getattr(outcome.model, "inputs", None):  # the model itself does not know it
+    model, shape = outcome.model, None
+    known = [tensor.shape[1:] for tensor in getattr(model, "inputs", None) or ()]
+    if not known or None in keras.tree.flatten(known):
         inputs = outcome.splits.training[0]
         shape = keras.tree.map_structure(lambda array: array.shape[1:], inputs)
     return [
@@ -97,7 +98,7 @@ def _costs(outcome: Outcome) -> list[dict[str, Any]]:
             "parameters": row.parameters,
             "multiplications": row.multiplications,
         }
-        for row in reports.summarize(outcome.model, shape).rows
+        for row in reports.summarize(model, shape).rows
     ]
 
 
