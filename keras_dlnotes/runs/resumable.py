@@ -9,6 +9,7 @@ import keras
 
 from keras_dlnotes.common.checks import argument_error, choice, flag, function, integer, text
 from keras_dlnotes.common.graph import forget_backed_up_epoch
+from keras_dlnotes.common.metrics import DIRECTIONS, direction_of
 from keras_dlnotes.runs.batches import ShuffledBatches
 from keras_dlnotes.runs.callbacks import (
     CarryStates,
@@ -123,7 +124,7 @@ def fit_resumable(
     ):
         integer(name, value, least)
     text("monitor", monitor)
-    choice("mode", mode, ("auto", "min", "max"))
+    choice("mode", mode, ("auto", *DIRECTIONS))
     function("batches", batches)
     if fit is not None:
         function("fit", fit)
@@ -142,6 +143,9 @@ def fit_resumable(
         )
     batches_of_epoch = batches(training, batch_size, seed)
     built_on(model, batches_of_epoch)
+    if mode == "auto":
+        with contextlib.suppress(ValueError):  # Keras asks the metric itself, or refuses
+            mode = direction_of(monitor)
     early_stopping = None
     if validation is not None:
         early_stopping = EarlyStopping(

@@ -7,7 +7,7 @@ from typing import Any
 import keras_tuner
 
 from keras_dlnotes.common.checks import argument_error, function, integer, is_sequence, path, text
-from keras_dlnotes.reports.pages.search_trials import guess_direction
+from keras_dlnotes.common.metrics import DIRECTIONS, direction_of
 from keras_dlnotes.runs import Splits, Task
 from keras_dlnotes.runs.task import check_data
 from keras_dlnotes.tasks.table import find, get, names
@@ -149,7 +149,7 @@ def check_objective(
         return None
     if isinstance(objective, str):
         try:
-            direction = guess_direction(objective)
+            direction = direction_of(objective)
         except ValueError as error:
             expected = (
                 "a name that tells whether more is better, or keras_tuner.Objective(name, "
@@ -159,7 +159,7 @@ def check_objective(
         return keras_tuner.Objective(objective, direction)
     if not isinstance(objective, keras_tuner.Objective) or not isinstance(objective.name, str):
         raise argument_error("objective", "a metric's name or a keras_tuner.Objective", objective)
-    if objective.direction not in ("min", "max"):
+    if objective.direction not in DIRECTIONS:
         expected = "a keras_tuner.Objective whose direction is 'min' or 'max'"
         raise argument_error("objective", expected, objective.direction)
     return objective

@@ -148,11 +148,3 @@ def test_what_is_masked_is_a_hole():
     masked = np.ma.masked_array([1.0, -999, 2.0], [0, 1, 0])
     [line, *_] = reports.plot_gradient_flow({"a": masked}).axes[0].lines
     assert np.isnan(line.get_ydata()[1])
-
-
-def test_an_error_by_its_short_name_is_best_where_it_is_lowest():
-    for metric in ("mae", "val_mse", "rmse", "crossentropy"):
-        [line, *_] = reports.plot_runs({"a": {metric: [3.0, 1.0, 2.0]}}, metric).axes[0].lines
-        assert line.get_label() == "a: 1 at epoch 2"
-    with pytest.raises(ValueError, match="Argument `direction` must be"):
-        reports.plot_runs({"a": {"distance": [3.0, 1.0]}}, "distance")

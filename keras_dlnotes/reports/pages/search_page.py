@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_dlnotes.common.checks import choice, text
+from keras_dlnotes.common.checks import text
+from keras_dlnotes.common.metrics import direction_of
 from keras_dlnotes.reports.importance import FEWEST_TRIALS, hyperparameter_importance
 from keras_dlnotes.reports.pages.page import Page
-from keras_dlnotes.reports.pages.search_trials import Trial, guess_direction, read_trials
+from keras_dlnotes.reports.pages.search_trials import Trial, read_trials
 from keras_dlnotes.reports.plots.learning_runs import plot_runs
 from keras_dlnotes.reports.plots.search_plots import (
     plot_importance,
@@ -72,8 +73,7 @@ def search_page(
     """
     text("title", title, empty=True)
     text("objective", objective)
-    direction = guess_direction(objective) if direction is None else direction
-    choice("direction", direction, ("min", "max"))
+    direction = direction_of(objective, direction)
     trials = read_trials(frame, objective, direction, hyperparameters)
     ranking = sorted(
         (trial for trial in trials if trial.is_complete),

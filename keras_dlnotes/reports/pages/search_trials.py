@@ -1,6 +1,5 @@
 """The trials of a search, read from its table of a row for every trial, execution and epoch."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     import pandas
 
 COLUMNS = ("trial", "status", "execution", "epoch")
-HIGHER = {"acc", "auc", "dice", "f1", "fbeta", "fmeasure", "iou", "precision", "r2", "recall"}
-LOWER = {"crossentropy", "divergence", "error", "hinge", "loss", "mae", "mape", "mse", "msle"}
-LOWER |= {"perplexity", "rmse"}
 
 
 @dataclass(frozen=True)
@@ -38,21 +34,6 @@ class Trial:
     def is_complete(self) -> bool:
         """Whether the trial came to its end and has a value."""
         return self.status.upper() == "COMPLETED" and bool(np.isfinite(self.best))
-
-
-def guess_direction(objective: str) -> str:
-    """Returns "max" for what is better the higher it is, as accuracy, and "min" for a loss.
-
-    >>> guess_direction("val_sparse_categorical_accuracy"), guess_direction("val_loss")
-    ('max', 'min')
-    """
-    words = re.findall("[a-z0-9]+", objective.lower())
-    if LOWER.intersection(words):
-        return "min"
-    if HIGHER.intersection(words) or any(word.endswith("accuracy") for word in words):
-        return "max"
-    expected = f'"min" or "max", since the name {objective!r} does not tell'
-    raise argument_error("direction", expected, None)
 
 
 def read_trials(

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_dlnotes.common.checks import argument_error, choice, mapping, text
+from keras_dlnotes.common.checks import argument_error, mapping, text
+from keras_dlnotes.common.metrics import direction_of
 from keras_dlnotes.reports.arrays import as_array
-from keras_dlnotes.reports.pages.search_trials import guess_direction
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     MUTED,
@@ -57,9 +57,7 @@ def plot_runs(
     for name, history in histories.items():
         mapping(f"histories[{name!r}]", history, "of metrics")
     text("metric", metric)
-    if direction is None:
-        direction = guess_direction(metric)
-    choice("direction", direction, ("min", "max"))
+    direction = direction_of(metric, direction)
     figure = new_figure(WIDTH, 3.6)
     axes = figure.subplots()
     style_axes(axes)

@@ -18,6 +18,7 @@ from keras_dlnotes.common.checks import (
     text,
     texts,
 )
+from keras_dlnotes.common.metrics import DIRECTIONS
 from keras_dlnotes.reports.arrays import as_array, finite
 from keras_dlnotes.reports.importance import as_columns, is_missing, is_numeric
 from keras_dlnotes.reports.plots.theme import (
@@ -69,7 +70,7 @@ def plot_search_progress(
     """
     text("name", name, empty=True)
     objective = as_array("objective", objective, ["(trials,)"])
-    choice("direction", direction, ("min", "max"))
+    choice("direction", direction, DIRECTIONS)
     complete = np.ones(len(objective), bool) if complete is None else _booleans(complete)
     same_length(objective=objective, complete=complete)
     known = np.isfinite(objective)
@@ -137,7 +138,7 @@ def plot_parallel_coordinates(
     """
     integer("limit", limit, 1)
     text("name", name, empty=True)
-    choice("direction", direction, ("min", "max"))
+    choice("direction", direction, DIRECTIONS)
     objective = as_array("objective", objective, ["(trials,)"])
     columns = dict(list(as_columns(hyperparameters, objective).items())[:limit])
     figure = new_figure(WIDTH, 3.8)

@@ -9,7 +9,7 @@ from keras_dlnotes.reports import (
     plot_search_progress,
     search_page,
 )
-from keras_dlnotes.reports.pages.search_trials import guess_direction, read_trials
+from keras_dlnotes.reports.pages.search_trials import read_trials
 
 
 def search_frame(count: int = 24) -> pandas.DataFrame:
@@ -82,22 +82,6 @@ def test_a_csv_file_gives_the_same_trials(frame, tmp_path):
         assert found.name == expected.name
         assert found.best == pytest.approx(expected.best, nan_ok=True)
         assert found.hyperparameters == pytest.approx(expected.hyperparameters | {"cell": "None"})
-
-
-@pytest.mark.parametrize(
-    ("objective", "direction"),
-    [
-        ("val_accuracy", "max"),
-        ("acc", "max"),
-        ("val_binary_accuracy", "max"),
-        ("auc", "max"),
-        ("loss", "min"),
-        ("val_mean_squared_error", "min"),
-        ("mae", "min"),
-    ],
-)
-def test_the_name_tells_the_direction(objective, direction):
-    assert guess_direction(objective) == direction
 
 
 def test_the_best_so_far_never_gets_worse_and_ignores_what_is_not_complete():
@@ -197,7 +181,7 @@ def test_a_search_without_a_complete_trial_has_a_page_too(frame):
         ({"frame": search_frame(1).iloc[:0]}, "`frame` must be a table of at least one row"),
         ({"frame": search_frame(1).assign(val_loss="low")}, "numbers in 'val_loss'"),
         ({"objective": "val_auc"}, "`objective` must be one of the metrics in the columns loss, "),
-        ({"objective": "reward"}, "`direction` must be .* 'reward' does not tell"),
+        ({"objective": "reward"}, "`direction` must be .* 'reward' does not say which is better"),
         ({"direction": "up"}, "`direction` must be one of 'min', 'max'"),
         ({"hyperparameters": ["units"]}, "`hyperparameters` must be columns of the table"),
         ({"hyperparameters": ["loss"]}, "one value a trial. Received: a changing column='loss'"),

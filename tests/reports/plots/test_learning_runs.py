@@ -42,7 +42,11 @@ def test_the_best_of_a_score_is_the_highest():
     ]
 
 
-def test_the_direction_can_be_told():
+def test_the_best_of_an_error_by_its_short_name_is_the_lowest():
+    assert list(lines(plot_runs({"a": {"val_mae": [5, 1, 3]}}, "val_mae"))) == ["a: 1 at epoch 2"]
+
+
+def test_the_direction_can_be_given():
     assert list(lines(plot_runs(RUNS, "val_accuracy", direction="min"))) == [
         "small: 0.5 at epoch 1",
         "large: 0.6 at epoch 1",
