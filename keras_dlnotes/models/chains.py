@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_dlnotes.common.checks import argument_error
+
 # in inference, each of them does to a step what it does to any other, and sees no other
 EACH_STEP = (
     keras.layers.Activation,
@@ -62,6 +64,15 @@ def ids_read(model: keras.Model, place: int) -> int | None:
         if reads and isinstance(layer, keras.layers.Embedding):
             return layer.input_dim
     return None
+
+
+def check_vocabularies(read: int, written: int) -> None:
+    """Raises if a model knows no token but padding, or writes tokens that it cannot read."""
+    if written < 2:
+        raise argument_error("model", "one of two tokens or more; id 0 is padding", written)
+    if read < written:
+        expected = f"one whose embedding knows all of its {written} tokens"
+        raise argument_error("model", expected, f"one that knows {read}")
 
 
 def is_known(thing: Any) -> bool:

@@ -7,13 +7,13 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, flag, integer, number
+from keras_dlnotes.common.next_token import token_ids
 from keras_dlnotes.models.arguments import MOST_STEPS
 from keras_dlnotes.models.chains import chain_of
 from keras_dlnotes.models.prefixes import Prefixes
 from keras_dlnotes.models.steps import Chain, Decoder, decoder_parts
 
 MOST_TOKENS = 2**16  # of a target: a beam search copies what it has at each
-MOST_IDS = 2**31  # where the model does not say how many it knows
 MOST_CANDIDATES = 2**28  # 2 GB of scores
 
 
@@ -68,7 +68,7 @@ def sample(
         integer("seed", seed)
     flag("from_logits", from_logits)
     writer = _writer(model, from_logits)
-    ids = _ids("prompt", prompt, writer.read)
+    ids = np.atleast_2d(token_ids("prompt", prompt, writer.read))
     if np.any(ids == 0):
         raise argument_error("prompt", "free of id 0, which pads", prompt)
     if end_id is not None:
@@ -150,7 +150,7 @@ def decode(
     number("length_penalty", length_penalty, minimum=0)
     flag("from_logits", from_logits)
     translator = _translator(model, from_logits)
-    ids = _ids("source", source, translator.source_vocabulary)
+    ids = np.atleast_2d(token_ids("source", source, translator.source_vocabulary))
     for name, value in (("start_id", start_id), ("end_id", end_id)):
         integer(name, value, minimum=1, maximum=translator.written - 1)
     _check_longest("max_length", max_length, translator.longest)
@@ -241,20 +241,6 @@ def _likeliest(tokens, scores, length_penalty: float) -> np.ndarray:
     with np.errstate(divide="ignore", over="ignore"):
         costs = np.log(-scores) - length_penalty * np.log(lengths)
     return np.where(np.isneginf(scores), np.inf, costs).argmin(axis=1)
-
-
-def _ids(name: str, value: Any, vocabulary: int | None) -> np.ndarray:
-    """Returns ids (batch, time), or raises where one is none of the vocabulary's."""
-    vocabulary = vocabulary or MOST_IDS
-    try:
-        ids = ops.convert_to_numpy(value) if ops.is_tensor(value) else np.asarray(value)
-    except (TypeError, ValueError):  # such as rows of several lengths
-        ids = np.asarray(None)
-    is_right = ids.ndim in (1, 2) and ids.size and np.issubdtype(ids.dtype, np.integer)
-    if not is_right or ids.min() < 0 or ids.max() >= vocabulary:
-        expected = f"integers from 0 to {vocabulary - 1} of shape (batch, time) or (time,)"
-        raise argument_error(name, expected, value)
-    return np.atleast_2d(ids)
 
 
 def _without_padding(following: np.ndarray, goes_on: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Any model of ids, called on all the tokens so far at every step."""
+"""The next token by any model: each step is a call on all tokens so far."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from keras import ops
 
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import suspended_states
+from keras_dlnotes.common.next_token import check_kind, log_probabilities
 from keras_dlnotes.models.ahead import check_looks_back
-from keras_dlnotes.models.chains import ids_read
-from keras_dlnotes.models.outputs import check_kind, check_vocabularies, log_probabilities
+from keras_dlnotes.models.chains import check_vocabularies, ids_read
 
-SHORTEST = 16  # a prefix is padded to this length or a double of it
-SOURCE_LENGTH = 4  # of what a model is tried on
+SHORTEST = 16  # a prefix is padded to this length times a power of 2
+SOURCE_LENGTH = 4  # of the dry run
 OUTPUTS = "with one output, of shape (batch, time, vocabulary) or (batch, vocabulary)"
 
 
 class Prefixes:
-    """P of the next token from whole calls: each on the ids so far, behind a source where one is.
+    """P of the next token from calls on all ids so far, and on the source if there is one.
 
-    Frameworks compile for every length anew. Where padding may follow what counts, few are needed.
+    Frameworks compile anew for every length: a causal model gets prefixes padded to a few lengths.
     """
 
     def __init__(self, model: keras.Model, from_logits: bool, has_source: bool = False):
@@ -44,6 +44,7 @@ class Prefixes:
                 self.read,
                 self.longest,
             )
+        log_probabilities(outputs, from_logits)
         check_kind(outputs, from_logits)
 
     def after(self, prefix: np.ndarray) -> list[np.ndarray]:
@@ -51,7 +52,7 @@ class Prefixes:
         return [prefix]
 
     def reading(self, source: np.ndarray) -> list[np.ndarray]:
-        """Returns the states of rows that have read a source, and nothing behind it."""
+        """Returns the states of rows that have read a source and no target."""
         return [np.zeros((len(source), 0), int), source]
 
     def step(self, tokens: np.ndarray, states: list) -> tuple[np.ndarray, list]:
@@ -77,12 +78,12 @@ class Prefixes:
         return log_probabilities(_at(self._outputs(prefix, *sources), -1), self._from_logits)
 
     def _try(self, shapes: list) -> tuple[Any, list]:
-        """Returns outputs for some ids that every model knows, and the sources that they took."""
+        """Returns the outputs of a dry run on ids that every model has, and its sources."""
         sources = [np.ones((1, shape[1] or SOURCE_LENGTH), int) for shape in shapes[:-1]]
         return self._outputs(np.ones((1, self.longest or 2), int), *sources), sources
 
     def _outputs(self, ids: np.ndarray, *sources: np.ndarray) -> Any:
-        """Returns the model's outputs for ids and their sources, each row from its beginning."""
+        """Returns the model's outputs for ids and their sources; stateful layers start anew."""
         tensors = [ops.convert_to_tensor(array, "int32") for array in (*sources, ids)]
         try:
             with suspended_states(self._model):

@@ -6,15 +6,16 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_dlnotes.common.next_token import check_kind, log_probabilities
 from keras_dlnotes.models.chains import (
+    check_vocabularies,
     ends_in_softmax,
     goes_step_by_step,
     is_known,
     needs_time,
 )
-from keras_dlnotes.models.outputs import check_kind, check_vocabularies, log_probabilities
 
-TRIED = 16  # rows of outputs that are looked at where no layer says what they are
+TRIED = 16  # rows of outputs that show whether they are logits
 
 
 class Chain:
@@ -28,7 +29,9 @@ class Chain:
         check_vocabularies(self.read, written)
         if from_logits or not ends_in_softmax(layers):
             tried = np.random.default_rng(0).integers(1, self.read, TRIED)
-            check_kind(self._run(tried, self._first_states(TRIED))[0], from_logits)
+            outputs, _ = self._run(tried, self._first_states(TRIED))
+            log_probabilities(outputs, from_logits)
+            check_kind(outputs, from_logits)
 
     def after(self, prefix: np.ndarray) -> list:
         """Returns the states of rows that have read these ids."""
@@ -79,7 +82,7 @@ class Decoder(Chain):
         self.source_vocabulary = self._source_embedding.input_dim
 
     def reading(self, source: np.ndarray) -> list:
-        """Returns the states of rows that have read a source, and nothing behind it."""
+        """Returns the states of rows that have read a source and no target."""
         ids = ops.convert_to_tensor(source, "int32")
         mask = self._source_embedding.compute_mask(ids)
         _, *states = self._encoder(self._source_embedding(ids), mask=mask)

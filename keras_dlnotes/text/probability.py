@@ -6,12 +6,19 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_dlnotes.common.checks import LARGEST, argument_error, flag, integer
 from keras_dlnotes.common.graph import suspended_states
-from keras_dlnotes.text.checks import argument_error, flag, integer
+from keras_dlnotes.common.next_token import (
+    LOOKS_AHEAD,
+    are_close,
+    check_kind,
+    check_range,
+    log_probabilities,
+    spacing,
+    token_ids,
+)
 
 MANY = 16  # rows of logits, which do not all look like probabilities
-# the distance from 1 to the next number, where it is a large one
-UNITS = {"bfloat16": 2**-7, "float16": 2**-10}
 
 
 def sequence_log_probability(
@@ -54,9 +61,8 @@ def sequence_log_probability(
     """
     if not callable(model):
         raise argument_error("model", "a language model, or a function as it is one", model)
-    array = _ids(ids)
-    _check_range(array, _vocabulary_size(model))
-    batch_size = integer("batch_size", batch_size, minimum=1)
+    array = token_ids("ids", ids, _vocabulary_size(model))
+    integer("batch_size", batch_size, 1, LARGEST)
     flag("from_logits", from_logits)
     rows = np.atleast_2d(array)
     scores = []
@@ -71,29 +77,11 @@ def sequence_log_probability(
     return result if array.ndim == 2 else result[0]
 
 
-def _ids(ids: Any) -> np.ndarray:
-    expected = "integers of shape (batch, time) or (time,)"
-    try:
-        tensor = keras.ops.is_tensor(ids)
-        array = keras.ops.convert_to_numpy(ids) if tensor else np.asarray(ids)
-    except (ValueError, TypeError) as cause:  # rows of different lengths
-        raise argument_error("ids", expected, ids) from cause
-    if array.ndim not in (1, 2) or array.size == 0 or not np.issubdtype(array.dtype, np.integer):
-        raise argument_error("ids", expected, ids)
-    return array
-
-
-def _vocabulary_size(model: Any) -> int:
-    """The number of ids of a model that says its shape; of others it shows in their outputs."""
+def _vocabulary_size(model: Any) -> int | None:
+    """Returns the number of ids, if the model knows the shape of its outputs."""
     shape = getattr(model, "output_shape", None)
     is_known = isinstance(shape, tuple) and shape and isinstance(shape[-1], int)
-    return shape[-1] if is_known else np.iinfo("int32").max
-
-
-def _check_range(array: np.ndarray, vocabulary_size: int) -> None:
-    outside = array[(array < 0) | (array >= vocabulary_size)]
-    if outside.size:
-        raise argument_error("ids", f"integers from 0 to {vocabulary_size - 1}", int(outside[0]))
+    return shape[-1] if is_known else None
 
 
 def _outputs(model: Callable[[Any], Any], rows: np.ndarray) -> np.ndarray:
@@ -104,44 +92,27 @@ def _outputs(model: Callable[[Any], Any], rows: np.ndarray) -> np.ndarray:
     outputs = keras.ops.convert_to_numpy(outputs)
     if outputs.ndim != 3 or outputs.shape[:2] != rows.shape or not outputs.size:
         raise argument_error("model", expected, outputs.shape)
-    if outputs.dtype.kind in "cOSU":
-        raise argument_error("model", "one whose outputs are real numbers", outputs.dtype.name)
     return outputs
 
 
 def _counted(rows: np.ndarray) -> np.ndarray:
-    """Tells which tokens count of those behind the first one: none is padding, before or after."""
+    """Returns which tokens after the first one count: no padding, before or after."""
     return (rows[:, 1:] != 0) & np.maximum.accumulate(rows[:, :-1] != 0, axis=1)
 
 
 def _log_probabilities(outputs: np.ndarray, rows: np.ndarray, from_logits: bool) -> np.ndarray:
     following, counts = rows[:, 1:], _counted(rows)
-    _check_range(rows, outputs.shape[-1])
-    values = outputs[:, :-1][counts].astype("float64")  # (counted, vocabulary)
-    tolerance = 2e-2 if outputs.dtype.name in UNITS else 1e-3
-    with np.errstate(invalid="ignore"):
-        likely = (np.abs(values.sum(axis=-1) - 1) <= tolerance) & (values >= 0).all(axis=-1)
-        right = np.isfinite(values.max(axis=-1)) if from_logits else likely
-    if not right.all():
-        expected = "logits, or log P, and never NaN or ∞" if from_logits else "probabilities"
-        hint = "" if from_logits else "Logits need from_logits=True."
-        raise argument_error("model", f"one whose outputs are {expected}", values[~right][0], hint)
-    if from_logits and len(values) >= MANY and likely.all():
-        raise argument_error("from_logits", "False for a model of probabilities", True)
-    given = np.take_along_axis(values, following[counts][:, np.newaxis], axis=1)[:, 0]
-    if from_logits:
-        largest = values.max(axis=-1)
-        given = given - largest - np.log(np.exp(values - largest[:, np.newaxis]).sum(axis=-1))
-    else:
-        with np.errstate(divide="ignore"):
-            given = np.log(given / values.sum(axis=-1))  # half precision rounds the sum
+    check_range("ids", rows, outputs.shape[-1])
+    counted = outputs[:, :-1][counts]  # (counted, vocabulary)
     terms = np.zeros(following.shape)
-    terms[counts] = given
+    terms[counts] = log_probabilities(counted, from_logits, following[counts])
+    if len(counted) >= MANY:
+        check_kind(counted, from_logits)
     return terms.sum(axis=1)
 
 
 def _check_looks_back(model: Callable[[Any], Any], rows: np.ndarray, outputs: np.ndarray) -> None:
-    """Raises where other ids in the later half change what is said of the earlier one."""
+    """Raises if other ids in the later half change the outputs of the earlier one."""
     known = np.unique(rows[rows != 0])
     half = rows.shape[1] // 2
     if len(known) < 2 or not half:
@@ -151,9 +122,6 @@ def _check_looks_back(model: Callable[[Any], Any], rows: np.ndarray, outputs: np
     is_earlier = np.arange(rows.shape[1]) < half
     again = _outputs(model, np.where(is_earlier | (rows == 0), rows, others))
     counts = _counted(rows)[:, :half]
-    first, second = (values[:, :half][counts].astype("float64") for values in (outputs, again))
-    distance = max(2 * UNITS.get(outputs.dtype.name, 0), 1e-5)
-    distance *= np.abs(first[np.isfinite(first)]).max(initial=0.0)
-    if not np.allclose(first, second, rtol=0, atol=distance, equal_nan=True):
-        expected = "one that goes in one direction, from step to step, and never looks ahead"
-        raise argument_error("model", expected, getattr(model, "name", model))
+    first, second = (values[:, :half][counts] for values in (outputs, again))
+    if not are_close(first, second, max(2 * spacing(outputs.dtype.name), 1e-5)):
+        raise argument_error("model", LOOKS_AHEAD, getattr(model, "name", model))

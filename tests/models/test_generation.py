@@ -13,6 +13,7 @@ from keras_dlnotes.models import (
     sample,
     sequence_to_sequence,
 )
+from keras_dlnotes.text import sequence_log_probability
 
 CELLS = ("simple", "lstm", "gru")
 START, END = 1, 2
@@ -192,10 +193,16 @@ def test_nothing_follows_the_end_but_padding():
     assert np.any(drawn == END)
 
 
-def test_sampling_warns_of_nothing():
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("stateful", [False, True])
+def test_models_of_the_builders_raise_no_warning(cell, stateful):
+    models = writer(cell, stateful=stateful), translator(cell)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        sample(writer(), [3, 4], 2, seed=0)
+        sample(models[0], [3, 4], 2, seed=0)
+        sequence_log_probability(models[0], [[3, 4, 0]])
+        for width in (1, 3):
+            decode(models[1], SOURCES, max_length=3, beam_width=width)
 
 
 def test_nothing_is_dropped_in_sampling():

@@ -151,7 +151,7 @@ def two_inputs():
         (lambda: several(2), "one with one output, of shape"),
         (two_inputs, "one of one input, ids"),
         (lambda: chain(keras.layers.Conv1D(4, 2)), "one with one output, of shape"),
-        (lambda: chain(Restless()), "one that says the same of the same ids"),
+        (lambda: chain(Restless()), "one that always gives the same outputs for the same ids"),
         (
             lambda: keras.Sequential(
                 [keras.Input((None,)), keras.layers.Embedding(1, 1), keras.layers.Softmax()]
