@@ -1,26 +1,28 @@
-"""The learning tokenizer: byte-pair encoding, by the `tokenizers` package."""
+"""A tokenizer that learns from texts: byte-pair encoding, by the `tokenizers` package."""
 
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from keras_dlnotes.text.checks import argument_error, texts_of, unicode_text
+from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.text.texts import texts_of, unicode_text
+from keras_dlnotes.text.tokenization import registered
 from keras_dlnotes.text.tokenizer import Tokenizer
 
 
+@registered
 class BytePairTokenizer(Tokenizer):
-    """Pieces of text that are learned: the most frequent pair of tokens becomes a token, over and
-    over.
+    """Byte-pair encoding: the most frequent pair of adjacent tokens becomes a token, repeatedly.
 
-    Learning starts from the 256 bytes. A step counts all pairs (a, b) of neighbours within the
-    words of the texts, and merges the most frequent one into the new token ab. Encoding a word
+    Training starts from the 256 bytes. Each step counts all pairs (a, b) of adjacent tokens within
+    the words of the texts, and merges the most frequent one into the new token ab. Encoding a word
     applies the same merges in the order in which they were learned.
 
-    A word here is a run of letters, digits or other signs, with the blank before it.
+    A word here is a run of letters, digits or other characters, with the space before it.
 
     Args:
-        vocabulary_size: number of ids: special tokens, 256 bytes and learned tokens. Where the
-            texts have fewer pairs that occur twice, the rest stays unused.
+        vocabulary_size: number of ids: special tokens, 256 bytes and learned tokens. If the texts
+            have fewer pairs that occur twice, the rest stays unused.
         special_tokens: names of the special tokens that follow "<pad>", which is id 0.
 
     Raises:
@@ -48,13 +50,13 @@ class BytePairTokenizer(Tokenizer):
         self._encoder: Any = None
 
     def fit(self, texts: Iterable[str]) -> Self:
-        """Learns the merges from texts, and forgets those learned before; returns the tokenizer.
+        """Learns the merges from texts in place of earlier ones; returns the tokenizer.
 
         Args:
-            texts: strings; they are read once, and need not fit into memory.
+            texts: strings, read once; they need not fit into memory.
 
         Raises:
-            ValueError: for one string instead of several, or what is no text.
+            ValueError: for a single string, or an entry that is not text.
         """
         from tokenizers import trainers
 
@@ -97,9 +99,9 @@ class BytePairTokenizer(Tokenizer):
         known = set(_LETTERS)
         for first, second in merges:
             if not known.issuperset((first, second)):
-                raise argument_error("merges", "pairs of tokens that are known", (first, second))
+                raise argument_error("merges", "pairs of known tokens", (first, second))
             known.add(first + second)
-        # two pairs may make the same piece, which has one id
+        # two pairs may merge into the same piece, which has one id
         pieces = list(dict.fromkeys(first + second for first, second in merges))
         self._set_pieces([bytes(_VALUES[letter] for letter in piece) for piece in pieces])
         self._unused_count = size - len(self._contents)
@@ -110,8 +112,7 @@ class BytePairTokenizer(Tokenizer):
 
 
 def _byte_level(merges: list[tuple[str, str]], vocabulary: dict[str, int]):
-    """The package's byte-pair encoder, without anything that would change a text."""
-    # imported here, since `import keras_dlnotes` imports this module
+    """Returns an encoder that changes nothing in a text."""
     import tokenizers
 
     encoder = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=merges))
@@ -120,7 +121,7 @@ def _byte_level(merges: list[tuple[str, str]], vocabulary: dict[str, int]):
 
 
 def _byte_letters() -> list[str]:
-    """The letter that byte-level encoders write for each byte: itself, if it can be printed."""
+    """Returns the letter by which byte-level encoders show each byte: itself, if printable."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))
     return [chr(byte if byte in printable else next(others)) for byte in range(256)]

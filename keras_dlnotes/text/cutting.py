@@ -1,4 +1,4 @@
-"""How a text is cut into words, numbers and marks, by rules alone.
+"""The rules that split a text into words, numbers and marks.
 
 Python's regular expressions know letters, digits and white space, but neither combining marks nor
 scripts: those are listed here.
@@ -9,18 +9,18 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-# Scripts without blanks between words: kana, and the characters of Chinese.
+# Scripts without spaces between words: kana, and Chinese characters.
 UNSPACED = "々〆〇\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 UNSPACED += "\U00020000-\U0003ffff"
 
-# What changes the sign before it, beside combining marks: joiners, the soft hyphen, skin tones,
+# Modifiers of the character before, beside combining marks: joiners, the soft hyphen, skin tones,
 # and the tags in the flags of regions.
 MODIFIERS = "\u00ad\u200c\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
 FLAG_LETTERS = "\U0001f1e6-\U0001f1ff"
 
 
 def pieces(text: str) -> Iterator[str]:
-    """Yields the tokens of the text, which put together are the text again."""
+    """Yields the tokens of the text; joined, they are the text."""
     return (match.group() for match in _expression().finditer(text))
 
 
@@ -40,7 +40,7 @@ def _expression() -> re.Pattern[str]:
 
 
 def _combining_marks() -> str:
-    """The ranges of all characters that combine with the one before, for a character class."""
+    """Returns the ranges of all combining characters, for a character class."""
     blocks = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))  # Unicode has none elsewhere
     marks = [
         code

@@ -26,41 +26,41 @@ def sequence_log_probability(
 ) -> np.ndarray:
     """Returns the natural logarithm of each sequence's probability, given its first token.
 
-    log P(x_2, …, x_T | x_1) = Σ_t log P(x_t | x_{t−1}, …, x_1), the chain rule; let the first token
-    be a start token, whose probability is 1, and this is log P(x_1, …, x_T).
+    log P(x_2, …, x_T | x_1) = Σ_t log P(x_t | x_{t−1}, …, x_1), the chain rule. With a start token,
+    whose probability is 1, as the first one, this is log P(x_1, …, x_T).
 
-    Divided by −T·ln 2 it is the bits a token; exp(−·/T) is the perplexity.
+    Divided by −T·ln 2 it is the number of bits per token; exp(−·/T) is the perplexity.
 
     Args:
         model: a language model, such as `models.language_model` builds: ids (batch, time) →
-            probabilities (batch, time, vocabulary), those of the token after x_t at step t. It
-            never looks ahead, which is tried on the first batch. A stateful one starts anew with
+            probabilities (batch, time, vocabulary), at step t those of the token after x_t. It
+            never looks ahead, which is tested on the first batch. A stateful one starts anew with
             each batch and keeps its states.
         ids: integers (batch, time), or (time,) for one sequence. Id 0 pads and does not count,
             before or after a sequence.
-        batch_size: number of sequences that the model gets at once, ≥ 1.
+        batch_size: number of sequences in a call of the model, ≥ 1.
         from_logits: whether the model's outputs are logits, or log P, rather than probabilities.
 
     Returns:
         Floats (batch,), or one float for one sequence; each ≤ 0, and 0 for a lone token.
 
     Raises:
-        ValueError: for ids of another shape or outside of the vocabulary, a model that looks ahead,
-            or one whose outputs are not what `from_logits` says.
+        ValueError: for ids of another shape or outside the vocabulary, a model that looks ahead, or
+            outputs that are not what `from_logits` says.
 
     Reference:
         Lecture notes, "The Basic Task in Sequence Modeling".
 
     Example:
 
-    A model that knows nothing gives each of 8 tokens the same probability:
+    A uniform model gives each of 8 tokens the same probability:
 
     >>> uniform = lambda ids: np.full((*np.shape(ids), 8), 1 / 8)
     >>> sequence_log_probability(uniform, [[1, 5, 3, 0], [1, 2, 7, 6]]) / np.log(8)
     array([-2., -3.])
     """
     if not callable(model):
-        raise argument_error("model", "a language model, or a function as it is one", model)
+        raise argument_error("model", "a language model, or a function like one", model)
     array = token_ids("ids", ids, _vocabulary_size(model))
     integer("batch_size", batch_size, 1, LARGEST)
     flag("from_logits", from_logits)

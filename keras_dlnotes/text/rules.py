@@ -1,40 +1,43 @@
-"""The tokenizer that does not learn: words, numbers and marks, cut by rules and counted."""
+"""A tokenizer by rules: words, numbers and punctuation marks, of which a vocabulary is counted."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from keras_dlnotes.text.checks import LARGEST_SIZE, argument_error, integer, texts_of, unicode_text
+from keras_dlnotes.common.checks import LARGEST, argument_error, integer
 from keras_dlnotes.text.cutting import pieces
+from keras_dlnotes.text.texts import texts_of, unicode_text
+from keras_dlnotes.text.tokenization import registered
 from keras_dlnotes.text.tokenizer import BYTES, Tokenizer
 
-# Another number wherever the same text and words would give other ids. The first edition had a
-# list of English words and word parts in place of a vocabulary.
+# It changes whenever the same text and words would give other ids. Edition 1 had a list of English
+# words and word parts in place of a vocabulary.
 EDITION = 2
 
 
+@registered
 class RuleTokenizer(Tokenizer):
-    """Words, numbers and punctuation marks, cut by rules, without any learning.
+    """Splits text into words, numbers and punctuation marks by rules, without training.
 
     1. A word is a token: letters with all their combining marks, and apostrophes between letters:
        "naïve", "don't". Hyphens, digits and underscores divide words.
     2. A number is a token, with points and commas between its digits: "3.14", "1,000". A sign or
-       a currency before it is a mark of its own.
-    3. Any other mark is a token, a run of the same one, such as "...", being one. An emoji is one
-       with all that changes it, a flag is one.
-    4. One blank before a token belongs to it. Line breaks, tabs and further blanks are tokens, a
-       run of the same one being one.
-    5. Chinese characters and kana, which no blanks divide, are a token each.
+       a currency symbol before it is a token of its own.
+    3. Any other mark is a token, and so is a run of the same mark, such as "...". An emoji with its
+       modifiers is one token, and so is a flag.
+    4. One space before a token belongs to it. Line breaks, tabs and further spaces are tokens, a
+       run of the same one being one token.
+    5. Chinese characters and kana, which are written without spaces, are a token each.
 
-    The ids of tokens come from a vocabulary that `adapt` counts in texts. A token outside of it,
-    and before `adapt` every token, has the ids of its bytes instead: no text is unknown, and the
-    number of ids is fixed.
+    The ids of tokens come from a vocabulary that `adapt` counts in texts. A token outside it, which
+    every token is before `adapt`, is encoded by its bytes: no text is unknown, and the number of
+    ids is fixed.
 
     Args:
         special_tokens: names of the special tokens that follow "<pad>", which is id 0.
         vocabulary_size: number of ids: special tokens, 256 bytes and the most frequent tokens.
-            Where the texts have fewer, the rest stays unused. None takes all tokens of the texts.
-        minimum_count: int ≥ 1, how often a token must occur to be taken.
+            If the texts have fewer, the rest stays unused. None takes all tokens of the texts.
+        minimum_count: int ≥ 1, how often a token must occur to get an id.
 
     Raises:
         ValueError: for a vocabulary too small for the bytes, or another argument out of range.
@@ -63,32 +66,32 @@ class RuleTokenizer(Tokenizer):
         minimum_count: int = 1,
     ):
         super().__init__(special_tokens)
-        self.minimum_count = integer("minimum_count", minimum_count, minimum=1)
+        self.minimum_count = integer("minimum_count", minimum_count, 1, LARGEST)
         if vocabulary_size is not None:
             vocabulary_size = self._standardize_size(vocabulary_size)
         self._size = vocabulary_size
         self._set_words([])
 
     def adapt(self, texts: Iterable[str]) -> Self:
-        """Counts the tokens of texts, and forgets those counted before; returns the tokenizer.
+        """Counts the tokens of texts for a new vocabulary; returns the tokenizer.
 
-        The most frequent token comes first, of equally frequent ones the first by its characters.
+        The most frequent token comes first; equally frequent ones are sorted by their characters.
 
         Args:
-            texts: strings; they are read once, and need not fit into memory.
+            texts: strings, read once; they need not fit into memory.
 
         Raises:
-            ValueError: for one string instead of several, or what is no text.
+            ValueError: for a single string, or an entry that is not text.
         """
         counts = Counter(piece for text in texts_of(texts) for piece in pieces(text))
         frequent = [
             piece
             for piece, count in counts.items()
-            # what UTF-8 writes as one byte is a token already
+            # a single byte is a token already
             if count >= self.minimum_count and len(piece.encode()) > 1
         ]
         frequent.sort(key=lambda piece: (-counts[piece], piece))
-        most = LARGEST_SIZE if self._size is None else self._size
+        most = LARGEST if self._size is None else self._size
         self._set_words(frequent[: most - self.first_byte_id - len(BYTES)])
         return self
 
@@ -126,7 +129,7 @@ class RuleTokenizer(Tokenizer):
                 "edition",
                 f"{EDITION}",
                 edition,
-                "Its list of English word parts is gone, and its ids mean other tokens today: make "
+                "Its list of English word parts is gone, and its ids now mean other tokens: make "
                 "a new tokenizer, `adapt` it to your texts, and train the model anew.",
             )
         if edition != EDITION:

@@ -6,12 +6,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes.text.byte_pair import BytePairTokenizer
-from keras_dlnotes.text.checks import argument_error, entries, integer
-from keras_dlnotes.text.rules import RuleTokenizer
-from keras_dlnotes.text.tokenizer import Tokenizer
+from keras_dlnotes.common.checks import LARGEST, argument_error, integer
+from keras_dlnotes.text.texts import entries
 
-TOKENIZERS = {kind.__name__: kind for kind in (RuleTokenizer, BytePairTokenizer)}
+TOKENIZERS: dict[str, type] = {}  # those that a saved layer may name
+
+
+def registered(tokenizer: type) -> type:
+    """Lets saved layers name a class of tokenizers: a decorator."""
+    TOKENIZERS[tokenizer.__name__] = tokenizer
+    return tokenizer
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
@@ -19,17 +23,17 @@ class Tokenization(keras.layers.Layer):
     """Turns strings into ids, in `tf.data` pipelines, in models and by hand.
 
     It is to a tokenizer what `keras.layers.TextVectorization` is to a list of words, and its
-    tokenizer is saved with the model. In a pipeline it works on every backend; inside a model, as
-    everything that takes strings in Keras, on TensorFlow. It runs in Python: train on ids, which a
-    pipeline makes meanwhile, and export models without it.
+    tokenizer is saved with the model. In a pipeline it works on every backend; inside a model on
+    TensorFlow alone, as everything in Keras that takes strings. It runs in Python: train on ids
+    that a pipeline prepares, and export models without it.
 
     Args:
-        tokenizer: a `RuleTokenizer`, or a `BytePairTokenizer` that has been fitted. What a
-            `RuleTokenizer` has not been adapted to is written by bytes.
+        tokenizer: a `RuleTokenizer`, or a fitted `BytePairTokenizer`. A `RuleTokenizer` encodes
+            tokens outside its vocabulary by their bytes.
         output_length: int ≥ 1, the number of ids of every text: longer ones are cut at their end,
             shorter ones padded with 0. None pads to the longest of the batch.
-        before: names of special tokens that stand before every text, such as ["<start>"].
-        after: names of special tokens that stand after every text, a cut one included.
+        before: names of special tokens to put before every text, such as ["<start>"].
+        after: names of special tokens to put after every text, cut or not.
 
     Input shape:
         Strings of any shape, such as (batch,).
@@ -46,6 +50,7 @@ class Tokenization(keras.layers.Layer):
 
     Example:
 
+    >>> from keras_dlnotes.text import RuleTokenizer
     >>> tokenizer = RuleTokenizer().adapt(["it is so", "it is raining"])
     >>> layer = Tokenization(tokenizer, output_length=4, after=["<end>"])
     >>> keras.ops.convert_to_numpy(layer(["it is", "it is raining again"])).tolist()
@@ -54,7 +59,7 @@ class Tokenization(keras.layers.Layer):
 
     def __init__(
         self,
-        tokenizer: Tokenizer,
+        tokenizer: Any,
         output_length: int | None = None,
         before: Sequence[str] = (),
         after: Sequence[str] = (),
@@ -62,22 +67,22 @@ class Tokenization(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.supports_jit = False  # XLA knows no strings
-        if type(tokenizer).__name__ not in TOKENIZERS or not isinstance(tokenizer, Tokenizer):
+        if type(tokenizer) not in TOKENIZERS.values():
             raise argument_error("tokenizer", f"one of {', '.join(TOKENIZERS)}", tokenizer)
-        tokenizer.encode("")  # raises where it is not fitted
+        tokenizer.encode("")  # raises unless it is fitted
         self.tokenizer = tokenizer
         self.before = _known("before", before, tokenizer)
         self.after = _known("after", after, tokenizer)
         if output_length is not None:
             shortest = len(self.before) + len(self.after) + 1
             hint = "None pads to the longest of the batch."
-            output_length = integer("output_length", output_length, shortest, hint=hint)
+            output_length = integer("output_length", output_length, shortest, LARGEST, hint)
         self.output_length = output_length
 
     def __call__(self, inputs, *args, **kwargs):
         if isinstance(inputs, keras.KerasTensor):
             return super().__call__(inputs, *args, **kwargs)
-        # Keras would make tensors of the backend of it, which may not know strings
+        # Keras would convert it to tensors of the backend, which may not know strings
         return self.call(inputs)
 
     def call(self, inputs):
@@ -98,10 +103,10 @@ class Tokenization(keras.layers.Layer):
         names = self.tokenizer.special_tokens
         before, after = ([names[name] for name in part] for part in (self.before, self.after))
         rows = [self.tokenizer.encode(_decoded(string)) for string in strings.ravel()]
-        room = None
+        longest = None
         if self.output_length is not None:
-            room = self.output_length - len(before) - len(after)
-        rows = [[*before, *row[:room], *after] for row in rows]
+            longest = self.output_length - len(before) - len(after)
+        rows = [[*before, *row[:longest], *after] for row in rows]
         length = self.output_length or max(map(len, rows), default=0)
         ids = np.zeros((len(rows), length), "int32")
         for target, row in zip(ids, rows, strict=True):
@@ -140,7 +145,7 @@ def _decoded(string: bytes) -> str:
         raise argument_error("inputs", "strings in UTF-8", string) from cause
 
 
-def _known(name: str, tokens: Sequence[str], tokenizer: Tokenizer) -> tuple[str, ...]:
+def _known(name: str, tokens: Sequence[str], tokenizer: Any) -> tuple[str, ...]:
     known = list(tokenizer.special_tokens)
     expected = f"a list of {', '.join(map(repr, known))}"
     found = tuple(entries(name, tokens, expected))

@@ -1,4 +1,4 @@
-"""What all tokenizers share: ids are special tokens, then the 256 bytes, then longer pieces."""
+"""The base of all tokenizers: ids of special tokens, of the 256 bytes, then of longer pieces."""
 
 import abc
 import hashlib
@@ -6,20 +6,25 @@ import json
 import operator
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
-from keras_dlnotes.text.checks import argument_error, entries, file_path, integer, unicode_text
+from keras_dlnotes.common import checks
+from keras_dlnotes.common.checks import LARGEST, argument_error, integer
+from keras_dlnotes.common.files import write_text
+from keras_dlnotes.text.texts import entries, unicode_text
+from keras_dlnotes.text.tokenization import Tokenization
 
 PADDING = "<pad>"
 BYTES = [bytes([value]) for value in range(256)]
 
 
 class Tokenizer(abc.ABC):
-    """Text to ids and back, without loss whatever the text.
+    """Encodes any text as ids, without loss.
 
-    A text is the UTF-8 of its characters, and every byte is a token. Longer tokens are pieces of
-    text that often occur; a subclass says how to find them. So no text is unknown: what no piece
-    covers is written byte by byte.
+    A text is the UTF-8 of its characters, and every byte is a token. Longer tokens are frequent
+    pieces of text, which a subclass finds. So no text is unknown: what no piece covers is encoded
+    byte by byte.
 
     Id 0 pads. Special tokens follow; no text is ever encoded as one, not even "<start>".
 
@@ -41,13 +46,13 @@ class Tokenizer(abc.ABC):
         self._set_pieces([])
 
     def _standardize_size(self, vocabulary_size: Any) -> int:
-        """The size as an int, or an error where it has no room for the bytes."""
+        """Returns the size as an int, or raises if it is too small for the bytes."""
         names = len(self._special_tokens)
         hint = f"That is {names} special tokens and 256 bytes at least."
-        return integer("vocabulary_size", vocabulary_size, names + len(BYTES), hint=hint)
+        return integer("vocabulary_size", vocabulary_size, names + len(BYTES), LARGEST, hint)
 
     def _set_pieces(self, pieces: Sequence[bytes]) -> None:
-        """Says which tokens there are beside the special ones and the bytes."""
+        """Sets the tokens beside the special ones and the bytes."""
         self._contents = [*([b""] * len(self._special_tokens)), *BYTES, *pieces]
 
     @property
@@ -81,7 +86,7 @@ class Tokenizer(abc.ABC):
 
         Args:
             ids: integers in [0, vocabulary_size), of one text. Special tokens add nothing; bytes
-                that are no UTF-8, as a language model may write them, become "�".
+                that are not UTF-8, which a language model may produce, become "�".
 
         Raises:
             ValueError: for anything else.
@@ -90,7 +95,7 @@ class Tokenizer(abc.ABC):
         return b"".join(contents).decode(errors="replace")
 
     def tokens(self, text: str) -> list[str]:
-        """Returns the pieces that the text is cut into: those of its ids.
+        """Returns the pieces that the text is split into: those of its ids.
 
         A part of a character is shown as its bytes, such as "<0xE2>".
         """
@@ -102,7 +107,7 @@ class Tokenizer(abc.ABC):
     def _content(self, id_: int) -> bytes:
         try:
             index = -1 if isinstance(id_, bool) else operator.index(id_)
-        except (TypeError, ValueError, RuntimeError):  # as tensors say that they are no integer
+        except (TypeError, ValueError, RuntimeError):  # which of them depends on the kind of tensor
             index = -1
         if 0 <= index < len(self._contents):
             return self._contents[index]
@@ -110,18 +115,16 @@ class Tokenizer(abc.ABC):
             return b""
         raise argument_error("ids", self._expected_ids(), id_)
 
-    def as_layer(self, **arguments: Any):
+    def as_layer(self, **arguments: Any) -> Tokenization:
         """Returns a `Tokenization` layer of this tokenizer, for `tf.data` and for models.
 
         Args:
             **arguments: of `Tokenization`, such as `output_length=32`.
         """
-        from keras_dlnotes.text.tokenization import Tokenization
-
         return Tokenization(self, **arguments)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns all that `from_config` needs to make the same tokenizer, as JSON knows it."""
+        """Returns, as JSON values, what `from_config` needs to make the same tokenizer."""
         return {"special_tokens": list(self._special_tokens)[1:]}
 
     @classmethod
@@ -130,28 +133,16 @@ class Tokenizer(abc.ABC):
         return cls(**config)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the tokenizer to a JSON file, which is whole or not there at all.
+        """Writes the tokenizer to a JSON file, atomically.
 
         Raises:
-            ValueError: if the path is none of a file.
-            OSError: if its folder is not there, or cannot be written to.
+            ValueError: if the path is not that of a file.
+            OSError: if its folder does not exist, or cannot be written to.
         """
-        path = file_path("path", path)
         content = {"tokenizer": type(self).__name__, "config": self.get_config()}
         content["checksum"] = _checksum(content)
-        partial = path.with_name(f".partial-{path.name}")
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                json.dump(content, file, ensure_ascii=False, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        except OSError as error:  # that of a full disk names no file
-            if error.errno is None:
-                raise
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        finally:
-            partial.unlink(missing_ok=True)
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        write_text(_file_path("path", path), text)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -159,14 +150,14 @@ class Tokenizer(abc.ABC):
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if the file is none of this class's, or of a version whose ids meant others.
+            ValueError: if the file is not one of this class, or of a version with other ids.
         """
-        content = file_path("path", path).read_bytes()
+        content = _file_path("path", path).read_bytes()
         try:
             saved = json.loads(content)
             kind, config = saved["tokenizer"], saved["config"]
             config.keys()  # of an object; other values have none
-            checksum = saved.pop("checksum", None)  # of which older files have none
+            checksum = saved.pop("checksum", None)  # older files have none
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as cause:
             raise argument_error(
                 "path", "a file that a tokenizer's `save` wrote", str(path)
@@ -176,7 +167,7 @@ class Tokenizer(abc.ABC):
                 "path", f"a file of {cls.__name__}", str(path), f"It is one of {kind}."
             )
         if checksum not in (None, _checksum(saved)):
-            hint = "Its checksum is another one."
+            hint = "Its checksum does not match."
             raise argument_error("path", f"a whole file of {cls.__name__}", str(path), hint)
         try:
             return cls.from_config(config)
@@ -186,8 +177,18 @@ class Tokenizer(abc.ABC):
             ) from cause
 
 
+def _file_path(name: str, value: Any) -> Path:
+    try:
+        path = checks.path(name, value)
+    except ValueError as cause:
+        raise argument_error(name, "the path of a file", value) from cause
+    if path.is_dir():
+        raise argument_error(name, "the path of a file, not of a folder", value)
+    return path
+
+
 def _checksum(content: dict[str, Any]) -> str:
-    """Returns the SHA-256 of what a file says."""
+    """Returns the SHA-256 of a file's content."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -199,7 +200,7 @@ def _names(special_tokens: Sequence[str]) -> tuple[str, ...]:
 
 
 def _readable(content: bytes) -> str:
-    """The text of a token, or its bytes as "<0xE2>" where they are no whole characters."""
+    """Returns the text of a token, or its bytes as "<0xE2>" if they are no whole characters."""
     try:
         return content.decode()
     except UnicodeDecodeError:

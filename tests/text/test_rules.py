@@ -152,7 +152,7 @@ def test_a_file_of_the_rules_before_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "rules.json"
     config = {"special_tokens": ["<start>", "<end>"], "edition": 1}
     path.write_text(json.dumps({"tokenizer": "RuleTokenizer", "config": config}))
-    with pytest.raises(ValueError, match=r"`path` must .* its ids mean other tokens today: make"):
+    with pytest.raises(ValueError, match=r"`path` must .* its ids now mean other tokens: make"):
         RuleTokenizer.load(path)
 
 
