@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from keras_dlnotes.interop.tensors import Field
+from keras_dlnotes.interop.weight_mapping import WeightMapping
 
 
-def attention_fields(layer, path: str) -> list[Field]:
-    """The fields of a `keras.layers.MultiHeadAttention`."""
+def attention_mappings(layer, path: str) -> list[WeightMapping]:
+    """The mappings of a `keras.layers.MultiHeadAttention`."""
     sources = [layer.query_dense, layer.key_dense, layer.value_dense]
     widths = [source.kernel.shape[0] for source in sources]
     units = layer.num_heads * layer.key_dim
@@ -24,10 +24,10 @@ def attention_fields(layer, path: str) -> list[Field]:
             "outputs are all embed_dim."
         )
     kernels = [source.kernel for source in sources]
-    fields = _in_one(kernels, units) if widths == [units] * 3 else _apart(kernels, units)
+    mappings = _in_one(kernels, units) if widths == [units] * 3 else _apart(kernels, units)
     shape = projected
-    fields.append(
-        Field(
+    mappings.append(
+        WeightMapping(
             (layer.output_dense.kernel,),
             {"out_proj.weight": (units, units)},
             lambda kernel: (kernel.reshape(units, units).T,),
@@ -36,45 +36,45 @@ def attention_fields(layer, path: str) -> list[Field]:
     )
     if layer.use_bias:
         heads = (layer.num_heads, layer.key_dim)
-        fields += [
-            Field(
+        mappings += [
+            WeightMapping(
                 tuple(source.bias for source in sources),
                 {"in_proj_bias": (3 * units,)},
                 lambda *biases: (np.concatenate([bias.reshape(-1) for bias in biases]),),
-                lambda bias: tuple(part.reshape(heads) for part in np.split(bias, 3)),
+                lambda bias: tuple(group.reshape(heads) for group in np.split(bias, 3)),
             ),
-            Field(
+            WeightMapping(
                 (layer.output_dense.bias,),
                 {"out_proj.bias": (units,)},
                 lambda bias: (bias,),
                 lambda bias: (bias,),
             ),
         ]
-    return fields
+    return mappings
 
 
-def _in_one(kernels, units) -> list[Field]:
+def _in_one(kernels, units) -> list[WeightMapping]:
     shape = tuple(kernels[0].shape)
     return [
-        Field(
+        WeightMapping(
             tuple(kernels),
             {"in_proj_weight": (3 * units, units)},
             lambda *values: (np.concatenate([v.reshape(units, units).T for v in values]),),
-            lambda weight: tuple(part.T.reshape(shape) for part in np.split(weight, 3)),
+            lambda weight: tuple(group.T.reshape(shape) for group in np.split(weight, 3)),
         )
     ]
 
 
-def _apart(kernels, units) -> list[Field]:
+def _apart(kernels, units) -> list[WeightMapping]:
     return [
         _projection(f"{name}_proj_weight", kernel, units)
         for name, kernel in zip("qkv", kernels, strict=True)
     ]
 
 
-def _projection(name, kernel, units) -> Field:
+def _projection(name, kernel, units) -> WeightMapping:
     shape = tuple(kernel.shape)
-    return Field(
+    return WeightMapping(
         (kernel,),
         {name: (units, shape[0])},
         lambda value: (value.reshape(shape[0], units).T,),

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import KerasTensor, tree
 
-from keras_dlnotes.interop.places import Tensor
+from keras_dlnotes.interop.layout import Tensor
 
 
 class FoldTime:

@@ -1,16 +1,23 @@
-"""What layers and operations do to the places of values: axes in `arrange`, entries in `order`.
+"""The layout behind a layer or an operation, from the layout before it.
 
-`arrange` is called for all calls in turn, more than once; then `order`, once.
+`infer_axes` is called for all calls in turn, several times; then `infer_permutations`, once.
 """
 
 import keras
 import numpy as np
 
-from keras_dlnotes.interop.places import SAME, Lost, Order, Tensor, first, last
+from keras_dlnotes.interop.layout import (
+    IDENTITY,
+    Permutation,
+    Tensor,
+    Unknown,
+    channels_first,
+    features_last,
+)
 
 
-def orders_of(shape) -> list[Order]:
-    return [Order(size, SAME) for size in shape]
+def identities(shape) -> list[Permutation]:
+    return [Permutation(size, IDENTITY) for size in shape]
 
 
 def axis_of(operation, tensor: Tensor, name: str = "axis", default: int = -1) -> int:
@@ -21,87 +28,89 @@ def axis_of(operation, tensor: Tensor, name: str = "axis", default: int = -1) ->
 
 
 class Rule:
-    """The rule of what nobody knows: what lies alike in both lies alike behind it."""
+    """The rule of unknown operations: what has one layout in both keeps it."""
 
-    def arrange(self, call):
-        alike = all(tensor.lies_alike() for tensor in call.inputs if tensor.rank > 1)
+    def infer_axes(self, call):
+        alike = all(tensor.has_same_layout() for tensor in call.inputs if tensor.rank > 1)
         for output in call.outputs:
             if alike:
-                output.arrangement.follow({tuple(range(output.rank))})
+                output.axes.infer({tuple(range(output.rank))})
             else:
-                output.arrangement.lose(self._reason(call))
+                output.axes.mark_unknown(self._reason(call))
 
-    def order(self, call, found):
-        alike = all(tensor.lies_alike() for tensor in (*call.inputs, *call.outputs))
-        taken = [order for tensor in call.inputs for order in tensor.orders]
+    def infer_permutations(self, call, layouts):
+        alike = all(tensor.has_same_layout() for tensor in (*call.inputs, *call.outputs))
+        taken = [order for tensor in call.inputs for order in tensor.permutations]
         reason = self._reason(call)
         for order in taken:
-            alike &= order.settled() is SAME
+            alike &= order.resolve_free() is IDENTITY
         if alike:
-            found.trust(call.operation)
-        elif any(order.settled() is not SAME for order in taken):
-            found.problem(call.operation, reason)  # it may have weights of its own
+            layouts.trust(call.operation)
+        elif any(order.resolve_free() is not IDENTITY for order in taken):
+            layouts.mark_unknown(call.operation, reason)  # it may have weights of its own
         for order in taken:
-            if order.known() is None:
-                order.bind(SAME if alike else reason)
+            if order.resolve() is None:
+                order.bind(IDENTITY if alike else reason)
         for output in call.outputs:
-            value = reason if not alike and output.rank == 1 else SAME
-            output.orders = [Order(size, value, sources=taken, why=reason) for size in output.shape]
+            value = reason if not alike and output.rank == 1 else IDENTITY
+            output.permutations = [
+                Permutation(size, value, sources=taken, why=reason) for size in output.shape
+            ]
 
     def _reason(self, call):
         kind = type(call.operation).__name__
-        return Lost(f"nothing says what {call.operation.name} ({kind}) does to the order")
+        return Unknown(f"nothing says what {call.operation.name} ({kind}) does to the order")
 
 
 class Elementwise(Rule):
-    """Each value is changed in its place, or values of several tensors at the same place."""
+    """An elementwise operation, on one tensor or several."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         for output in call.outputs:
             for tensor in call.inputs:
                 if tensor.rank == output.rank:
-                    tensor.arrangement.unite(output.arrangement)
+                    tensor.axes.unify(output.axes)
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         for output in call.outputs:
-            output.orders = [Order(size) for size in output.shape]
+            output.permutations = [Permutation(size) for size in output.shape]
             for tensor in call.inputs:
-                self._unite(tensor, output)
+                self._unify(tensor, output)
             for constant in call.constants:
-                self._pin(constant, output, found)
+                self._pin(constant, output, layouts)
 
     @staticmethod
-    def _unite(tensor, output):
+    def _unify(tensor, output):
         for back in range(1, min(tensor.rank, output.rank) + 1):
             if tensor.shape[-back] == output.shape[-back]:
-                problem = tensor.orders[-back].unite(output.orders[-back])
+                problem = tensor.permutations[-back].unify(output.permutations[-back])
                 if problem:
-                    output.orders[-back] = Order(output.shape[-back], problem)
+                    output.permutations[-back] = Permutation(output.shape[-back], problem)
 
     @staticmethod
-    def _pin(constant, output, found):
+    def _pin(constant, output, layouts):
         """A constant for each feature has them in Keras's order."""
         for back, size in enumerate(reversed(tuple(constant.shape)), 1):
-            if back <= output.rank and size != 1 and output.orders[-back].bind(SAME):
-                reason = Lost("constants, one for each feature, meet features of another order")
-                output.orders[-back] = Order(size, reason)
-                found.problem_of_constant(constant, reason)
+            if back <= output.rank and size != 1 and output.permutations[-back].bind(IDENTITY):
+                reason = Unknown("constants, one for each feature, meet features of another order")
+                output.permutations[-back] = Permutation(size, reason)
+                layouts.mark_constant(constant, reason)
 
 
 class Weighted(Elementwise):
-    """A layer of the user's own that changes each value in its place."""
+    """An elementwise layer of the user, with weights."""
 
-    def order(self, call, found):
-        super().order(call, found)
+    def infer_permutations(self, call, layouts):
+        super().infer_permutations(call, layouts)
         for weight in call.operation.weights:
-            self._pin(weight, call.outputs[0], found)
+            self._pin(weight, call.outputs[0], layouts)
 
 
 class Rescaling(Elementwise):
-    def order(self, call, found):
-        super().order(call, found)
+    def infer_permutations(self, call, layouts):
+        super().infer_permutations(call, layouts)
         for name in ("scale", "offset"):
-            self._pin(np.asarray(getattr(call.operation, name)), call.outputs[0], found)
+            self._pin(np.asarray(getattr(call.operation, name)), call.outputs[0], layouts)
 
 
 class Features(Elementwise):
@@ -110,123 +119,130 @@ class Features(Elementwise):
     def __init__(self, channels_first: bool):
         self.channels_first = channels_first
 
-    def arrange(self, call):
-        super().arrange(call)
+    def infer_axes(self, call):
+        super().infer_axes(call)
         tensor = call.inputs[0]
         axis = axis_of(call.operation, tensor)
         if tensor.rank > 1 and axis >= 0:
-            way = first if self.channels_first else last
-            tensor.arrangement.say(way(tensor.rank, axis))
+            order = channels_first if self.channels_first else features_last
+            tensor.axes.declare(order(tensor.rank, axis))
             if not self.channels_first:
                 # PyTorch's program may bring the channels of maps behind for this, and back
-                tensor.arrangement.follow({tensor.arrangement.usual})
+                tensor.axes.infer({tensor.axes.default})
 
-    def order(self, call, found):
-        super().order(call, found)
+    def infer_permutations(self, call, layouts):
+        super().infer_permutations(call, layouts)
         tensor, layer = call.inputs[0], call.operation
-        order = call.outputs[0].orders[axis_of(layer, tensor)]
+        order = call.outputs[0].permutations[axis_of(layer, tensor)]
         groups = getattr(layer, "groups", 1)
-        if groups not in (1, -1, order.size) and order.bind(SAME):
-            order = Order(order.size, Lost("groups are of neighbours, which are others in PyTorch"))
-            call.outputs[0].orders[axis_of(layer, tensor)] = order
-        found.take(layer, order)
+        if groups not in (1, -1, order.size) and order.bind(IDENTITY):
+            order = Permutation(
+                order.size, Unknown("groups are of neighbours, which are others in PyTorch")
+            )
+            call.outputs[0].permutations[axis_of(layer, tensor)] = order
+        layouts.set_inputs(layer, order)
 
 
 class PReLU(Elementwise):
-    def order(self, call, found):
-        super().order(call, found)
-        found.take(call.operation, call.outputs[0].orders[-1])
+    def infer_permutations(self, call, layouts):
+        super().infer_permutations(call, layouts)
+        layouts.set_inputs(call.operation, call.outputs[0].permutations[-1])
 
 
 class Linear(Rule):
     """`Dense`: its rows are its inputs' features, its columns may come to be maps."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         tensor, output = call.inputs[0], call.outputs[0]
         if tensor.rank > 1:
             # PyTorch's program may bring the channels of maps behind for this, and back
-            tensor.arrangement.follow({tensor.arrangement.usual})
-            output.arrangement.follow(tensor.arrangement.orders)
-            tensor.arrangement.say(tuple(range(tensor.rank)))
-            output.arrangement.say(tuple(range(output.rank)))
+            tensor.axes.infer({tensor.axes.default})
+            output.axes.infer(tensor.axes.candidates)
+            tensor.axes.declare(tuple(range(tensor.rank)))
+            output.axes.declare(tuple(range(output.rank)))
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         tensor, output = call.inputs[0], call.outputs[0]
-        found.take(call.operation, tensor.orders[-1])
-        output.orders = orders_of(output.shape)
-        output.orders[-1] = Order(output.shape[-1], None if output.rank == 1 else SAME, owned=True)
-        found.make(call.operation, output.orders[-1])
+        layouts.set_inputs(call.operation, tensor.permutations[-1])
+        output.permutations = identities(output.shape)
+        output.permutations[-1] = Permutation(
+            output.shape[-1], None if output.rank == 1 else IDENTITY, from_weights=True
+        )
+        layouts.set_outputs(call.operation, output.permutations[-1])
 
 
 class Lookup(Rule):
     """`Embedding`."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         for output in call.outputs:
-            output.arrangement.say(tuple(range(output.rank)))
+            output.axes.declare(tuple(range(output.rank)))
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         for output in call.outputs:
-            output.orders = orders_of(output.shape)
-            output.orders[-1].owned = True
-            found.make(call.operation, output.orders[-1])
+            output.permutations = identities(output.shape)
+            output.permutations[-1].from_weights = True
+            layouts.set_outputs(call.operation, output.permutations[-1])
 
 
 class Sequences(Rule):
     """Recurrent layers and attention: features last in PyTorch, too."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         for tensor in (*call.inputs, *call.outputs):
             if tensor.rank > 1:
-                tensor.arrangement.say(tuple(range(tensor.rank)))
+                tensor.axes.declare(tuple(range(tensor.rank)))
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         layer, attends = call.operation, isinstance(call.operation, keras.layers.MultiHeadAttention)
         for number, tensor in enumerate(call.inputs):
             if number == 0 and not attends:
-                found.take(layer, tensor.orders[-1])
+                layouts.set_inputs(layer, tensor.permutations[-1])
                 continue
             if tensor.rank:
-                found.need_same(layer, tensor.orders[-1])
+                layouts.require_identity(layer, tensor.permutations[-1])
         for output in call.outputs:
-            output.orders = orders_of(output.shape)
+            output.permutations = identities(output.shape)
             if output.rank:
-                output.orders[-1].owned = True
-                found.make(layer, output.orders[-1])
+                output.permutations[-1].from_weights = True
+                layouts.set_outputs(layer, output.permutations[-1])
 
 
 class Repeat(Rule):
     """`RepeatVector`."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         pass
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         output = call.outputs[0]
-        output.orders = [Order(output.shape[0], SAME), call.inputs[0].orders[-1]]
+        output.permutations = [
+            Permutation(output.shape[0], IDENTITY),
+            call.inputs[0].permutations[-1],
+        ]
 
 
 class Joining(Rule):
     """`Concatenate`."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         for tensor in call.inputs:
-            tensor.arrangement.unite(call.outputs[0].arrangement)
+            tensor.axes.unify(call.outputs[0].axes)
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         output = call.outputs[0]
         joined = axis_of(call.operation, output)
-        output.orders = []
+        output.permutations = []
         for axis, size in enumerate(output.shape):
-            orders = [tensor.orders[axis] for tensor in call.inputs]
+            orders = [tensor.permutations[axis] for tensor in call.inputs]
             if axis == joined:
-                known = [order.known() for order in orders]
-                alike = all(value is SAME for value in known)
-                order = Order(size, SAME) if alike else Order(size, parts=orders)
-                lost = next((value for value in known if isinstance(value, Lost)), None)
-                order = Order(size, lost) if lost else order
+                known = [order.resolve() for order in orders]
+                alike = all(value is IDENTITY for value in known)
+                order = Permutation(size, IDENTITY) if alike else Permutation(size, parts=orders)
+                lost = next((value for value in known if isinstance(value, Unknown)), None)
+                order = Permutation(size, lost) if lost else order
             else:
-                problems = [orders[0].unite(other) for other in orders[1:]]
+                problems = [orders[0].unify(other) for other in orders[1:]]
                 lost = next((problem for problem in problems if problem), None)
-                order = Order(size, lost) if lost else orders[0]
-            output.orders.append(order)
+                order = Permutation(size, lost) if lost else orders[0]
+            output.permutations.append(order)

@@ -1,4 +1,4 @@
-"""Where the features of each layer lie in PyTorch, found on the graph of a model."""
+"""The layouts of the features of each layer in PyTorch, inferred on the graph of a model."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,10 +8,9 @@ import numpy as np
 from keras_dlnotes import layers
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import children
-from keras_dlnotes.interop.graph import Call, FoldTime, UnfoldTime, calls_of
-from keras_dlnotes.interop.place_maps import Folding, GlobalPooling, Reduction, Windows
-from keras_dlnotes.interop.place_moves import Lengths, Permuting, Reshaping, Slicing
-from keras_dlnotes.interop.place_rules import (
+from keras_dlnotes.interop.calls import Call, FoldTime, UnfoldTime, calls_of
+from keras_dlnotes.interop.layout import IDENTITY, Permutation, Unknown
+from keras_dlnotes.interop.layout_rules import (
     Elementwise,
     Features,
     Joining,
@@ -24,7 +23,8 @@ from keras_dlnotes.interop.place_rules import (
     Sequences,
     Weighted,
 )
-from keras_dlnotes.interop.places import SAME, Lost, Order
+from keras_dlnotes.interop.reshaping_rules import Lengths, Permuting, Reshaping, Slicing
+from keras_dlnotes.interop.window_rules import Folding, GlobalPooling, Reduction, Windows
 
 
 def _keras(*names: str) -> list[type]:
@@ -95,75 +95,77 @@ def _find(operation, elementwise=()) -> Rule | None:
     return None
 
 
-class Places:
-    """Where the features lie that each layer of a model takes and makes.
+class Layouts:
+    """The layouts of the features that each layer of a model takes and returns.
 
     Args:
         model: a built layer or model.
-        elementwise: classes of further layers that change each value in its place.
+        elementwise: classes of further elementwise layers.
     """
 
     def __init__(self, model: keras.Layer, elementwise: Iterable[type] = ()):
         elementwise = tuple(elementwise)
-        self._taken: dict[int, Order] = {}
-        self._made: dict[int, Order] = {}
-        self._problems: dict[int, Lost] = {}
-        self._reached: dict[int, tuple[int, int]] = {}  # number of the first call, those before it
-        self._inside: dict[int, Lost] = {}
+        self._inputs: dict[int, Permutation] = {}
+        self._outputs: dict[int, Permutation] = {}
+        self._problems: dict[int, Unknown] = {}
+        self._reached: dict[
+            int, tuple[int, int]
+        ] = {}  # number of the first call, bits of those before
+        self._inside: dict[int, Unknown] = {}
         self._around: dict[int, int] = {}
-        self._constants: dict[int, Lost] = {}
+        self._constants: dict[int, Unknown] = {}
         calls = calls_of(model, lambda operation: _find(operation, elementwise) is not None)
         rules = [(call.inputs and _find(call.operation, elementwise)) or Rule() for call in calls]
         self._sort(calls)
         tensors = [t for call in calls for t in (*call.inputs, *call.outputs)]
-        for _ in range(4):  # what is said behind a tensor reaches those before it
+        for _ in range(4):  # declarations propagate backwards
             for tensor in tensors:
-                tensor.arrangement.root.forget()
+                tensor.axes.root.reset()
             for call, rule in zip(calls, rules, strict=True):
-                rule.arrange(call)
+                rule.infer_axes(call)
         for call, rule in zip(calls, rules, strict=True):
             for tensor in call.inputs:
-                tensor.orders = tensor.orders or [
-                    Order(size, SAME, given=True) for size in tensor.shape
+                tensor.permutations = tensor.permutations or [
+                    Permutation(size, IDENTITY, is_input=True) for size in tensor.shape
                 ]
-            rule.order(call, self)
+            rule.infer_permutations(call, self)
 
-    # what rules say
+    # called by rules
 
-    def take(self, layer, order: Order) -> None:
-        """The layer has weights for features that lie in this order."""
-        self._note(self._taken, layer, order)
+    def set_inputs(self, layer, order: Permutation) -> None:
+        """The layer's weights take features in this order."""
+        self._note(self._inputs, layer, order)
 
-    def make(self, layer, order: Order) -> None:
-        """The layer's weights give features in this order."""
-        self._note(self._made, layer, order)
+    def set_outputs(self, layer, order: Permutation) -> None:
+        """The layer's weights return features in this order."""
+        self._note(self._outputs, layer, order)
 
     def _note(self, table, layer, order):
-        problem = table.setdefault(id(layer), order).unite(order)
+        problem = table.setdefault(id(layer), order).unify(order)
         if problem:  # called twice
-            self.problem(layer, problem)
+            self.mark_unknown(layer, problem)
 
-    def need_same(self, layer, order: Order) -> None:
-        """The layer's weights are for features in Keras's order alone."""
-        problem = order.bind(SAME)
+    def require_identity(self, layer, order: Permutation) -> None:
+        """The layer's weights take features in Keras's order alone."""
+        problem = order.bind(IDENTITY)
         if problem:
-            self.problem(layer, problem)
+            self.mark_unknown(layer, problem)
 
-    def problem(self, layer, reason: Lost) -> None:
+    def mark_unknown(self, layer, reason: Unknown) -> None:
         self._problems.setdefault(id(layer), reason)
 
-    def problem_of_constant(self, constant, reason: Lost) -> None:
+    def mark_constant(self, constant, reason: Unknown) -> None:
         self._constants.setdefault(id(constant), reason)
 
-    # what is asked
+    # results
 
-    def taken(self, layer):
-        """The order of the features that the layer takes: an array, SAME or Lost."""
-        return self._known(self._taken, layer)
+    def input_permutation(self, layer):
+        """Returns the permutation of the features that the layer takes, or Unknown."""
+        return self._known(self._inputs, layer)
 
-    def made(self, layer):
-        """The order of the features that the layer makes, likewise."""
-        return self._known(self._made, layer)
+    def output_permutation(self, layer):
+        """Returns the permutation of the features that the layer returns, or Unknown."""
+        return self._known(self._outputs, layer)
 
     def _known(self, table, layer):
         if id(layer) in self._problems:
@@ -172,44 +174,44 @@ class Places:
             if id(layer) in self._inside:
                 return self._inside[id(layer)]
             if id(layer) not in self._reached and id(layer) not in self._around:
-                return Lost("the model does not call it where it is only applied")
+                return Unknown("the model does not call it where it is only applied")
         order = table.get(id(layer))
-        return SAME if order is None else order.settled()
+        return IDENTITY if order is None else order.resolve_free()
 
-    def lost(self, variables) -> Lost | None:
+    def unknown_constant(self, variables) -> Unknown | None:
         """Why weights that are constants of operations cannot be loaded."""
         reasons = (self._constants.get(id(variable)) for variable in variables)
         return next((reason for reason in reasons if reason), None)
 
     def precedes(self, one: keras.Layer, two: keras.Layer) -> bool:
-        """Whether what the first layer makes reaches the second."""
+        """Whether the second layer depends on the first."""
         first, second = (self._around.get(id(layer), id(layer)) for layer in (one, two))
         if first == second or first not in self._reached or second not in self._reached:
             return False
         number, _ = self._reached[first]
         return bool(self._reached[second][1] >> number & 1)
 
-    def state(self, layer: keras.Layer, taken=None, made=None) -> None:
-        """Takes the user's word for shapes of channels-last maps, or SAME."""
+    def declare(self, layer: keras.Layer, inputs=None, outputs=None) -> None:
+        """Sets what the user says: shapes of channels-last feature maps, or IDENTITY."""
         self._problems.pop(id(layer), None)
         self._inside.pop(id(layer), None)
-        for table, shape in ((self._taken, taken), (self._made, made)):
+        for table, shape in ((self._inputs, inputs), (self._outputs, outputs)):
             if shape is None:
                 continue
-            order = table.setdefault(id(layer), Order(None))
-            value = SAME
-            if shape is not SAME:
+            order = table.setdefault(id(layer), Permutation(None))
+            value = IDENTITY
+            if shape is not IDENTITY:
                 size = int(np.prod(shape))
                 if order.size is not None and order.size != size:
                     raise argument_error("names", f"of maps of {order.size} values", shape)
                 value = np.moveaxis(np.arange(size).reshape(shape), -1, 0).reshape(-1)
             if order.root.parts:
-                table[id(layer)] = Order(order.size, value)
+                table[id(layer)] = Permutation(order.size, value)
             else:
                 order.root.value = value  # for all that take these features
 
     def trust(self, operation) -> None:
-        """What cannot be looked into has no layers inside that could rearrange anything."""
+        """Accepts a layer without a graph if no layer inside could reorder features."""
         inner = list(_inner(operation)) if isinstance(operation, keras.Layer) else []
         rules = [_find(layer) for layer in inner if layer.weights or _find(layer)]
         if all(isinstance(rule, Elementwise | Linear | Lookup | Sequences) for rule in rules):
@@ -217,7 +219,7 @@ class Places:
                 self._inside.pop(id(layer), None)
 
     def _sort(self, calls: list[Call]) -> None:
-        """Finds what comes before each call, and the layers in what cannot be looked into."""
+        """Finds the calls before each call, and the layers inside of layers without a graph."""
         for number, call in enumerate(calls):
             before = 0
             for tensor in call.inputs:
@@ -227,7 +229,7 @@ class Places:
             operation = call.operation
             self._reached.setdefault(id(operation), (number, before))
             if isinstance(operation, keras.Layer) and _find(operation) is None:
-                reason = Lost(
+                reason = Unknown(
                     f"nothing says in which order {operation.name} ({type(operation).__name__}) "
                     "calls its layers"
                 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from keras_dlnotes.common.printable import printable
 from keras_dlnotes.interop.buffers import State
 from keras_dlnotes.interop.modules import Module
-from keras_dlnotes.interop.parts import Part
+from keras_dlnotes.interop.weight_groups import WeightGroup
 
 
 @dataclass
@@ -67,10 +67,10 @@ def table(rows: list[tuple[str, ...]]) -> str:
 def misfits(pairs) -> list[tuple[str, str, str, str]]:
     """Rows of (problem, tensor, layer, shapes) for all that do not fit."""
     rows = []
-    for part, module in pairs:
-        expected = part.shapes if part else {}
+    for group, module in pairs:
+        expected = group.shapes if group else {}
         received = module.shapes if module else {}
-        layer = part.path if part else "—"
+        layer = group.path if group else "—"
         for name in {**expected, **received}:
             key = module.keys.get(name) if module else None
             key = key or (f"{module.prefix}.{name}" if module else f"{layer}: {name}")
@@ -97,7 +97,7 @@ def check(pairs) -> None:
         )
 
 
-def plan(pairs: list[tuple[Part | None, Module | None]], state: State):
+def plan(pairs: list[tuple[WeightGroup | None, Module | None]], state: State):
     """Returns pairs of a variable and its new value for all that fits, and the report."""
     report = LoadReport(skipped=dict(state.skipped))
     for problem, key, layer, shapes in misfits(pairs):
@@ -106,8 +106,8 @@ def plan(pairs: list[tuple[Part | None, Module | None]], state: State):
         else:
             report.unexpected[key] = f"{layer}: {shapes}"
     assignments = []
-    for part, module in pairs:
-        for entry in part.fields if part and module else ():
+    for group, module in pairs:
+        for entry in group.mappings if group and module else ():
             fits = all(module.shapes.get(name) == shape for name, shape in entry.shapes.items())
             keys = [module.keys[name] for name in entry.shapes if name in module.keys]
             if fits:
@@ -116,8 +116,8 @@ def plan(pairs: list[tuple[Part | None, Module | None]], state: State):
                 for key in keys:
                     folded = state.folded.get(key)
                     of_key = folded.keys.values() if folded else [key]
-                    report.loaded |= dict.fromkeys(of_key, part.path)
+                    report.loaded |= dict.fromkeys(of_key, group.path)
             else:  # a weight whose other tensors are missing, as one of an LSTM's two biases
                 for key in keys:
-                    report.unexpected.setdefault(key, f"{part.path}: not without its others")
+                    report.unexpected.setdefault(key, f"{group.path}: not without its others")
     return assignments, report

@@ -1,4 +1,4 @@
-"""Which module of PyTorch belongs to which part of a Keras model: by name, else by order."""
+"""Which module of PyTorch belongs to which group of a Keras model: by name, else by order."""
 
 import difflib
 import re
@@ -6,112 +6,114 @@ from collections import Counter
 from itertools import pairwise, zip_longest
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.interop.layout_tracing import Layouts
+from keras_dlnotes.interop.matching_names import same_names, words
+from keras_dlnotes.interop.matching_order import pairings, signature
 from keras_dlnotes.interop.modules import Module
-from keras_dlnotes.interop.names import same_names, words
-from keras_dlnotes.interop.naming import Name, entries_at, is_within
-from keras_dlnotes.interop.ordering import pairings, signature
-from keras_dlnotes.interop.parts import Part
-from keras_dlnotes.interop.tracing import Places
+from keras_dlnotes.interop.names_argument import Name, entries_at, is_within
+from keras_dlnotes.interop.weight_groups import WeightGroup
 
-Pairs = list[tuple[Part | None, Module | None]]
+Pairs = list[tuple[WeightGroup | None, Module | None]]
 
 
 class Pairing:
-    """Pairs parts and modules; None stands where one of the two is missing.
+    """Pairs groups and modules; None stands where one of the two is missing.
 
     Args:
-        places: tell which part comes before which.
+        layouts: tell which group comes before which.
         ordered: whether the modules come in the order of their definition.
-        strict: whether every part has a module and every module a part.
+        strict: whether every group has a module and every module a group.
     """
 
-    def __init__(self, places: Places, ordered: bool, strict: bool):
-        self.places, self.ordered, self.strict = places, ordered, strict
+    def __init__(self, layouts: Layouts, ordered: bool, strict: bool):
+        self.layouts, self.ordered, self.strict = layouts, ordered, strict
 
-    def __call__(self, parts: list[Part], modules: list[Module], names: list[Name]) -> Pairs:
-        stated = self._stated(list(parts), list(modules), names)
-        return stated + self._rest(parts, modules, stated)
+    def __call__(
+        self, groups: list[WeightGroup], modules: list[Module], names: list[Name]
+    ) -> Pairs:
+        stated = self._stated(list(groups), list(modules), names)
+        return stated + self._rest(groups, modules, stated)
 
-    def _stated(self, parts, modules, names) -> Pairs:
+    def _stated(self, groups, modules, names) -> Pairs:
         pairs: Pairs = []
         for name in names:
             wanted = [module for module in modules if is_within(module.prefix, name.prefix, ".")]
             if not wanted:
                 present = sorted({module.prefix for module in modules})
                 raise argument_error("names", f"of prefixes among {present}", name.prefix)
-            found = [part for layer in name.layers for part in entries_at(parts, layer)]
+            found = [group for layer in name.layers for group in entries_at(groups, layer)]
             if name.is_listed:
                 pairs += _in_turn(found, wanted)
             else:
                 pairs += self._within(found, wanted)
             used = {id(entry) for pair in pairs for entry in pair}
-            parts = [part for part in parts if id(part) not in used]
+            groups = [group for group in groups if id(group) not in used]
             modules = [module for module in modules if id(module) not in used]
         return pairs
 
-    def _within(self, parts, modules) -> Pairs:
-        """Below one prefix and one layer; the prefix may stand for some of its parts."""
-        if len(modules) < len(parts):
+    def _within(self, groups, modules) -> Pairs:
+        """Below one prefix and one layer; the prefix may stand for some of its groups."""
+        if len(modules) < len(groups):
             kinds = {signature(module) for module in modules}
-            alike = [part for part in parts if signature(part) in kinds]
-            parts = alike if alike else parts[: len(modules)]
-            if len(parts) > len(modules):
-                named = same_names(parts, modules)
+            alike = [group for group in groups if signature(group) in kinds]
+            groups = alike if alike else groups[: len(modules)]
+            if len(groups) > len(modules):
+                named = same_names(groups, modules)
                 if len(named) < len(modules):
-                    raise _open({module: parts for module in modules})
+                    raise _open({module: groups for module in modules})
                 return named
-        return self._rest(parts, modules, [])
+        return self._rest(groups, modules, [])
 
-    def _rest(self, parts, modules, stated: Pairs) -> Pairs:
+    def _rest(self, groups, modules, stated: Pairs) -> Pairs:
         used = {id(entry) for pair in stated for entry in pair}
-        free_parts = [part for part in parts if id(part) not in used]
+        free_groups = [group for group in groups if id(group) not in used]
         free_modules = [module for module in modules if id(module) not in used]
-        named = same_names(free_parts, free_modules)
-        free_parts = _without(free_parts, [part for part, _ in named])
+        named = same_names(free_groups, free_modules)
+        free_groups = _without(free_groups, [group for group, _ in named])
         free_modules = _without(free_modules, [module for _, module in named])
-        ours = Counter(map(signature, free_parts))
+        ours = Counter(map(signature, free_groups))
         theirs = Counter(map(signature, free_modules))
         left: Pairs = []
         if ours != theirs:
             if self.strict:
-                return named + _in_turn(free_parts, free_modules)
+                return named + _in_turn(free_groups, free_modules)
             unequal = {kind for kind in ours if theirs[kind] and ours[kind] != theirs[kind]}
             alike = [module for module in free_modules if signature(module) in unequal]
             if alike:
-                raise _open(_of_shape(free_parts, alike))
-            left = [(part, None) for part in free_parts if not theirs[signature(part)]]
+                raise _open(_of_shape(free_groups, alike))
+            left = [(group, None) for group in free_groups if not theirs[signature(group)]]
             left += [(None, module) for module in free_modules if not ours[signature(module)]]
-            free_parts = [part for part in free_parts if theirs[signature(part)]]
+            free_groups = [group for group in free_groups if theirs[signature(group)]]
             free_modules = [module for module in free_modules if ours[signature(module)]]
         if not free_modules:
             return named + left
         if self.ordered:
-            pairs = self._by_order(stated, named, free_parts, free_modules, modules)
+            pairs = self._by_order(stated, named, free_groups, free_modules, modules)
         else:
-            pairs = self._by_number(free_parts, free_modules)
+            pairs = self._by_number(free_groups, free_modules)
         if shifted := _shifted(named, pairs):
             raise _open(shifted)
         return named + left + pairs
 
-    def _by_order(self, stated, named, parts, modules, every: list[Module]) -> Pairs:
+    def _by_order(self, stated, named, groups, modules, every: list[Module]) -> Pairs:
         """Where it leaves one pairing alone, with what is known already in its place."""
         found = None
         both = [(p, m) for p, m in stated if p and m]
         for known in (both + named, named):
-            fixed = {module: part for part, module in known}
+            fixed = {module: group for group, module in known}
             row = [module for module in every if module in fixed or module in modules]
-            every_part = parts + list(fixed.values())
-            found = pairings(every_part, row, self._before(every_part), fixed)
+            every_group = groups + list(fixed.values())
+            found = pairings(every_group, row, self._before(every_group), fixed)
             if found != []:
                 break
         if found == []:  # the definitions are in another order: shapes alone can tell
-            parts = parts + [part for part, _ in named]
-            if all(len(some) == 1 for some in _of_shape(parts, modules).values()):
-                return [(some[0], module) for module, some in _of_shape(parts, modules).items()]
+            groups = groups + [group for group, _ in named]
+            if all(len(some) == 1 for some in _of_shape(groups, modules).values()):
+                return [(some[0], module) for module, some in _of_shape(groups, modules).items()]
         if found is None or found == []:
-            raise _open(_of_shape(parts, modules))
+            raise _open(_of_shape(groups, modules))
         several = {
-            module: [part for part in parts if any(one[module] is part for one in found)]
+            module: [group for group in groups if any(one[module] is group for one in found)]
             for module in modules
         }
         several = {module: some for module, some in several.items() if len(some) > 1}
@@ -120,12 +122,13 @@ class Pairing:
             raise _open(several)
         return pairs
 
-    def _before(self, parts) -> dict[Part, set[Part]]:
+    def _before(self, groups) -> dict[WeightGroup, set[WeightGroup]]:
         return {
-            part: {other for other in parts if other.precedes(part, self.places)} for part in parts
+            group: {other for other in groups if other.precedes(group, self.layouts)}
+            for group in groups
         }
 
-    def _by_number(self, parts, modules) -> Pairs:
+    def _by_number(self, groups, modules) -> Pairs:
         """For names that were sorted: equal shapes are told apart by numbers in their names alone.
 
         `features.0` and `features.3` are in order whoever sorts them, `conv` and `downsample` are
@@ -136,9 +139,9 @@ class Pairing:
             kinds.setdefault(signature(module), []).append(module)
         pairs, several = [], {}
         for kind, alike in kinds.items():
-            some = [part for part in parts if signature(part) == kind]
-            some.sort(key=lambda part: sum(o.precedes(part, self.places) for o in some))
-            in_line = all(one.precedes(two, self.places) for one, two in pairwise(some))
+            some = [group for group in groups if signature(group) == kind]
+            some.sort(key=lambda group: sum(o.precedes(group, self.layouts) for o in some))
+            in_line = all(one.precedes(two, self.layouts) for one, two in pairwise(some))
             if len({_pattern(module) for module in alike}) > 1 or not in_line:
                 several |= dict.fromkeys(alike, some)
             pairs += zip(some, sorted(alike, key=_natural), strict=True)
@@ -152,11 +155,11 @@ def _without(entries: list, others: list) -> list:
     return [entry for entry in entries if id(entry) not in ids]
 
 
-def _of_shape(parts, modules) -> dict[Module, list[Part]]:
-    return {m: [part for part in parts if signature(part) == signature(m)] for m in modules}
+def _of_shape(groups, modules) -> dict[Module, list[WeightGroup]]:
+    return {m: [group for group in groups if signature(group) == signature(m)] for m in modules}
 
 
-def _open(several: dict[Module, list[Part]], reason: str = "") -> ValueError:
+def _open(several: dict[Module, list[WeightGroup]], reason: str = "") -> ValueError:
     rows = [
         f'    "{module.prefix}": ' + " or ".join(dict.fromkeys(f'"{p.path}"' for p in some))
         for module, some in several.items()
@@ -167,40 +170,43 @@ def _open(several: dict[Module, list[Part]], reason: str = "") -> ValueError:
     )
 
 
-def _in_turn(parts, modules) -> Pairs:
+def _in_turn(groups, modules) -> Pairs:
     """One after the other; where shapes differ, so that errors show what is between equal ones."""
     matcher = difflib.SequenceMatcher(
-        None, [signature(part) for part in parts], [signature(m) for m in modules], autojunk=False
+        None,
+        [signature(group) for group in groups],
+        [signature(m) for m in modules],
+        autojunk=False,
     )
     pairs: Pairs = []
     for _, first, last, start, stop in matcher.get_opcodes():
-        pairs += zip_longest(parts[first:last], modules[start:stop])
+        pairs += zip_longest(groups[first:last], modules[start:stop])
     return pairs
 
 
-def _out_of_turn(pairs) -> dict[Module, list[Part]]:
+def _out_of_turn(pairs) -> dict[Module, list[WeightGroup]]:
     """Modules of equal shapes whose numbers are not in the order of their definition."""
     kinds: dict[tuple, list] = {}
-    for part, module in pairs:
-        kinds.setdefault((signature(module), _pattern(module)), []).append((part, module))
+    for group, module in pairs:
+        kinds.setdefault((signature(module), _pattern(module)), []).append((group, module))
     several = {}
     for alike in kinds.values():
         modules = [module for _, module in alike]
         if modules != sorted(modules, key=_natural):
-            several |= {module: [part for part, _ in alike] for module in modules}
+            several |= {module: [group for group, _ in alike] for module in modules}
     return several
 
 
-def _shifted(named, pairs) -> dict[Module, list[Part]]:
+def _shifted(named, pairs) -> dict[Module, list[WeightGroup]]:
     """Modules whose names differ from their layers' in numbers alone, where others' are the same.
 
     One side may count from 0 and the other from 1.
     """
     patterns = {_numberless(module.prefix) for _, module in named}
     several = {}
-    for part, module in pairs:
+    for group, module in pairs:
         pattern = _numberless(module.prefix)
-        labels = [label for label in part.labels if _numberless(label) == pattern]
+        labels = [label for label in group.labels if _numberless(label) == pattern]
         if labels and pattern in patterns and any(word.isalpha() for word in pattern):
             both = [pair for pair in (*named, *pairs) if _numberless(pair[1].prefix) == pattern]
             several |= {one: [p for p, _ in both] for _, one in both}

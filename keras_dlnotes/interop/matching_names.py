@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 from keras_dlnotes.interop.modules import Module
-from keras_dlnotes.interop.parts import Part
+from keras_dlnotes.interop.weight_groups import WeightGroup
 
 Words = tuple[str, ...]
 
@@ -14,45 +14,47 @@ def words(name: str) -> Words:
     return tuple(re.findall(r"[^\W\d_]+|\d+", name.lower()))
 
 
-def same_names(parts: list[Part], modules: list[Module]) -> list[tuple[Part, Module]]:
+def same_names(
+    groups: list[WeightGroup], modules: list[Module]
+) -> list[tuple[WeightGroup, Module]]:
     """Pairs of equal names; then of names that are another's end, if all shapes are equal too.
 
     A name counts where it is the only one of its kind on both sides.
     """
-    ours = {part: {words(label) for label in part.labels} for part in parts}
+    ours = {group: {words(label) for label in group.labels} for group in groups}
     theirs = _without_common(modules)
-    paths = [part.path for part in parts]
+    paths = [group.path for group in groups]
     exact = {}
-    for part in parts:
-        several = paths.count(part.path) > 1
-        exact[part] = {words(part.path + (f".{part.number}" if several else ""))}
-    if {name for (name,) in exact.values()} == set(theirs.values()) and len(parts) == len(modules):
+    for group in groups:
+        several = paths.count(group.path) > 1
+        exact[group] = {words(group.path + (f".{group.number}" if several else ""))}
+    if {name for (name,) in exact.values()} == set(theirs.values()) and len(groups) == len(modules):
         ours = exact  # even names that Keras has made up, if all agree
-    pairs = _unique(ours, theirs, lambda part, module, one, two: one == two)
-    for part, module in pairs:
-        del ours[part], theirs[module]
+    pairs = _unique(ours, theirs, lambda group, module, one, two: one == two)
+    for group, module in pairs:
+        del ours[group], theirs[module]
     ends = _unique(ours, theirs, _is_end)
     return pairs + ends
 
 
-def _is_end(part, module, one: Words, two: Words) -> bool:
+def _is_end(group, module, one: Words, two: Words) -> bool:
     count = min(len(one), len(two))
     return (
         one[-count:] == two[-count:]
         and any(word.isalpha() for word in one[-count:])
-        and part.shapes == module.shapes
+        and group.shapes == module.shapes
     )
 
 
-def _unique(ours, theirs, agrees) -> list[tuple[Part, Module]]:
+def _unique(ours, theirs, agrees) -> list[tuple[WeightGroup, Module]]:
     found = [
-        (part, module)
-        for part, names in ours.items()
+        (group, module)
+        for group, names in ours.items()
         for module, name in theirs.items()
-        if any(one and name and agrees(part, module, one, name) for one in names)
+        if any(one and name and agrees(group, module, one, name) for one in names)
     ]
-    of_part, of_module = Counter(p for p, _ in found), Counter(m for _, m in found)
-    return [(p, m) for p, m in found if of_part[p] == of_module[m] == 1]
+    of_group, of_module = Counter(p for p, _ in found), Counter(m for _, m in found)
+    return [(p, m) for p, m in found if of_group[p] == of_module[m] == 1]
 
 
 def _without_common(modules: list[Module]) -> dict[Module, Words]:

@@ -8,44 +8,44 @@ counts only where it is the only one that fits all shapes.
 from collections.abc import Mapping
 
 from keras_dlnotes.interop.modules import Module
-from keras_dlnotes.interop.parts import Part
+from keras_dlnotes.interop.weight_groups import WeightGroup
 
 _MANY = 64  # pairings, which tell well enough what is open
 _STEPS = 20_000
 
 
-def signature(entry: Part | Module) -> tuple:
+def signature(entry: WeightGroup | Module) -> tuple:
     return tuple(sorted(entry.shapes.items()))
 
 
 def pairings(
-    parts: list[Part],
+    groups: list[WeightGroup],
     modules: list[Module],
-    before: Mapping[Part, set[Part]],
-    fixed: Mapping[Module, Part],
-) -> list[dict[Module, Part]] | None:
-    """All ways to give each module a part in the modules' order, the first few of them.
+    before: Mapping[WeightGroup, set[WeightGroup]],
+    fixed: Mapping[Module, WeightGroup],
+) -> list[dict[Module, WeightGroup]] | None:
+    """All ways to give each module a group in the modules' order, the first few of them.
 
     Args:
-        parts: of the Keras model, as many as there are modules.
+        groups: of the Keras model, as many as there are modules.
         modules: in the order of their definition.
-        before: the parts that each part needs before it.
-        fixed: parts of modules that are known by name.
+        before: the groups that each group needs before it.
+        fixed: groups of modules that are known by name.
 
     Returns:
         The pairings, or None where looking for them would take too long.
     """
     taken = set(fixed.values())
-    kinds: dict[tuple, list[Part]] = {}
-    for part in parts:
-        if part not in taken:
-            kinds.setdefault(signature(part), []).append(part)
-    found: list[dict[Module, Part]] = []
-    dead: set[frozenset] = set()  # sets of parts behind which nothing was found
+    kinds: dict[tuple, list[WeightGroup]] = {}
+    for group in groups:
+        if group not in taken:
+            kinds.setdefault(signature(group), []).append(group)
+    found: list[dict[Module, WeightGroup]] = []
+    dead: set[frozenset] = set()  # sets of groups behind which nothing was found
     steps = 0
-    # one entry a module: the parts that it may still have, and the one that it has now
-    path: list[Part] = []
-    placed: set[Part] = set()
+    # one entry a module: the groups that it may still have, and the one that it has now
+    path: list[WeightGroup] = []
+    placed: set[WeightGroup] = set()
     options = [_options(modules[:1], kinds, placed, before, fixed)]
     counts = [0]
     while options:
@@ -58,9 +58,9 @@ def pairings(
                 return found
             counts = [count + 1 for count in counts]
         elif options[-1] and frozenset(placed) not in dead:
-            part = options[-1].pop(0)
-            path.append(part)
-            placed.add(part)
+            group = options[-1].pop(0)
+            path.append(group)
+            placed.add(group)
             following = modules[len(path) : len(path) + 1]
             options.append(_options(following, kinds, placed, before, fixed))
             counts.append(0)
@@ -74,10 +74,10 @@ def pairings(
     return found
 
 
-def _options(modules, kinds, placed, before, fixed) -> list[Part]:
-    """The parts that the module may have behind those that are placed."""
+def _options(modules, kinds, placed, before, fixed) -> list[WeightGroup]:
+    """The groups that the module may have behind those that are placed."""
     if not modules:
         return []
     (module,) = modules
     alike = [fixed[module]] if module in fixed else kinds.get(signature(module), [])
-    return [part for part in alike if part not in placed and before[part] <= placed]
+    return [group for group in alike if group not in placed and before[group] <= placed]

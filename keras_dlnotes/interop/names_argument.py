@@ -1,13 +1,13 @@
-"""The argument `names`: which PyTorch prefix is which layer, and how its features lie."""
+"""The argument `names`: which PyTorch prefix is which layer, and the layout of its features."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from keras_dlnotes.common.checks import argument_error, is_integer
-from keras_dlnotes.interop.parts import is_permuted
-from keras_dlnotes.interop.places import SAME, Lost
-from keras_dlnotes.interop.tracing import Places
+from keras_dlnotes.interop.layout import IDENTITY, Unknown
+from keras_dlnotes.interop.layout_tracing import Layouts
+from keras_dlnotes.interop.weight_groups import is_permuted
 
 _EXPECTED = (
     "a dict of PyTorch prefixes to a layer's name, a list of them, or a dict of names to shapes"
@@ -16,10 +16,10 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Statement:
-    """What the user says of a layer's features: shapes of channels-last maps, SAME, or nothing."""
+    """The user's layout of a layer's features: shapes of channels-last maps, IDENTITY, or None."""
 
-    taken: Any = None
-    made: Any = None
+    inputs: Any = None
+    outputs: Any = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Name:
 
 
 def read_names(names) -> list[Name]:
-    """Checks the argument; inner prefixes come first, since they say more."""
+    """Checks the argument; longer prefixes come first, since they are more specific."""
     if names is None:
         return []
     if not isinstance(names, Mapping):
@@ -61,12 +61,12 @@ def _statement(entry) -> Statement:
             raise argument_error("names", expected, dict(entry))
         sides = {key: _maps(shape) for key, shape in entry.items()}
         return Statement(sides.get("inputs"), sides.get("outputs"))
-    return Statement(taken=_maps(entry))
+    return Statement(_maps(entry))
 
 
 def _maps(shape):
     if shape is None:
-        return SAME
+        return IDENTITY
     if isinstance(shape, list | tuple) and shape and all(is_integer(n) and n > 0 for n in shape):
         return tuple(int(size) for size in shape)
     expected = "with the shape (…, channels) that a layer's features have as maps, or None"
@@ -74,9 +74,9 @@ def _maps(shape):
 
 
 def entries_at(entries: list, name: str) -> list:
-    """The parts, or other things with a path, of the layer with this path or name.
+    """Returns the entries of the layer with this path or name.
 
-    Raises ValueError where there is none, or where several layers have the name.
+    Raises ValueError if there is none, or if several layers have the name.
     """
     found = [entry for entry in entries if is_within(entry.path, name, "/")]
     if not found:
@@ -94,8 +94,8 @@ def is_within(path: str, outer: str, separator: str) -> bool:
     return not outer or path == outer or path.startswith(outer + separator)
 
 
-def state(names: list[Name], owners: list, places: Places) -> None:
-    """Tells the places what the user says of them."""
+def declare(names: list[Name], owners: list, layouts: Layouts) -> None:
+    """Sets the layouts that the user gives by name."""
     for name in names:
         for layer, statement in name.statements.items():
             found = entries_at(owners, layer)
@@ -103,31 +103,31 @@ def state(names: list[Name], owners: list, places: Places) -> None:
                 expected = "of single layers where a shape is given"
                 raise argument_error("names", expected, layer)
             layer = found[0].layer
-            for shape, outputs in ((statement.taken, False), (statement.made, True)):
+            for shape, outputs in ((statement.inputs, False), (statement.outputs, True)):
                 if isinstance(shape, tuple) and not is_permuted(layer, outputs):
                     expected = f"None for {found[0].path}, whose weights follow no other order"
                     raise argument_error("names", expected, shape)
-            places.state(layer, statement.taken, statement.made)
+            layouts.declare(layer, statement.inputs, statement.outputs)
 
 
-def check_places(pairs) -> None:
-    """Raises for layers whose features' order is lost; says what to pass instead."""
+def check_layouts(pairs) -> None:
+    """Raises if the layout of a layer's features is unknown, with what to pass instead."""
     rows = [
-        f'    "{module.prefix}": {_asked(part)}: {part.lost}'
-        for part, module in pairs
-        if part is not None and module is not None and isinstance(part.lost, Lost)
+        f'    "{module.prefix}": {_asked(group)}: {group.unknown}'
+        for group, module in pairs
+        if group is not None and module is not None and isinstance(group.unknown, Unknown)
     ]
     if rows:
         raise ValueError(
-            "PyTorch flattens maps channels first, and of these layers nothing says where their "
-            "features lie. Say it by `names`: in place of … the shape "
-            "(…, channels) that the features have in Keras as channels-last maps, or None where "
-            "PyTorch has them in the same order; of a layer of your own that changes each value in "
-            "its place, say so by `interop.rule`:\n" + "\n".join(dict.fromkeys(rows))
+            "PyTorch flattens feature maps channels first, and the order of these layers' features "
+            "is unknown. Pass it by `names`: in place of … the shape (…, channels) that the "
+            "features have in Keras as channels-last maps, or None if PyTorch has them in the same "
+            "order. Register an elementwise layer of your own by `interop.rule`:\n"
+            + "\n".join(dict.fromkeys(rows))
         )
 
 
-def _asked(part) -> str:
-    shape = "…" if is_permuted(part.layer, not part.takes_lost) else "None"
-    shape = shape if part.takes_lost else f'{{"outputs": {shape}}}'
-    return f'{{"{part.path}": {shape}}}'
+def _asked(group) -> str:
+    shape = "…" if is_permuted(group.layer, not group.of_inputs) else "None"
+    shape = shape if group.of_inputs else f'{{"outputs": {shape}}}'
+    return f'{{"{group.path}": {shape}}}'

@@ -3,8 +3,13 @@
 import keras
 import numpy as np
 
-from keras_dlnotes.interop.places import SAME
-from keras_dlnotes.interop.tensors import Field, put_back, single, taken
+from keras_dlnotes.interop.layout import IDENTITY
+from keras_dlnotes.interop.weight_mapping import (
+    WeightMapping,
+    single,
+    to_keras_order,
+    to_torch_order,
+)
 
 # where PyTorch's gates lie among Keras's: i f g o and i f c o; r z n and z r h
 _GATES = {
@@ -14,18 +19,18 @@ _GATES = {
 }
 
 
-def recurrent_fields(layer: keras.Layer, path: str, rows=SAME) -> list[Field]:
-    """The fields of a recurrent layer, or of both directions of a bidirectional one.
+def recurrent_mappings(layer: keras.Layer, path: str, rows=IDENTITY) -> list[WeightMapping]:
+    """The mappings of a recurrent layer, or of both directions of a bidirectional one.
 
     `rows` is the order of its input features.
     """
     if isinstance(layer, keras.layers.Bidirectional):
-        forward = _cell_fields(layer.forward_layer.cell, path, "", rows)
-        return forward + _cell_fields(layer.backward_layer.cell, path, "_reverse", rows)
-    return _cell_fields(layer.cell, path, "", rows)
+        forward = _cell_mappings(layer.forward_layer.cell, path, "", rows)
+        return forward + _cell_mappings(layer.backward_layer.cell, path, "_reverse", rows)
+    return _cell_mappings(layer.cell, path, "", rows)
 
 
-def _cell_fields(cell, path: str, suffix: str, rows) -> list[Field]:
+def _cell_mappings(cell, path: str, suffix: str, rows) -> list[WeightMapping]:
     order = next((gates for kind, gates in _GATES.items() if isinstance(cell, kind)), None)
     if order is None:
         raise ValueError(
@@ -44,19 +49,19 @@ def _cell_fields(cell, path: str, suffix: str, rows) -> list[Field]:
             name + suffix,
             variable,
             variable.shape[::-1],
-            lambda kernel: gates(taken(kernel, order, 0)).T,
-            lambda weight: put_back(gates(weight.T), order, 0),
+            lambda kernel: gates(to_torch_order(kernel, order, 0)).T,
+            lambda weight: to_keras_order(gates(weight.T), order, 0),
         )
 
-    fields = [
+    mappings = [
         matrix("weight_ih", cell.kernel, rows),
-        matrix("weight_hh", cell.recurrent_kernel, SAME),
+        matrix("weight_hh", cell.recurrent_kernel, IDENTITY),
     ]
     if cell.bias is not None:
         names = ("bias_ih" + suffix, "bias_hh" + suffix)
         of_two = len(cell.bias.shape) == 2  # a GRU's, where the reset comes after the product
-        fields.append(
-            Field(
+        mappings.append(
+            WeightMapping(
                 (cell.bias,),
                 dict.fromkeys(names, (cell.bias.shape[-1],)),
                 (lambda bias: tuple(gates(bias)))
@@ -67,7 +72,7 @@ def _cell_fields(cell, path: str, suffix: str, rows) -> list[Field]:
                 else (lambda ih, hh: (gates(ih + hh),)),
             )
         )
-    return fields
+    return mappings
 
 
 def _check_equations(cell, path: str) -> None:

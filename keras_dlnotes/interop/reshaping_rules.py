@@ -1,97 +1,105 @@
-"""What reshaping, transposing and slicing do to the places of values."""
+"""The layouts behind reshaping, transposing, slicing, padding and cropping."""
 
 import math
 
-from keras_dlnotes.interop.place_rules import Rule, orders_of
-from keras_dlnotes.interop.places import SAME, Lost, Order, Tensor
+from keras_dlnotes.interop.layout import IDENTITY, Permutation, Tensor, Unknown
+from keras_dlnotes.interop.layout_rules import Rule, identities
 
 
 class Reshaping(Rule):
     """The values keep their row-major order; `Flatten` may bring Keras's channels behind first."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         tensor, output = call.inputs[0], call.outputs[0]
         if _mixes_batch(tensor, output):
-            super().arrange(call)
+            super().infer_axes(call)
             return
         if len(_long(output)) < 2 or len(_long(tensor)) < 2:
             return
         blocks = _blocks(tensor, output)
-        output.arrangement.lose(tensor.arrangement.lost)
-        if not tensor.arrangement.is_told and output.arrangement.said:
+        output.axes.mark_unknown(tensor.axes.unknown)
+        if not tensor.axes.is_known and output.axes.declared:
             back = [(theirs, ours) for ours, theirs in blocks]
-            for order in output.arrangement.said:
+            for order in output.axes.declared:
                 followed = _follow(output.squeezed(order), back)
                 if followed is not None:
-                    tensor.arrangement.follow({tensor.with_ones(followed)})
+                    tensor.axes.infer({tensor.with_ones(followed)})
             return
-        for order in tensor.arrangement.orders:
+        for order in tensor.axes.candidates:
             followed = _follow(tensor.squeezed(order), blocks)
             if followed is None:
-                output.arrangement.lose(_merged(tensor, output))
+                output.axes.mark_unknown(_merged(tensor, output))
             else:
-                output.arrangement.follow({output.with_ones(followed)})
+                output.axes.infer({output.with_ones(followed)})
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         tensor, output = call.inputs[0], call.outputs[0]
         if _mixes_batch(tensor, output):
-            super().order(call, found)
+            super().infer_permutations(call, layouts)
             return
         ours, theirs = _long(tensor), _long(output)
-        output.orders = orders_of(output.shape)
+        output.permutations = identities(output.shape)
         if len(ours) < 2 and len(theirs) < 2:
             if ours and theirs:
-                output.orders[theirs[0]] = tensor.orders[ours[0]]
+                output.permutations[theirs[0]] = tensor.permutations[ours[0]]
         elif len(theirs) < 2:
-            self._flatten(call, found)
+            self._flatten(call, layouts)
         elif len(ours) < 2:
-            self._unflatten(tensor, output, found)
+            self._unflatten(tensor, output, layouts)
         else:
-            self._regroup(tensor, output, found)
+            self._regroup(tensor, output, layouts)
 
-    def _flatten(self, call, found):
+    def _flatten(self, call, layouts):
         tensor, output = call.inputs[0], call.outputs[0]
         axes = None
         if getattr(call.operation, "data_format", None) == "channels_first" and tensor.rank > 1:
             axes = (*range(1, tensor.rank), 0)
-        value = tensor.flattened(axes)
-        problems = [order.bind(SAME) for order in tensor.orders]
+        value = tensor.flattened_permutation(axes)
+        problems = [order.bind(IDENTITY) for order in tensor.permutations]
         lost = next((problem for problem in problems if problem), None)
-        place = (_long(output) or [0])[0]
+        target = (_long(output) or [0])[0]
         # the layers whose features they are err where these must have another order
-        sources = [order for order in tensor.orders if order.root.owned] if value is SAME else ()
-        output.orders[place] = Order(output.shape[place], lost or value, sources=sources)
+        sources = (
+            [order for order in tensor.permutations if order.root.from_weights]
+            if value is IDENTITY
+            else ()
+        )
+        output.permutations[target] = Permutation(
+            output.shape[target], lost or value, sources=sources
+        )
 
     @staticmethod
-    def _unflatten(tensor, output, found):
-        order = tensor.orders[(_long(tensor) or [0])[0]]
-        value = output.flattened()
-        errs_before = order.root.owned or order.root.sources
+    def _unflatten(tensor, output, layouts):
+        order = tensor.permutations[(_long(tensor) or [0])[0]]
+        value = output.flattened_permutation()
+        errs_before = order.root.from_weights or order.root.sources
         problem = order.bind(value)
         # the layers before it err, if any: those behind it take maps as they are
         lost = None if errs_before else problem
-        output.orders = [Order(size, lost or SAME, sources=[order]) for size in output.shape]
+        output.permutations = [
+            Permutation(size, lost or IDENTITY, sources=[order]) for size in output.shape
+        ]
 
     @staticmethod
-    def _regroup(tensor, output, found):
+    def _regroup(tensor, output, layouts):
         for ours, theirs in _blocks(tensor, output):
             if len(ours) == len(theirs) == 1:
-                output.orders[theirs[0]] = tensor.orders[ours[0]]
+                output.permutations[theirs[0]] = tensor.permutations[ours[0]]
                 continue
-            problems = [tensor.orders[axis].bind(SAME) for axis in ours]
+            problems = [tensor.permutations[axis].bind(IDENTITY) for axis in ours]
             lost = next((problem for problem in problems if problem), None)
-            ways = {
-                _follow(tensor.squeezed(o), [(ours, theirs)]) for o in tensor.arrangement.orders
-            }
-            if None in ways and not tensor.lies_alike():
+            ways = {_follow(tensor.squeezed(o), [(ours, theirs)]) for o in tensor.axes.candidates}
+            if None in ways and not tensor.has_same_layout():
                 lost = _merged(tensor, output)
-            sources = [tensor.orders[axis] for axis in ours]
+            sources = [tensor.permutations[axis] for axis in ours]
             for axis in theirs:
-                output.orders[axis] = Order(output.shape[axis], lost or SAME, sources=sources)
+                output.permutations[axis] = Permutation(
+                    output.shape[axis], lost or IDENTITY, sources=sources
+                )
 
 
-def _merged(tensor, output) -> Lost:
-    return Lost(
+def _merged(tensor, output) -> Unknown:
+    return Unknown(
         f"axes of {tensor.shape} that PyTorch has in another order are merged into {output.shape}"
     )
 
@@ -146,38 +154,38 @@ def _follow(order, blocks) -> tuple[int, ...] | None:
 class Permuting(Rule):
     """`Permute` and `keras.ops.transpose`: to PyTorch's order, from it, or as PyTorch does too."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         tensor, output = call.inputs[0], call.outputs[0]
         axes = _permutation(call.operation, tensor)
         if axes is None:
-            super().arrange(call)
+            super().infer_axes(call)
             return
-        output.arrangement.lose(tensor.arrangement.lost)
+        output.axes.mark_unknown(tensor.axes.unknown)
         same = tuple(range(output.rank))
-        if not tensor.arrangement.is_told and output.arrangement.said:
-            said = output.arrangement.said
-            tensor.arrangement.follow({tuple(axes[axis] for axis in order) for order in said})
+        if not tensor.axes.is_known and output.axes.declared:
+            said = output.axes.declared
+            tensor.axes.infer({tuple(axes[axis] for axis in order) for order in said})
             return
-        for order in tensor.arrangement.orders:
+        for order in tensor.axes.candidates:
             unchanged = tuple(axes.index(axis) for axis in order)
             if output.squeezed(unchanged) == output.squeezed(same):
-                output.arrangement.follow({same})
+                output.axes.infer({same})
             elif _stays_in_channels(order, axes):
-                output.arrangement.follow({order})
+                output.axes.infer({order})
             else:
-                output.arrangement.follow({unchanged, order, same})
+                output.axes.infer({unchanged, order, same})
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         tensor, output = call.inputs[0], call.outputs[0]
         axes = _permutation(call.operation, tensor)
         if axes is None:
-            super().order(call, found)
+            super().infer_permutations(call, layouts)
         else:
-            output.orders = [tensor.orders[axis] for axis in axes]
+            output.permutations = [tensor.permutations[axis] for axis in axes]
 
 
 def _stays_in_channels(order, axes) -> bool:
-    """Whether parts of the channels alone change places, as in a shuffle of groups."""
+    """Whether axes within the channels alone are permuted, as in a channel shuffle."""
     rank = len(order)
     for count in range(2, rank):
         lengths = tuple(range(rank - count))
@@ -211,38 +219,38 @@ def _permutation(operation, tensor) -> list[int] | None:
 class Slicing(Rule):
     """`x[:, 0]` and the like."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         kept = self._kept(call)
         if kept is None:
-            super().arrange(call)
+            super().infer_axes(call)
             return
         tensor, output = call.inputs[0], call.outputs[0]
-        output.arrangement.lose(tensor.arrangement.lost)
+        output.axes.mark_unknown(tensor.axes.unknown)
         if output.rank > 1:
-            places = list(kept)
-            output.arrangement.follow(
+            kept_axes = list(kept)
+            output.axes.infer(
                 {
-                    tuple(places.index(axis) for axis in order if axis in kept)
-                    for order in tensor.arrangement.orders
+                    tuple(kept_axes.index(axis) for axis in order if axis in kept)
+                    for order in tensor.axes.candidates
                 }
             )
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         kept = self._kept(call)
         if kept is None:
-            super().order(call, found)
+            super().infer_permutations(call, layouts)
             return
         tensor, output = call.inputs[0], call.outputs[0]
-        output.orders = []
+        output.permutations = []
         for axis, key in kept.items():
-            order = tensor.orders[axis]
-            if key != slice(None) and order.bind(SAME):
-                reason = Lost("a part is taken of features that PyTorch has in another order")
-                order = Order(output.shape[len(output.orders)], reason)
-            size = output.shape[len(output.orders)]
+            order = tensor.permutations[axis]
+            if key != slice(None) and order.bind(IDENTITY):
+                reason = Unknown("a part is taken of features that PyTorch has in another order")
+                order = Permutation(output.shape[len(output.permutations)], reason)
+            size = output.shape[len(output.permutations)]
             if key != slice(None):
-                order = Order(size, order.known(), sources=[order])
-            output.orders.append(order)
+                order = Permutation(size, order.resolve(), sources=[order])
+            output.permutations.append(order)
 
     @staticmethod
     def _kept(call) -> dict[int, slice] | None:
@@ -252,8 +260,8 @@ class Slicing(Rule):
             return None
         rank = call.inputs[0].rank + 1
         if Ellipsis in keys and all(isinstance(key, slice | int | type(Ellipsis)) for key in keys):
-            place = keys.index(Ellipsis)
-            keys[place : place + 1] = [slice(None)] * (rank - len(keys) + 1)
+            index = keys.index(Ellipsis)
+            keys[index : index + 1] = [slice(None)] * (rank - len(keys) + 1)
         if not all(isinstance(key, slice | int) for key in keys) or keys[0] != slice(None):
             return None
         keys += [slice(None)] * (rank - len(keys))
@@ -263,15 +271,15 @@ class Slicing(Rule):
 class Lengths(Rule):
     """Padding and cropping: axes that keep their size keep their entries."""
 
-    def arrange(self, call):
-        call.inputs[0].arrangement.unite(call.outputs[0].arrangement)
+    def infer_axes(self, call):
+        call.inputs[0].axes.unify(call.outputs[0].axes)
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         tensor, output = call.inputs[0], call.outputs[0]
-        output.orders = orders_of(output.shape)
-        for axis, order in enumerate(tensor.orders):
+        output.permutations = identities(output.shape)
+        for axis, order in enumerate(tensor.permutations):
             if tensor.shape[axis] == output.shape[axis]:
-                output.orders[axis] = order
-            elif order.bind(SAME):
-                reason = Lost("features that PyTorch has in another order are padded or cropped")
-                output.orders[axis] = Order(output.shape[axis], reason)
+                output.permutations[axis] = order
+            elif order.bind(IDENTITY):
+                reason = Unknown("features that PyTorch has in another order are padded or cropped")
+                output.permutations[axis] = Permutation(output.shape[axis], reason)

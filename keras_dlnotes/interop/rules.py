@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_dlnotes.common.checks import argument_error, is_sequence
 from keras_dlnotes.common.graph import children
-from keras_dlnotes.interop.tensors import Field, single, transposed, vector
+from keras_dlnotes.interop.weight_mapping import WeightMapping, single, transposed, vector
 
 Rule = Callable[[Any], Mapping[str, Any]]
 
@@ -29,7 +29,7 @@ def rule(*layers: type, elementwise: bool = False) -> Callable[[Rule], Rule]:
         layers: layer classes; the rule holds for subclasses too, as long as none has its own.
         elementwise: whether the layer changes each value in its place, so that the order of
             features behind it is that before it. Otherwise the layer is looked inside, and where
-            its `call` does not take symbolic tensors, the order behind it is lost.
+            its `call` does not take symbolic tensors, the order behind it is unknown.
 
     Returns:
         The decorator, which returns the function unchanged.
@@ -85,7 +85,7 @@ def weights_left_out(layer: keras.Layer) -> list[Any]:
     return [weight for weight in layer.weights if id(weight) not in inside]
 
 
-def fields_of_rule(layer: keras.Layer, path: str) -> list[Field]:
+def mappings_of_rule(layer: keras.Layer, path: str) -> list[WeightMapping]:
     """What the user's rule says of the layer, checked."""
     found = find_rule(layer)(layer)
     if not isinstance(found, Mapping):
@@ -93,10 +93,10 @@ def fields_of_rule(layer: keras.Layer, path: str) -> list[Field]:
             f"The rule for layer {path} must return a dict of PyTorch's names to weights. "
             f"Received: {found!r}"
         )
-    return [_field(name, entry, path) for name, entry in found.items()]
+    return [_mapping(name, entry, path) for name, entry in found.items()]
 
 
-def _field(name, entry, path) -> Field:
+def _mapping(name, entry, path) -> WeightMapping:
     weight, *ways = entry if isinstance(entry, tuple) else (entry,)
     if isinstance(name, str) and hasattr(weight, "assign") and hasattr(weight, "shape"):
         if not ways:

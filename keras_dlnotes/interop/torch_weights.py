@@ -6,15 +6,13 @@ import keras
 import numpy as np
 
 from keras_dlnotes.common.checks import argument_error, flag
+from keras_dlnotes.interop.collect_groups import collect_groups
 from keras_dlnotes.interop.files import check_path, read_state, write_safetensors
 from keras_dlnotes.interop.loading import check, plan
+from keras_dlnotes.interop.matching import Pairing
 from keras_dlnotes.interop.modules import Module, modules_of
-from keras_dlnotes.interop.naming import Name, check_places, entries_at, read_names, state
-from keras_dlnotes.interop.pairing import Pairing
-from keras_dlnotes.interop.parts import Part, parts_of_layer
-from keras_dlnotes.interop.rules import elementwise_layers, weights_left_out
-from keras_dlnotes.interop.tracing import Places
-from keras_dlnotes.interop.walk import owners_of
+from keras_dlnotes.interop.names_argument import Name, check_layouts, entries_at, read_names
+from keras_dlnotes.interop.weight_groups import WeightGroup
 
 
 def load_torch(model, state_dict, names=None, *, prefix="", strict=True, report=None):
@@ -78,11 +76,11 @@ def load_torch(model, state_dict, names=None, *, prefix="", strict=True, report=
         raise argument_error("report", "a function of a LoadReport, or None", report)
     entries = read_names(names)
     weights = read_state(state_dict, prefix=prefix)
-    parts, places = _parts(model, entries)
-    pairs = _pair(parts, places, weights, entries, strict)
+    groups, layouts = collect_groups(model, entries)
+    pairs = _pair(groups, layouts, weights, entries, strict)
     if strict:
         check(pairs)
-    check_places(pairs)
+    check_layouts(pairs)
     assignments, done = plan(pairs, weights)
     if not assignments and not strict:
         raise argument_error("state_dict", "of tensors that fit the model", sorted(weights.tensors))
@@ -128,20 +126,20 @@ def to_torch(model, names=None, *, like=None, path=None):
     entries = read_names(names)
     target = None if path is None else check_path(path)
     template = None if like is None else read_state(like, "like")
-    parts, places = _parts(model, entries)
+    groups, layouts = collect_groups(model, entries)
     if template is None:
-        pairs = _named(parts, entries)
+        pairs = _named(groups, entries)
     else:
-        pairs = _pair(parts, places, template, entries, strict=True)
+        pairs = _pair(groups, layouts, template, entries, strict=True)
         check(pairs)
-    check_places(pairs)
+    check_layouts(pairs)
     tensors = {}
-    for part, module in pairs:
-        for field in part.fields:
-            values = [_value(variable) for variable in field.variables]
-            found = field.tensors(values)
+    for group, module in pairs:
+        for mapping in group.mappings:
+            values = [_value(variable) for variable in mapping.variables]
+            found = mapping.tensors(values)
             if template is not None:
-                found = _as_there(field, values, found, module, template)
+                found = _as_there(mapping, values, found, module, template)
             tensors |= {module.keys[name]: tensor for name, tensor in found.items()}
     if template is not None:
         tensors = _in_pieces(tensors, template)
@@ -167,30 +165,9 @@ def _check_prefix(prefix) -> None:
         raise argument_error("prefix", "the beginning of tensors' names", prefix)
 
 
-def _parts(model, names: list[Name]) -> tuple[list[Part], Places]:
-    """All parts of the model. Raises where a weight belongs to none."""
-    places = Places(model, elementwise_layers())
-    owners = owners_of(model)
-    state(names, owners, places)
-    parts = [
-        part
-        for owner in owners
-        for part in parts_of_layer(owner.layer, owner.path, owner.labels, places)
-    ]
-    covered = {id(v) for part in parts for field in part.fields for v in field.variables}
-    covered |= {id(v) for owner in owners for v in weights_left_out(owner.layer)}
-    unknown = [weight.path for weight in model.weights if id(weight) not in covered]
-    if unknown:
-        raise ValueError(
-            f"No rule says how PyTorch holds these weights: {', '.join(unknown)}. Say it by "
-            "`interop.rule`."
-        )
-    return parts, places
-
-
-def _pair(parts, places, weights, names, strict):
+def _pair(groups, layouts, weights, names, strict):
     shapes = {name: value.shape for name, value in weights.tensors.items()}
-    return Pairing(places, weights.ordered, strict)(parts, modules_of(shapes), names)
+    return Pairing(layouts, weights.ordered, strict)(groups, modules_of(shapes), names)
 
 
 def _value(variable) -> np.ndarray:
@@ -198,12 +175,12 @@ def _value(variable) -> np.ndarray:
     return keras.ops.convert_to_numpy(keras.ops.cast(variable, dtype))
 
 
-def _as_there(field, values, found, module, template):
+def _as_there(mapping, values, found, module, template):
     """Where one weight is several tensors, those of the template if they still make it."""
-    if len(field.shapes) == 1 or len(field.variables) > 1:
+    if len(mapping.shapes) == 1 or len(mapping.variables) > 1:
         return found
     there = {n: np.array(template.tensors[module.keys[n]], values[0].dtype) for n in found}
-    return there if np.array_equal(field.weights(there)[0], values[0]) else found
+    return there if np.array_equal(mapping.weights(there)[0], values[0]) else found
 
 
 def _in_pieces(tensors, template) -> dict[str, np.ndarray]:
@@ -217,28 +194,28 @@ def _in_pieces(tensors, template) -> dict[str, np.ndarray]:
     return ordered
 
 
-def _named(parts: list[Part], names: list[Name]) -> list[tuple[Part, Module]]:
-    """Modules for parts, called as the names say, or else by the layers' paths."""
+def _named(groups: list[WeightGroup], names: list[Name]) -> list[tuple[WeightGroup, Module]]:
+    """Modules for groups, called as the names say, or else by the layers' paths."""
     called = {}
     for name in names:
-        found = [part for layer in name.layers for part in entries_at(parts, layer)]
-        for number, part in enumerate(found):
-            if part.is_recurrent:
-                called[id(part)] = name.prefix, str(number)
+        found = [group for layer in name.layers for group in entries_at(groups, layer)]
+        for number, group in enumerate(found):
+            if group.is_recurrent:
+                called[id(group)] = name.prefix, str(number)
             else:
                 several = len(found) > 1
-                called[id(part)] = f"{name.prefix}.{number}" if several else name.prefix, None
-    paths = [part.path for part in parts]
+                called[id(group)] = f"{name.prefix}.{number}" if several else name.prefix, None
+    paths = [group.path for group in groups]
     pairs = []
-    for part in parts:
-        if id(part) not in called:
-            prefix = part.path.replace("/", ".")
-            if paths.count(part.path) > 1:
-                prefix += f".{part.number}"
-            called[id(part)] = prefix, "0" if part.is_recurrent else None
-        prefix, level = called[id(part)]
-        keys = {name: f"{prefix}.{_leveled(name, level)}" for name in part.shapes}
-        pairs.append((part, Module(prefix, level, keys, part.shapes)))
+    for group in groups:
+        if id(group) not in called:
+            prefix = group.path.replace("/", ".")
+            if paths.count(group.path) > 1:
+                prefix += f".{group.number}"
+            called[id(group)] = prefix, "0" if group.is_recurrent else None
+        prefix, level = called[id(group)]
+        keys = {name: f"{prefix}.{_leveled(name, level)}" for name in group.shapes}
+        pairs.append((group, Module(prefix, level, keys, group.shapes)))
     return pairs
 
 

@@ -1,4 +1,4 @@
-"""What each Keras layer's weights are called, and how they lie, in PyTorch."""
+"""The names and the layouts in PyTorch of each Keras layer's weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,12 +6,19 @@ from dataclasses import dataclass
 import keras
 
 from keras_dlnotes import layers
-from keras_dlnotes.interop.attention import attention_fields
-from keras_dlnotes.interop.places import Lost
-from keras_dlnotes.interop.recurrent import recurrent_fields
-from keras_dlnotes.interop.rules import fields_of_rule, find_rule
-from keras_dlnotes.interop.tensors import Field, put_back, single, taken, transposed, vector
-from keras_dlnotes.interop.tracing import Places
+from keras_dlnotes.interop.attention import attention_mappings
+from keras_dlnotes.interop.layout import Unknown
+from keras_dlnotes.interop.layout_tracing import Layouts
+from keras_dlnotes.interop.recurrent import recurrent_mappings
+from keras_dlnotes.interop.rules import find_rule, mappings_of_rule
+from keras_dlnotes.interop.weight_mapping import (
+    WeightMapping,
+    single,
+    to_keras_order,
+    to_torch_order,
+    transposed,
+    vector,
+)
 
 _CONVOLUTIONS = (
     keras.layers.Conv1D,
@@ -32,37 +39,37 @@ RECURRENT = (keras.layers.RNN, keras.layers.Bidirectional)
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """What is one module in PyTorch: a Keras layer, or one of the steps that it takes.
+class WeightGroup:
+    """The weights of one module in PyTorch: those of a Keras layer, or of one of its steps.
 
-    `labels` are what the layer is called by its user; `lost` is why the order of its features is
-    not known, those that it takes or else those that it makes.
+    `labels` are the names that the user gave the layer; `unknown` is the reason why the layout of
+    its features is not known: of its inputs where `of_inputs`, else of its outputs.
     """
 
     path: str
     layer: keras.Layer
     number: int
-    fields: tuple[Field, ...]
+    mappings: tuple[WeightMapping, ...]
     labels: tuple[str, ...] = ()
-    lost: Lost | None = None
-    takes_lost: bool = True
+    unknown: Unknown | None = None
+    of_inputs: bool = True
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: shape for field in self.fields for name, shape in field.shapes.items()}
+        return {name: shape for mapping in self.mappings for name, shape in mapping.shapes.items()}
 
     @property
     def is_recurrent(self) -> bool:
         return isinstance(self.layer, RECURRENT)
 
-    def precedes(self, other: "Part", places: Places) -> bool:
+    def precedes(self, other: "WeightGroup", layouts: Layouts) -> bool:
         if self.layer is other.layer:
             return self.number < other.number
-        return places.precedes(self.layer, other.layer)
+        return layouts.precedes(self.layer, other.layer)
 
 
 def is_permuted(layer: keras.Layer, outputs: bool) -> bool:
-    """Whether weights can follow another order of the features that the layer takes or makes."""
+    """Returns whether weights can be permuted for the layer's inputs, or its outputs."""
     kinds = (keras.layers.Dense,) if outputs else (keras.layers.Dense, *_NORMALIZATIONS, *RECURRENT)
     return find_rule(layer) is None and isinstance(layer, kinds)
 
@@ -71,32 +78,32 @@ def has_rule(layer: keras.Layer) -> bool:
     return find_rule(layer) is not None or any(isinstance(layer, kinds) for kinds, _ in _RULES)
 
 
-def parts_of_layer(layer: keras.Layer, path: str, labels, places: Places) -> list[Part]:
-    """Returns the parts of a built layer that has a rule, first to last."""
+def groups_of_layer(layer: keras.Layer, path: str, labels, layouts: Layouts) -> list[WeightGroup]:
+    """Returns the groups of a built layer that has a rule, first to last."""
     if getattr(layer, "quantization_mode", None):
         raise ValueError(f"Layer {path} is quantized, and PyTorch has no such weights.")
-    rows, columns = places.taken(layer), places.made(layer)
-    lost = next((order for order in (rows, columns) if isinstance(order, Lost)), None)
+    rows, columns = layouts.input_permutation(layer), layouts.output_permutation(layer)
+    unknown = next((order for order in (rows, columns) if isinstance(order, Unknown)), None)
     if find_rule(layer) is not None:
-        fields = [fields_of_rule(layer, path)]
+        mappings = [mappings_of_rule(layer, path)]
     else:
         rule = next(rule for kinds, rule in _RULES if isinstance(layer, kinds))
-        fields = rule(layer, path, rows, columns)
-    entries = [tuple(entry for entry in part if entry) for part in fields]
+        mappings = rule(layer, path, rows, columns)
+    entries = [tuple(entry for entry in group if entry) for group in mappings]
     kept = [entry for entry in entries if entry]
-    lost = lost or places.lost(
+    unknown = unknown or layouts.unknown_constant(
         variable for entry in kept for f in entry for variable in f.variables
     )
     several = len(kept) > 1
     return [
-        Part(
+        WeightGroup(
             path,
             layer,
             number,
             entry,
             tuple(f"{label}.{number}" for label in labels) if several else tuple(labels),
-            lost,
-            not isinstance(columns, Lost) or isinstance(rows, Lost),
+            unknown,
+            not isinstance(columns, Unknown) or isinstance(rows, Unknown),
         )
         for number, entry in enumerate(kept)
     ]
@@ -134,8 +141,8 @@ def _linear(layer, path, rows, columns):
         "weight",
         kernel,
         kernel.shape[::-1],
-        lambda value: taken(taken(value, rows, 0), columns, 1).T,
-        lambda tensor: put_back(put_back(tensor.T, rows, 0), columns, 1),
+        lambda value: to_torch_order(to_torch_order(value, rows, 0), columns, 1).T,
+        lambda tensor: to_keras_order(to_keras_order(tensor.T, rows, 0), columns, 1),
     )
     return [[weight, vector("bias", layer.bias, columns)]]
 
@@ -176,19 +183,19 @@ def _slopes(layer, path, rows, columns):
                 "weight",
                 alpha,
                 (count,),
-                lambda value: taken(value.reshape(count), rows, 0),
-                lambda tensor: put_back(tensor, rows, 0).reshape(shape),
+                lambda value: to_torch_order(value.reshape(count), rows, 0),
+                lambda tensor: to_keras_order(tensor, rows, 0).reshape(shape),
             )
         ]
     ]
 
 
 def _recurrent(layer, path, rows, columns):
-    return [recurrent_fields(layer, path, rows)]
+    return [recurrent_mappings(layer, path, rows)]
 
 
 def _attention(layer, path, rows, columns):
-    return [attention_fields(layer, path)]
+    return [attention_mappings(layer, path)]
 
 
 def _kernel(variable):

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_dlnotes.interop.places import SAME
+from keras_dlnotes.interop.layout import IDENTITY
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
-    """Keras weights, the names and shapes of the PyTorch tensors for them, and the way both ways.
+class WeightMapping:
+    """Keras weights, the names and shapes of their PyTorch tensors, and the conversions.
 
     `to_torch` takes an array for each weight and returns a tuple of one for each tensor; `to_keras`
     is its inverse.
@@ -34,9 +34,9 @@ class Field:
         return [np.ascontiguousarray(value) for value in values]
 
 
-def single(name: str, variable, shape, to_torch, to_keras) -> Field:
+def single(name: str, variable, shape, to_torch, to_keras) -> WeightMapping:
     """One weight, one tensor, and functions of one array."""
-    return Field(
+    return WeightMapping(
         (variable,),
         {name: tuple(shape)},
         lambda value: (to_torch(value),),
@@ -44,8 +44,8 @@ def single(name: str, variable, shape, to_torch, to_keras) -> Field:
     )
 
 
-def transposed(name: str, variable, axes: tuple[int, ...]) -> Field:
-    """A weight whose axes lie in another order: PyTorch's axis n is Keras's axes[n]."""
+def transposed(name: str, variable, axes: tuple[int, ...]) -> WeightMapping:
+    """A weight with permuted axes: PyTorch's axis n is Keras's axes[n]."""
     back = np.argsort(axes)
     return single(
         name,
@@ -56,23 +56,23 @@ def transposed(name: str, variable, axes: tuple[int, ...]) -> Field:
     )
 
 
-def vector(name: str, variable, order=SAME) -> Field | None:
-    """One number a feature; None where the layer has none."""
+def vector(name: str, variable, order=IDENTITY) -> WeightMapping | None:
+    """One number for each feature; None if the layer has no such weight."""
     if variable is None:
         return None
     return single(
         name,
         variable,
         variable.shape,
-        lambda values: taken(values, order, 0),
-        lambda values: put_back(values, order, 0),
+        lambda values: to_torch_order(values, order, 0),
+        lambda values: to_keras_order(values, order, 0),
     )
 
 
-def taken(values, order, axis):
+def to_torch_order(values, order, axis):
     """Brings Keras's entries into PyTorch's order."""
     return np.take(values, order, axis) if isinstance(order, np.ndarray) else values
 
 
-def put_back(values, order, axis):
+def to_keras_order(values, order, axis):
     return np.take(values, np.argsort(order), axis) if isinstance(order, np.ndarray) else values

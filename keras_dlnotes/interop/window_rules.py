@@ -1,7 +1,7 @@
-"""What convolutions, pooling and means over axes do to the places of values."""
+"""The layouts behind convolutions, pooling and reductions over axes."""
 
-from keras_dlnotes.interop.place_rules import Rule, orders_of
-from keras_dlnotes.interop.places import SAME, Order, Tensor, first
+from keras_dlnotes.interop.layout import IDENTITY, Permutation, Tensor, channels_first
+from keras_dlnotes.interop.layout_rules import Rule, identities
 
 
 def channel_axis(operation, tensor: Tensor) -> int:
@@ -14,65 +14,65 @@ class Windows(Rule):
     def __init__(self, has_weights: bool = False):
         self.has_weights = has_weights
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         for tensor in (*call.inputs[:1], *call.outputs):
             axis = channel_axis(call.operation, tensor)
-            tensor.arrangement.say(first(tensor.rank, axis))
+            tensor.axes.declare(channels_first(tensor.rank, axis))
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         tensor = call.inputs[0]
-        order = tensor.orders[channel_axis(call.operation, tensor)]
+        order = tensor.permutations[channel_axis(call.operation, tensor)]
         if self.has_weights:
-            found.need_same(call.operation, order)
+            layouts.require_identity(call.operation, order)
         for output in call.outputs:
-            output.orders = orders_of(output.shape)
+            output.permutations = identities(output.shape)
             axis = channel_axis(call.operation, output)
             if self.has_weights:
-                order = Order(output.shape[axis], SAME, owned=True)
-                found.make(call.operation, order)
-            output.orders[axis] = order
+                order = Permutation(output.shape[axis], IDENTITY, from_weights=True)
+                layouts.set_outputs(call.operation, order)
+            output.permutations[axis] = order
 
 
 class GlobalPooling(Rule):
-    def arrange(self, call):
+    def infer_axes(self, call):
         output = call.outputs[0]
         if output.rank > 1:
-            output.arrangement.say(first(output.rank, channel_axis(call.operation, output)))
+            output.axes.declare(channels_first(output.rank, channel_axis(call.operation, output)))
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         tensor, output = call.inputs[0], call.outputs[0]
-        output.orders = orders_of(output.shape)
-        kept = tensor.orders[channel_axis(call.operation, tensor)]
-        output.orders[channel_axis(call.operation, output)] = kept
+        output.permutations = identities(output.shape)
+        kept = tensor.permutations[channel_axis(call.operation, tensor)]
+        output.permutations[channel_axis(call.operation, output)] = kept
 
 
 class Reduction(Rule):
     """`keras.ops.mean` and the like."""
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         kept = self._kept(call)
         output = call.outputs[0]
         if kept is None or output.rank < 2:
             return
         tensor = call.inputs[0]
-        output.arrangement.lose(tensor.arrangement.lost)
+        output.axes.mark_unknown(tensor.axes.unknown)
         if call.operation.keepdims:
-            output.arrangement.follow(tensor.arrangement.orders)
+            output.axes.infer(tensor.axes.candidates)
         else:
             follow = {
                 tuple(kept.index(axis) for axis in order if axis in kept)
-                for order in tensor.arrangement.orders
+                for order in tensor.axes.candidates
             }
-            output.arrangement.follow(follow)
+            output.axes.infer(follow)
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         kept, output = self._kept(call), call.outputs[0]
-        output.orders = orders_of(output.shape)
+        output.permutations = identities(output.shape)
         if kept is None:
             return
-        for place, axis in enumerate(kept):
-            place = axis if call.operation.keepdims else place
-            output.orders[place] = call.inputs[0].orders[axis]
+        for target, axis in enumerate(kept):
+            target = axis if call.operation.keepdims else target
+            output.permutations[target] = call.inputs[0].permutations[axis]
 
     @staticmethod
     def _kept(call):
@@ -90,25 +90,25 @@ class Folding(Rule):
     def __init__(self, unfolds: bool):
         self.unfolds = unfolds
 
-    def arrange(self, call):
+    def infer_axes(self, call):
         outer, inner = call.inputs[0], call.outputs[0]
         if self.unfolds:
             outer, inner = inner, outer
-            known = {(0, *(axis + 1 for axis in order)) for order in inner.arrangement.orders}
-            outer.arrangement.follow(known)
-            outer.arrangement.lose(inner.arrangement.lost)
+            known = {(0, *(axis + 1 for axis in order)) for order in inner.axes.candidates}
+            outer.axes.infer(known)
+            outer.axes.mark_unknown(inner.axes.unknown)
             return
-        inner.arrangement.lose(outer.arrangement.lost)
+        inner.axes.mark_unknown(outer.axes.unknown)
         # an input of videos is taken for what the layer inside makes of each image
-        said = inner.arrangement.said
-        outer.arrangement.say(*((0, *(axis + 1 for axis in order)) for order in said))
-        if outer.arrangement.is_told:
-            known = {order for order in outer.arrangement.orders if order[0] == 0}
-            inner.arrangement.follow({tuple(axis - 1 for axis in order[1:]) for order in known})
+        said = inner.axes.declared
+        outer.axes.declare(*((0, *(axis + 1 for axis in order)) for order in said))
+        if outer.axes.is_known:
+            known = {order for order in outer.axes.candidates if order[0] == 0}
+            inner.axes.infer({tuple(axis - 1 for axis in order[1:]) for order in known})
 
-    def order(self, call, found):
+    def infer_permutations(self, call, layouts):
         taken, made = call.inputs[0], call.outputs[0]
         if self.unfolds:
-            made.orders = [Order(made.shape[0], SAME), *taken.orders]
+            made.permutations = [Permutation(made.shape[0], IDENTITY), *taken.permutations]
         else:
-            made.orders = list(taken.orders[1:])
+            made.permutations = list(taken.permutations[1:])
