@@ -1,4 +1,4 @@
-"""Fair timing on machines whose speed drifts: rivals take turns in one process, medians count."""
+"""Fair timing on machines whose speed drifts: rivals alternate in one process, by medians."""
 
 import argparse
 import json
@@ -19,11 +19,11 @@ RIVALS = ("keras", "torch", "torch channels last")
 
 
 def interleave(rivals: Mapping[str, Callable], repeats: int = 15) -> dict[str, float]:
-    """Returns the median of each rival's times in milliseconds; two turns before do not count.
+    """Returns the median of each rival's times in milliseconds, after two warm-up turns.
 
     Before each of its turns a rival runs unmeasured for a while, as in a training loop, until its
-    own threads are awake and its own memory is at hand. Threads of PyTorch go on spinning for some
-    milliseconds after its last call, which would otherwise be charged to whoever comes next.
+    threads are awake and its memory is allocated. PyTorch's threads keep spinning for some
+    milliseconds after its last call, which would otherwise be charged to the next rival.
     """
     times: dict[str, list[float]] = {name: [] for name in rivals}
     for turn in range(-2, repeats):
@@ -62,7 +62,7 @@ def import_torch():
 def tensorflow_step(
     function: Callable, inputs, variables=(), jit_compile: bool = False
 ) -> Callable:
-    """Returns forward and backward of the function as one graph: a train step without optimizer."""
+    """Returns forward and backward pass as one graph: a train step without the optimizer."""
     import tensorflow as tf
 
     @tf.function(autograph=False, jit_compile=jit_compile)
@@ -78,7 +78,7 @@ def tensorflow_step(
 
 
 def tensorflow_forward(function: Callable, inputs) -> Callable:
-    """Returns the forward pass of inference as one graph."""
+    """Returns the forward pass for inference as one graph."""
     import tensorflow as tf
 
     inputs = tf.constant(inputs)
@@ -87,7 +87,7 @@ def tensorflow_forward(function: Callable, inputs) -> Callable:
 
 
 def torch_step(function: Callable, inputs, channels_last: bool = False) -> Callable:
-    """Returns forward and backward in PyTorch; `inputs` are channels last and get turned round."""
+    """Returns forward and backward pass in PyTorch, of channels-last `inputs`."""
     torch = import_torch()
     tensor = torch.tensor(inputs).movedim(-1, 1)
     tensor = tensor.contiguous() if not channels_last else tensor
@@ -102,7 +102,7 @@ def torch_step(function: Callable, inputs, channels_last: bool = False) -> Calla
 
 
 def row(name: str, step: Mapping[str, float], forward: Mapping[str, float]) -> dict:
-    """Returns a row of the table: our times, and how many times longer the others take."""
+    """Returns a row of the table: our times, and the others' times relative to them."""
 
     def ratio(times, rival):
         return times[rival] / times["ours"] if rival in times else None
@@ -117,16 +117,20 @@ def row(name: str, step: Mapping[str, float], forward: Mapping[str, float]) -> d
 
 
 def main(description: str, measure: Callable[..., list[dict]], choices=()) -> None:
-    """Runs a benchmark from the command line: prints a table, and writes JSON when asked to.
+    """Runs a benchmark from the command line: prints a table, and writes JSON on request.
 
-    Where there are choices, `--only` picks some of them, and `measure` is told which.
+    Where there are choices, `--only` selects some of them, which are passed to `measure`.
     """
     parser = argparse.ArgumentParser(description=description)
     if choices:
         parser.add_argument("--only", nargs="+", choices=choices, default=list(choices))
-    parser.add_argument("--repeats", type=int, default=15, help="counted turns of each rival")
-    parser.add_argument("--processes", type=int, default=1, help="fresh ones to take medians over")
-    parser.add_argument("--json", type=Path, help="file to write the rows to, with the machine")
+    parser.add_argument("--repeats", type=int, default=15, help="measured turns of each rival")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="number of processes to take medians over"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="file for the rows and a description of the machine"
+    )
     arguments = parser.parse_args()
     chosen = [arguments.only] if choices else []
     if arguments.processes > 1:
@@ -143,7 +147,7 @@ def main(description: str, measure: Callable[..., list[dict]], choices=()) -> No
 
 
 def _in_a_fresh_process(options: list[str]) -> list[dict]:
-    """Returns the rows of this benchmark, run once more: where its threads land is drawn anew."""
+    """Returns the rows of this benchmark from a new process, whose threads are placed afresh."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.json"
         command = [sys.executable, sys.argv[0], *options, "--json", str(path)]
@@ -152,7 +156,7 @@ def _in_a_fresh_process(options: list[str]) -> list[dict]:
 
 
 def _medians(runs: list[list[dict]]) -> list[dict]:
-    """Returns the rows with the median over the runs in place of each number."""
+    """Returns the rows with each number replaced by its median over the runs."""
 
     def median(values):
         return statistics.median(values) if isinstance(values[0], float) else values[0]
@@ -197,7 +201,7 @@ def _machine() -> dict:
             versions[package] = None
     return {
         "processor": _processor(),
-        # TensorFlow takes oneDNN's kernels where the processor has these instructions, or when told
+        # TensorFlow uses oneDNN's kernels where the processor has these instructions, or on request
         "avx512_vnni": "avx512_vnni" in _processor_information(),
         "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "not set"),
         "cores": os.cpu_count(),

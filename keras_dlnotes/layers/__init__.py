@@ -1,6 +1,6 @@
 """Drop-in twins of `keras.layers`, with explicit padding and hand-derived gradients.
 
-A name that has no twin here yet is Keras's own: `from keras_dlnotes import layers` is enough.
+Any other name is Keras's own layer: `from keras_dlnotes import layers` is enough.
 """
 
 import keras
@@ -66,7 +66,7 @@ __all__ = [
     "SpatiallySeparableConv2D",
 ]
 
-# the second names that Keras gives them
+# the aliases that Keras has
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
@@ -76,7 +76,7 @@ SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2
 
 
 def __getattr__(name: str):
-    """Whatever has no twin here is Keras's own layer."""
+    """Any other name is Keras's own layer."""
     return getattr(keras.layers, name)
 
 

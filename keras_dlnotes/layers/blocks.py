@@ -1,4 +1,4 @@
-"""Blocks: layers made of layers, with connections past some of them."""
+"""Blocks: layers made of layers, with skip connections."""
 
 import keras
 
@@ -9,11 +9,9 @@ from keras_dlnotes.layers.types import floating_inputs
 from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.windows import standardize_data_format
 
-# stands in for a length that is known in the call alone; divisible by what strides multiply up to
+# replaces a length that only the call will know; divisible by most products of strides
 _PROBE = 2**7 * 3**2 * 5
-
-
-_MOST_LAYERS = 1024  # more would take minutes to make, and memory without end
+_MOST_LAYERS = 1024  # more would take minutes to build, and endless memory
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
@@ -22,10 +20,10 @@ class Residual(keras.layers.Layer):
 
     y = φ(branch(x) + x), and y = φ(branch(x) + P x) where the shapes differ, with a 1×1 convolution
     P of stride s (a `Dense` layer where there are no lengths). ∂E/∂x = (∂branch/∂x)ᵀ D + D: the
-    upstream gradient D comes through undamped, however deep the stack.
+    upstream gradient D passes undamped, however deep the stack.
 
     Args:
-        branch: a layer or a model, or a list of layers that are called in turn.
+        branch: a layer or a model, or a list of layers to be applied in turn.
         activation: φ, after the sum; None for none.
         data_format: layout of the 1×1 convolution, "channels_last", "channels_first" or None,
             Keras's default.
@@ -34,12 +32,12 @@ class Residual(keras.layers.Layer):
         Whatever the branch takes.
 
     Output shape:
-        That of the branch; where it is not the input's, it has as many axes, and its lengths are
-        the input's divided by a stride, ⌈m/s⌉.
+        That of the branch. If it is not the input's, it must have as many axes, and its lengths
+        must be the input's divided by a stride, ⌈m/s⌉.
 
     Raises:
-        ValueError: for a branch that is no layer, at construction; for one whose output no 1×1
-            convolution of the input can meet, at build.
+        ValueError: for a branch that is no layer, at construction; for one whose output shape no
+            1×1 convolution of the input has, at build.
 
     Reference:
         Lecture notes, "Residual Connection"; K. He et al., "Deep Residual Learning for Image
@@ -104,7 +102,7 @@ class Residual(keras.layers.Layer):
                 )
         raise argument_error(
             "branch",
-            f"such that a 1×1 convolution leads from its input shape {input_shape[1:]} to its "
+            f"such that a 1×1 convolution can map its input shape {input_shape[1:]} to its "
             "output shape",
             output_shape[1:],
         )
@@ -141,15 +139,15 @@ class Residual(keras.layers.Layer):
 class DenseBlock(keras.layers.Layer):
     """A dense block: every layer sees the feature maps of all layers before it.
 
-    x_l = H_l([x_0, x_1, …, x_{l−1}]), y = [x_0, …, x_L], where […] puts channels side by side and
-    H is batch normalization, ReLU and a 3×3 convolution to k channels; with a bottleneck, the same
-    with a 1×1 convolution to 4k channels goes before.
+    x_l = H_l([x_0, x_1, …, x_{l−1}]), y = [x_0, …, x_L], where […] concatenates channels and H is
+    batch normalization, ReLU and a 3×3 convolution to k channels; with a bottleneck, the same with
+    a 1×1 convolution to 4k channels precedes it.
 
     Args:
         layer_count: int L, 1 to 1024.
         growth_rate: int k, 1 to 2²⁴, channels that each layer adds.
-        bottleneck: whether a 1×1 convolution goes before each 3×3.
-        dropout: fraction of the values dropped behind each convolution, in [0, 1).
+        bottleneck: whether a 1×1 convolution precedes each 3×3.
+        dropout: fraction of the values dropped after each convolution, in [0, 1).
         epsilon: ε of the batch normalizations.
         momentum: their momentum.
         moving_statistic: their moving statistic, "std" or "variance".
@@ -199,7 +197,7 @@ class DenseBlock(keras.layers.Layer):
         self.steps = [self._make_step(number) for number in range(1, self.layer_count + 1)]
 
     def _make_step(self, number: int) -> keras.Sequential:
-        """H_l, as a list of layers that are called in turn."""
+        """H_l, as a stack of layers."""
         sizes = [(1, 4 * self.growth_rate)] if self.bottleneck else []
         layers = []
         for kernel_size, filters in [*sizes, (3, self.growth_rate)]:

@@ -4,13 +4,13 @@ import keras
 
 from keras_dlnotes import ops
 from keras_dlnotes.common.checks import flag
-from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
+from keras_dlnotes.layers.documentation import GEOMETRY, WEIGHTS_AND_SHAPES, for_rank
 from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.conv_arguments import (
     check_channels,
     check_input_shape,
-    check_numbers,
+    check_tensor_size,
     conv_window,
     count,
 )
@@ -18,9 +18,10 @@ from keras_dlnotes.ops.windows import Window, output_shape
 
 
 class Convolution(KeepsSignature):
-    """What all ranks and kinds share: the geometry, in front of a Keras layer that lacks it."""
+    """What all ranks and kinds share: a geometry that the Keras layer behind it lacks."""
 
     rank: int
+    make_window = staticmethod(conv_window)
 
     def __init__(self, *args, **kwargs):
         arguments = self.bind(args, kwargs)
@@ -29,9 +30,9 @@ class Convolution(KeepsSignature):
             if name in arguments:
                 arguments[name] = count(name, arguments[name])
         arguments["use_bias"] = flag("use_bias", arguments["use_bias"])
-        check_numbers("kernel_size", (*window.size, arguments.get("filters", 1)), window.size)
+        check_tensor_size("kernel_size", (*window.size, arguments.get("filters", 1)), window.size)
         padding, arguments["kernel_size"] = arguments["padding"], window.size
-        # Keras knows neither explicit padding nor strides together with dilation
+        # Keras has neither explicit padding nor strides combined with dilation
         super().__init__(**{**arguments, "padding": "valid", "strides": 1, "dilation_rate": 1})
         self.padding = padding if isinstance(padding, int) else window.padding
         self.strides, self.dilation_rate = window.strides, window.dilation
@@ -39,7 +40,7 @@ class Convolution(KeepsSignature):
 
     def _check(self, arguments: dict) -> Window:
         names = ("kernel_size", "strides", "padding", "dilation_rate")
-        return conv_window(*(arguments[name] for name in names), rank=self.rank)
+        return self.make_window(*(arguments[name] for name in names), rank=self.rank)
 
     def build(self, input_shape):
         check_input_shape(input_shape, self.rank)
@@ -47,12 +48,8 @@ class Convolution(KeepsSignature):
         super().build(input_shape)
 
     def _geometry(self) -> dict:
-        return {
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-        }
+        names = ("strides", "padding", "data_format", "dilation_rate")
+        return {name: getattr(self, name) for name in names}
 
     def compute_output_shape(self, input_shape):
         return convolved_shape(input_shape, self._window, self.filters, self.data_format)
@@ -72,7 +69,7 @@ class _Convolution(Convolution):
         if self.use_bias and self.data_format == "channels_last":
             outputs = keras.ops.add(outputs, self.bias)
         elif self.use_bias:
-            # on TensorFlow `keras.ops.add` takes a last axis as long as the bias for the channels
+            # on TensorFlow `keras.ops.add` would add it along a last axis of the same length
             outputs = outputs + keras.ops.reshape(self.bias, (-1, *(1,) * self.rank))
         return outputs if self.activation is None else self.activation(outputs)
 
@@ -83,11 +80,11 @@ class _Convolution(Convolution):
 _DOCUMENTATION = (
     """{rank}-D convolution (a cross-correlation) with explicit padding.
 
-    S({index}) = Σ I(({index})·s + ({tap})·d − p) K({tap}) + b, summed over the taps ({tap}) of the
-    kernel and over the input channels; m_f = ⌊(m + 2p − d(k−1) − 1)/s⌋ + 1 along each axis.
+    S({index}) = Σ I(({index})·s + ({offset})·d − p) K({offset}) + b, summed over ({offset}) and
+    over the input channels; m_f = ⌊(m + 2p − d(k−1) − 1)/s⌋ + 1 along each axis.
 
     The layer is `keras.layers.Conv{rank}D` with the same arguments, weights and config. Beyond it,
-    `padding` may be explicit, as in PyTorch, and strides go together with dilation.
+    `padding` may be explicit, as in PyTorch, and strides may be combined with dilation.
 
     Args:
         filters: int ≥ 1, number of output channels.
@@ -95,18 +92,9 @@ _DOCUMENTATION = (
 """
     + GEOMETRY
     + """
-        groups: int ≥ 1 that divides the channels in and out; each group sees its own channels.
-        activation: the detector stage; None for none.
-        use_bias: whether b is added.
-        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-            activity_regularizer, kernel_constraint, bias_constraint: as in Keras.
-
-    Input shape:
-        (batch, {lengths}, channels), or (batch, channels, {lengths}).
-
-    Output shape:
-        (batch, {lengths}, filters), or (batch, filters, {lengths}).
-
+        groups: int ≥ 1 that divides the channels in and out; each group sees its own channels."""
+    + WEIGHTS_AND_SHAPES
+    + """
     Raises:
         ValueError: for an argument out of range, at construction; for a kernel longer than the
             padded input, at build.

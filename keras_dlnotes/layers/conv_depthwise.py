@@ -4,7 +4,7 @@ import keras
 
 from keras_dlnotes import ops
 from keras_dlnotes.layers.conv import Convolution, convolved_shape
-from keras_dlnotes.layers.documentation import GEOMETRY, for_rank
+from keras_dlnotes.layers.documentation import GEOMETRY, WEIGHTS_AND_SHAPES, for_rank
 from keras_dlnotes.ops.conv_arguments import check_input_shape
 
 
@@ -27,46 +27,36 @@ class _SeparableConvolution(Convolution):
         return outputs if self.activation is None else self.activation(outputs)
 
 
-_DEPTHWISE = """{rank}-D depthwise convolution: each channel under filters of its own.
+_DEPTHWISE = """{rank}-D depthwise convolution: each channel has filters of its own.
 
-    S({index}, c·n + l) = Σ I(({index})·s + ({tap})·d − p, c) K({tap}, c, l) + b, summed over the
-    taps ({tap}), for the n = depth_multiplier filters l of channel c.
+    S({index}, c·n + l) = Σ I(({index})·s + ({offset})·d − p, c) K({offset}, c, l) + b, summed
+    over ({offset}), for the n = depth_multiplier filters l of channel c.
 
     The layer is `keras.layers.DepthwiseConv{rank}D` with the same arguments, weights and config.
-    Beyond it, `padding` may be explicit, as in PyTorch, and strides go together with dilation.
+    Beyond it, `padding` may be explicit, as in PyTorch, and strides may be combined with dilation.
 
     Args:
         kernel_size: int k ≥ 1, or {rank} of them.
-        depth_multiplier: int n ≥ 1, number of filters a channel.
+        depth_multiplier: int n ≥ 1, number of filters per channel.
 """
-_SEPARABLE = """{rank}-D depthwise-separable convolution: each channel on its own, then a 1×1.
+_SEPARABLE = """{rank}-D depthwise-separable convolution: first each channel alone, then 1×1.
 
-    S({index}) = Σ_c P(c) Σ I(({index})·s + ({tap})·d − p, c) K({tap}, c) + b: K filters each
+    S({index}) = Σ_c P(c) Σ I(({index})·s + ({offset})·d − p, c) K({offset}, c) + b: K filters each
     channel, the pointwise kernel P mixes the channels. For M channels and N filters that takes
-    {taps}·M + M·N multiplications an output position, against {taps}·M·N of a convolution.
+    {volume}·M + M·N multiplications per output position; a convolution takes {volume}·M·N.
 
     The layer is `keras.layers.SeparableConv{rank}D` with the same arguments, weights and config.
-    Beyond it, `padding` may be explicit, as in PyTorch, and strides go together with dilation.
+    Beyond it, `padding` may be explicit, as in PyTorch, and strides may be combined with dilation.
 
     Args:
         filters: int ≥ 1, number of output channels.
         kernel_size: int k ≥ 1, or {rank} of them.
-        depth_multiplier: int ≥ 1, number of filters a channel in the first step.
+        depth_multiplier: int ≥ 1, number of filters per channel in the first step.
 """
 _REST = (
     GEOMETRY
+    + WEIGHTS_AND_SHAPES
     + """
-        activation: applied at last; None for none.
-        use_bias: whether b is added.
-        {initializers}, bias_initializer, {regularizers}, bias_regularizer,
-            activity_regularizer, {constraints}, bias_constraint: as in Keras.
-
-    Input shape:
-        (batch, {lengths}, channels), or (batch, channels, {lengths}).
-
-    Output shape:
-        (batch, {lengths}, {channels}), or (batch, {channels}, {lengths}).
-
     Raises:
         ValueError: for an argument out of range, at construction; for a kernel longer than the
             padded input, at build.
@@ -85,15 +75,11 @@ _REST = (
 
 def _documentation(kind: str, rank: int) -> str:
     if kind == "Depthwise":
-        first, count, channels, kernels = "", "6", "channels·depth_multiplier", ("depthwise",)
-    else:
-        first, count, channels, kernels = "16, ", "16", "filters", ("depthwise", "pointwise")
-    names = {
-        f"{part}s": ", ".join(f"{kernel}_{part}" for kernel in kernels)
-        for part in ("initializer", "regularizer", "constraint")
-    }
-    template = (_DEPTHWISE if kind == "Depthwise" else _SEPARABLE) + _REST
-    return for_rank(template, rank, kind=kind, first=first, count=count, channels=channels, **names)
+        filters = "channels·depth_multiplier"
+        template = _DEPTHWISE + _REST
+        return for_rank(template, rank, ("depthwise",), filters, kind=kind, first="", count="6")
+    kernels = ("depthwise", "pointwise")
+    return for_rank(_SEPARABLE + _REST, rank, kernels, kind=kind, first="16, ", count="16")
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")

@@ -7,6 +7,7 @@ from keras import activations, constraints, initializers, regularizers
 from keras_dlnotes import ops
 from keras_dlnotes.common.checks import argument_error, flag
 from keras_dlnotes.layers.conv import convolved_shape
+from keras_dlnotes.layers.layout import in_layout
 from keras_dlnotes.ops.conv_arguments import (
     check_channels,
     check_input_shape,
@@ -19,12 +20,12 @@ from keras_dlnotes.ops.windows import one_axis_each, standardize_data_format
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class SpatiallySeparableConv2D(keras.layers.Layer):
-    """2-D convolution by a column and then a row, never by the k×k kernel that they make.
+    """2-D convolution by a column and then a row, never by the k×k kernel that is their product.
 
     S(i, j) = Σ_n R(n) Σ_m C(m) I(i·s + m·d − p, j·s + n·d − p) + b: the convolution with
-    K(m, n) = R(n) C(m), for k·M·N + k·N·N multiplications an output position with M channels and N
-    filters, against k²·M·N. Not all kernels are separable; `from_convolution` finds the pair that
-    is closest to a trained one.
+    K(m, n) = R(n) C(m), for k·M·N + k·N·N multiplications per output position with M channels and N
+    filters, instead of k²·M·N. Not all kernels are separable; `from_convolution` finds the pair
+    closest to a trained one.
 
     Args:
         filters: int N ≥ 1, number of output channels, and of channels between both steps.
@@ -33,8 +34,8 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
         padding: "valid", "same" (Keras's words), int p ≥ 0 on every side, or for each axis an int
             or a (before, after) pair.
         data_format: "channels_last", "channels_first" or None, Keras's default.
-        dilation_rate: spacing d ≥ 1 of the kernels' taps, or two of them.
-        activation: applied at last; None for none.
+        dilation_rate: spacing d ≥ 1 of the kernels' elements, or two of them.
+        activation: applied last; None for none.
         use_bias: whether b is added.
         kernel_initializer, kernel_regularizer, kernel_constraint: of both kernels, as in Keras.
         bias_initializer, bias_regularizer, bias_constraint, activity_regularizer: as in Keras.
@@ -100,7 +101,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
 
     @classmethod
     def from_convolution(cls, layer) -> tuple["SpatiallySeparableConv2D", float]:
-        """Returns the layer closest to a trained convolution, and how close it is.
+        """Returns the layer closest to a trained convolution, and its relative error.
 
         With K as a matrix of (m, channel in) rows and (n, filter) columns, C and R are the factors
         of its best approximation of rank N, so no separable layer of this form is closer.
@@ -113,7 +114,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
             ‖K − R·C‖ / ‖K‖ of its kernel in the Frobenius norm, in [0, 1).
 
         Raises:
-            ValueError: for a layer that is no such convolution.
+            ValueError: for any other layer.
 
         Example:
 
@@ -137,11 +138,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
         for name in ("groups", "lora_rank", "lora_alpha", "quantization_config"):
             config.pop(name, None)
         separable = cls.from_config(config)
-        spatial = [None, None]
-        shape = [None, *spatial, channels]
-        if layer.data_format == "channels_first":
-            shape = [None, channels, *spatial]
-        separable.build(tuple(shape))
+        separable.build(in_layout((None, None, None, channels), layer.data_format))
         bias = [keras.ops.convert_to_numpy(layer.bias)] if layer.use_bias else []
         separable.set_weights([column, row, *bias])
         return separable, residual
@@ -180,7 +177,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
         return outputs if self.activation is None else self.activation(outputs)
 
     def _convolve(self, inputs, kernel, bias, along):
-        """One of both steps: the window of one axis, and nothing along the other."""
+        """One of the two steps: the window of one axis, and none along the other."""
         word = self._window.padding if isinstance(self._window.padding, str) else None
         return ops.conv(
             inputs,
@@ -206,14 +203,10 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
             for weight in ("kernel", "bias")
             for kind, serialize in serializers.items()
         }
+        names = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
         return {
             **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
+            **{name: getattr(self, name) for name in names},
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),

@@ -4,7 +4,7 @@ import keras
 
 from keras_dlnotes import ops
 from keras_dlnotes.layers.conv import Convolution
-from keras_dlnotes.layers.documentation import for_rank
+from keras_dlnotes.layers.documentation import WEIGHTS_AND_SHAPES, for_rank
 from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.ops.conv_arguments import check_input_shape
 from keras_dlnotes.ops.conv_transpose import (
@@ -15,16 +15,14 @@ from keras_dlnotes.ops.conv_transpose import (
 
 
 class _TransposedConvolution(Convolution):
+    make_window = staticmethod(transposed_window)
+
     def __init__(self, *args, **kwargs):
         arguments = self.bind(args, kwargs)
         strides = self._check(arguments).strides
         output_padding = standardize_output_padding(arguments["output_padding"], strides)
         super().__init__(**{**arguments, "output_padding": None})
         self.output_padding = output_padding
-
-    def _check(self, arguments):
-        names = ("kernel_size", "strides", "padding", "dilation_rate")
-        return transposed_window(*(arguments[name] for name in names), rank=self.rank)
 
     def call(self, inputs):
         outputs = ops.conv_transpose(
@@ -47,14 +45,15 @@ class _TransposedConvolution(Convolution):
         return in_layout((*outside, self.filters), self.data_format)
 
 
-_DOCUMENTATION = """{rank}-D transposed convolution: the adjoint of a convolution, for upsampling.
+_DOCUMENTATION = (
+    """{rank}-D transposed convolution: the adjoint of a convolution, for upsampling.
 
-    y(j) = Σ x(i) K(u)ᵀ + b over all i and taps u with i·s + u·d − p = j; the output is
+    y(j) = Σ x(i) K(u)ᵀ + b over all i and u with i·s + u·d − p = j; the output is
     (m−1)s − 2p + d(k−1) + output_padding + 1 long along each axis. For the same K, s, p and d,
-    ⟨Conv(v), x⟩ = ⟨v, ConvTranspose(x)⟩ for all v and x, but for the biases.
+    ⟨Conv(v), x⟩ = ⟨v, ConvTranspose(x)⟩ for all v and x, apart from the biases.
 
     The layer is `keras.layers.Conv{rank}DTranspose` with the same arguments, weights and config.
-    Beyond it, `padding` may be explicit, and strides go together with dilation.
+    Beyond it, `padding` may be explicit, and strides may be combined with dilation.
 
     Args:
         filters: int ≥ 1, number of output channels.
@@ -63,21 +62,12 @@ _DOCUMENTATION = """{rank}-D transposed convolution: the adjoint of a convolutio
         padding: "valid" or "same" (Keras's words), or what is cropped from the output, as in
             PyTorch: int p ≥ 0 on every side, or for each axis an int or a (before, after) pair.
         output_padding: None, or int in [0, s), or {rank} of them: how much longer the output is at
-            its end. None means 0; with a word, Keras's own choice: m·s for "same", at least m·s
-            for "valid".
+            its end. None means 0, or with "same" and "valid" Keras's choice: m·s, and at least
+            m·s.
         data_format: "channels_last", "channels_first" or None, Keras's default.
-        dilation_rate: spacing d ≥ 1 of the kernel's taps, or {rank} of them.
-        activation: applied at last; None for none.
-        use_bias: whether b is added.
-        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer,
-            activity_regularizer, kernel_constraint, bias_constraint: as in Keras.
-
-    Input shape:
-        (batch, {lengths}, channels), or (batch, channels, {lengths}).
-
-    Output shape:
-        (batch, {lengths}, filters), or (batch, filters, {lengths}).
-
+        dilation_rate: spacing d ≥ 1 of the kernel's elements, or {rank} of them."""
+    + WEIGHTS_AND_SHAPES
+    + """
     Raises:
         ValueError: for an argument out of range, at construction; for a crop that leaves nothing,
             at build.
@@ -91,6 +81,7 @@ _DOCUMENTATION = """{rank}-D transposed convolution: the adjoint of a convolutio
     >>> layer(keras.ops.ones((2, {fours}, 3))).shape == (2, {eights}, 16)
     True
     """
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")

@@ -1,4 +1,4 @@
-"""Shapes in either layout: the channels as the last axis, or right behind the batch."""
+"""Shapes in either layout: the channels as the last axis, or right after the batch."""
 
 
 def channels_last(shape, data_format: str) -> tuple:

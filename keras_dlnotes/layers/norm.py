@@ -15,23 +15,23 @@ from keras_dlnotes.ops.dtypes import real
 class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
     """Normalizes each feature over the mini-batch, then scales and shifts it.
 
-    Training: y = γ·(z − μ_b)/√(σ_b² + ε) + β, with the mini-batch's own mean and deviation;
+    Training: y = γ·(z − μ_b)/√(σ_b² + ε) + β, with the mean and deviation of the mini-batch;
     inference: the same with their moving averages μ_m and σ_m, of momentum m,
 
         μ_m ← m·μ_m + (1−m)·μ_b
         σ_m ← m·σ_m + (1−m)·σ_b        moving_statistic="std", the notes
         σ_m² ← m·σ_m² + (1−m)·σ_b²     moving_statistic="variance", Keras
 
-    The layer is `keras.layers.BatchNormalization` with the same arguments, weights and config; what
-    is stored is `moving_variance` = σ_m² in both cases, so weights carry over, and inference is one
-    formula for both. The gradient is written out by hand (see `ops.batch_normalize`), and a mean
-    far from 0 costs no digits. Where γ and β stand, the notes write β and γ.
+    The layer is `keras.layers.BatchNormalization` with the same arguments, weights and config. It
+    stores `moving_variance` = σ_m² in both cases, so weights carry over, and inference is one
+    formula for both. The gradient is written by hand (see `ops.batch_normalize`), and a mean far
+    from 0 costs no digits. The notes call γ and β the other way round, β and γ.
 
-    Small batches bias both averages low, and the notes' more: of batches of two from data with
-    σ = 1, the moving deviation tends to 1/√π = 0.56 (`moving_variance` 0.32), by Keras's rule to
-    √½ = 0.71 (0.5); of 32 to 0.98 in both. `training.recompute_statistics` sets the exact ones of
-    the whole training set, whatever the batches were. An empty batch leaves them as they are, where
-    Keras's become NaN.
+    Small batches bias both averages low, the notes' more: with batches of two from data with σ = 1,
+    the moving deviation tends to 1/√π = 0.56 (`moving_variance` 0.32), by Keras's rule to √½ = 0.71
+    (0.5); with batches of 32 to 0.98 in both cases. `training.recompute_statistics` sets the exact
+    statistics of the whole training set, whatever the batches were. An empty batch leaves the
+    averages as they are, where Keras's become NaN.
 
     Args:
         axis: int, the feature axis; may count from the end.
@@ -41,18 +41,18 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         scale: whether γ multiplies.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer,
             beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as in Keras.
-        renorm, renorm_clipping, renorm_momentum: batch renormalization, which is left to Keras
-            altogether and has a moving deviation of its own.
+        renorm, renorm_clipping, renorm_momentum: batch renormalization, which Keras computes, with
+            a moving deviation of its own.
         synchronized: whether statistics are taken over all replicas of a distributed step, with
-            the framework's gradient (TensorFlow alone).
-        moving_statistic: "std" or "variance"; by keyword.
+            the framework's gradient (TensorFlow only).
+        moving_statistic: "std" or "variance"; keyword only.
 
     Input shape:
         Any of rank ≥ 2 with a known length along `axis`. A mask of one rank less leaves positions
         out of the statistics.
 
     Output shape:
-        The same; integers and booleans come out in the compute type.
+        The same; integers and booleans become the compute type.
 
     Raises:
         ValueError: for an argument out of range, at construction; for an axis that the inputs lack
@@ -99,7 +99,7 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         inputs = floating_inputs(self, inputs)
-        renorm = getattr(self, "renorm", False)  # older versions of Keras have none
+        renorm = getattr(self, "renorm", False)  # older versions of Keras have no `renorm`
         if renorm or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         if self.synchronized and mask is None:
@@ -119,7 +119,7 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         inputs = keras.ops.cast(inputs, dtype)
         axes = [axis for axis in range(len(inputs.shape)) if axis != self.axis % len(inputs.shape)]
-        # Keras takes the variance as E[x²] − E[x]², which only inputs around 0 can stand
+        # Keras computes the variance as E[x²] − E[x]², which is accurate only for inputs near 0
         centre, _ = keras.ops.moments(inputs, axes, keepdims=True, synchronized=True)
         centre = keras.ops.stop_gradient(centre)
         inputs = inputs - centre
@@ -134,7 +134,7 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         return outputs, mean + keras.ops.squeeze(centre, axes), variance
 
     def _update(self, mean, variance, size):
-        """Takes the statistics of a batch of so many numbers into the moving ones."""
+        """Updates the moving statistics by those of a batch of this many numbers."""
 
         def average(old, new):
             changed = old * self.momentum + new * (1.0 - self.momentum)

@@ -11,18 +11,17 @@ from keras_dlnotes.ops.dtypes import is_floating, real
 from keras_dlnotes.ops.pool import pool_window
 from keras_dlnotes.ops.windows import output_shape
 
+_GEOMETRY = ("pool_size", "strides", "padding", "data_format")
+
 
 class _Pooling(KeepsSignature):
-    """What the ranks and both kinds share: the geometry."""
+    """What all ranks and both kinds share: the geometry."""
 
     rank: int
 
     def __init__(self, *args, **kwargs):
         arguments = self.bind(args, kwargs)
-        window = pool_window(
-            *(arguments[name] for name in ("pool_size", "strides", "padding", "data_format")),
-            rank=self.rank,
-        )
+        window = pool_window(*(arguments[name] for name in _GEOMETRY), rank=self.rank)
         super().__init__(**arguments)
         if not isinstance(self.padding, int):
             self.padding = window.padding
@@ -32,12 +31,7 @@ class _Pooling(KeepsSignature):
         return output_shape(input_shape, self._window, "pool_size")
 
     def _geometry(self) -> dict:
-        return {
-            "pool_size": self.pool_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-        }
+        return {name: getattr(self, name) for name in _GEOMETRY}
 
 
 class _MaxPooling(_Pooling):
@@ -57,7 +51,7 @@ class _MaxPooling(_Pooling):
         return (values, *indices) if indices else values
 
     def _values_dtype(self, values) -> str:
-        """Whole numbers keep their type: a maximum is one of them."""
+        """Whole numbers keep their type, since a maximum is one of them."""
         return self.compute_dtype if is_floating(values.dtype) else values.dtype
 
     def compute_output_shape(self, input_shape):
@@ -102,7 +96,7 @@ _MAXIMUM = """{rank}-D max pooling with explicit padding.
 
     y(i) = max_u x(i·s + u − p),  0 ≤ u < k along each axis; m_f = ⌊(m + 2p − k)/s⌋ + 1.
     ∂E/∂x is the upstream gradient where x was the window's maximum, 0 elsewhere: on ties the first
-    in row-major order takes it, and windows that overlap add up.
+    in row-major order gets it, and overlapping windows add up.
 
     The layer is `keras.layers.MaxPooling{rank}D` with the same arguments and config; beyond it,
     `padding` may be explicit, as in PyTorch. The padding is −∞ and never wins; NaN gives NaN.
@@ -110,7 +104,7 @@ _MAXIMUM = """{rank}-D max pooling with explicit padding.
 _AVERAGE = """{rank}-D average pooling with explicit padding.
 
     y(i) = (1/n) Σ_u x(i·s + u − p),  0 ≤ u < k along each axis; m_f = ⌊(m + 2p − k)/s⌋ + 1.
-    n counts the positions of the window that are no padding or, with `count_include_pad`, all.
+    n counts the positions of the window outside the padding or, with `count_include_pad`, all.
 
     The layer is `keras.layers.AveragePooling{rank}D` with the same arguments and config; beyond it,
     `padding` may be explicit, as in PyTorch.
@@ -143,9 +137,9 @@ _REST = """
     True
     """
 _RETURN_INDICES = """
-        return_indices: whether the layer returns, too, where each maximum stood; by keyword."""
+        return_indices: whether to return the position of each maximum, too; keyword only."""
 _COUNT_INCLUDE_PAD = """
-        count_include_pad: whether the padding's zeros count as positions; by keyword."""
+        count_include_pad: whether the padding's zeros count as positions; keyword only."""
 _TWO_OUTPUTS = """ With `return_indices`, a
         tuple of it and of int32 positions of the same shape, counted along the rows (row·width +
         column) in each channel, as in PyTorch."""
@@ -153,9 +147,9 @@ _TWO_OUTPUTS = """ With `return_indices`, a
 
 def _documentation(kind: str, rank: int) -> str:
     template, argument, output, of_type = (
-        (_MAXIMUM, _RETURN_INDICES, _TWO_OUTPUTS, "Integers\n        and booleans stay such.")
+        (_MAXIMUM, _RETURN_INDICES, _TWO_OUTPUTS, "Integers\n        and booleans keep their type.")
         if kind == "Max"
-        else (_AVERAGE, _COUNT_INCLUDE_PAD, "", "Integers\n        come out in the compute type.")
+        else (_AVERAGE, _COUNT_INCLUDE_PAD, "", "Integers\n        become the compute type.")
     )
     texts = {"argument": argument, "output": output, "type": of_type}
     return for_rank(template + _REST, rank, kind=kind, **texts)

@@ -1,14 +1,13 @@
-"""Lets a layer keep the exact signature of its Keras twin while it takes over a few arguments."""
+"""Lets a layer keep the signature of its Keras twin while it handles some arguments itself."""
 
 import inspect
 from typing import Any, ClassVar
 
 
 class _Signature:
-    """`inspect.signature` of the class: the twin's with the class's own defaults, then the keyword
-    arguments that come on top.
+    """`inspect.signature` of the class: the twin's with its own defaults and more keywords.
 
-    A class attribute would also be the signature of the instances, which are called with tensors.
+    A class attribute would also be the signature of instances, which are called with tensors.
     """
 
     def __get__(self, instance, owner):
@@ -21,7 +20,7 @@ class _Signature:
 
 
 class KeepsSignature:
-    """Mixin in front of a Keras layer: shows that layer's signature and binds arguments by it."""
+    """Mixin before a Keras layer: has that layer's signature and binds arguments by it."""
 
     __signature__ = _Signature()
     different_defaults: ClassVar[dict[str, Any]] = {}
@@ -37,11 +36,11 @@ class KeepsSignature:
 
 
 def keras_twin(layer_class: type) -> type | None:
-    """Returns the `keras.layers` class that the layer class stands in for."""
+    """Returns the `keras.layers` class that the layer class replaces."""
     candidates = (
         base
         for base in layer_class.__mro__
-        # a subclass that Keras itself makes of a class of ours is no twin of it
+        # not a subclass that Keras itself derives from a class of ours
         if base.__module__.startswith("keras.") and not issubclass(base, KeepsSignature)
     )
     return next(candidates, None)
@@ -58,7 +57,7 @@ def _twin_signature(layer_class: type) -> inspect.Signature:
 
 
 def _own(layer_class: type, twin: type) -> list[inspect.Parameter]:
-    """The keyword-only arguments of the classes in front of the twin."""
+    """The keyword-only arguments of the classes before the twin."""
     in_front = layer_class.__mro__[: layer_class.__mro__.index(twin)]
     constructors = [base.__init__ for base in in_front if "__init__" in vars(base)]
     return [

@@ -1,4 +1,4 @@
-"""Unpooling: the way back from max pooling with indices."""
+"""Unpooling: the inverse of max pooling with indices."""
 
 import keras
 
@@ -8,30 +8,30 @@ from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.layers.types import floating_inputs
 from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.pool import pool_window
-from keras_dlnotes.ops.positions import lengths_of, outside_of_type
 from keras_dlnotes.ops.unpool import unpooled_shape
+from keras_dlnotes.ops.unpool_arguments import check_int32_range, requested_lengths
 from keras_dlnotes.ops.windows import standardize_data_format
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class MaxUnpooling2D(keras.layers.Layer):
-    """Puts values back to where 2-D max pooling found them, and zeros everywhere else.
+    """Puts values back where 2-D max pooling found them, and zeros everywhere else.
 
     y[indices(i)] = x(i) and ∂E/∂x(i) = D[indices(i)] for each image and channel: the partial
     inverse of `MaxPooling2D(…, return_indices=True)`, called on the pair that it returns. It is
     PyTorch's `torch.nn.MaxUnpool2d`, which Keras lacks.
 
     Args:
-        pool_size: int k ≥ 1, or two of them: that of the pooling, as are the next ones.
+        pool_size: int k ≥ 1, or two of them: that of the pooling, as are the next three.
         strides: int s ≥ 1, or two of them; None takes `pool_size`.
         padding: "valid", "same", int p ≥ 0, or for each axis an int or a (before, after) pair.
         data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Input shape:
         [values, indices], both (batch, height, width, channels), or (batch, channels, height,
-        width). In a call, `output_size` names the size that was pooled, where pooling cut off what
-        did not fill a window: (height, width), of which each may be a tensor, a tensor of both, or
-        the pooled image, which a model for images of any size takes.
+        width). Where pooling cut off what did not fill a window, `output_size` of a call says which
+        size was pooled: (height, width), each of which may be a tensor; a tensor of both; or the
+        pooled image, for a model that takes images of any size.
 
     Output shape:
         The same layout with the lengths of `output_size`; without it (m−1)s − 2p + k, and m·s for
@@ -39,8 +39,8 @@ class MaxUnpooling2D(keras.layers.Layer):
 
     Raises:
         ValueError: for an argument out of range, at construction; for inputs that are no such pair
-            and for an index outside of the image, when the layer is called. Compiled by XLA it
-            cannot raise, and all values of that image and channel are NaN.
+            and for an index outside the image, when the layer is called. Compiled by XLA it cannot
+            raise, and all values of that image and channel are NaN.
 
     Reference:
         Lecture notes, "Upsampling"; M. Zeiler and R. Fergus, "Visualizing and Understanding
@@ -65,7 +65,7 @@ class MaxUnpooling2D(keras.layers.Layer):
 
     def __call__(self, inputs, *args, **kwargs):
         if isinstance(inputs, list | tuple) and len(inputs) == 2:
-            outside_of_type(inputs[1])  # Keras on JAX would cut it to 32 bits
+            check_int32_range(inputs[1])  # Keras on JAX would truncate it to 32 bits
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs, output_size=None):
@@ -83,7 +83,7 @@ class MaxUnpooling2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape, output_size=None):
         shape, _ = _pair(input_shape)
-        size = lengths_of(output_size, 2, self.data_format)
+        size = requested_lengths(output_size, 2, self.data_format)
         if size is not None:
             size = [length if isinstance(length, int) else None for length in size]
         shape = unpooled_shape(channels_last(shape, self.data_format), self._window, size)
@@ -96,13 +96,8 @@ class MaxUnpooling2D(keras.layers.Layer):
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "pool_size": self.pool_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-        }
+        names = ("pool_size", "strides", "padding", "data_format")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def _pair(inputs):

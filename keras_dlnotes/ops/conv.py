@@ -1,4 +1,4 @@
-"""Convolution, which in a neural network is cross-correlation: the kernel is never turned round.
+"""Convolution, which in a neural network is cross-correlation: the kernel is never flipped.
 
     S(i, j) = Σ_m Σ_n I(i·s + m·d − p, j·s + n·d − p) K(m, n),  summed over the input channels
 
@@ -8,7 +8,7 @@ with the upstream gradient D = ∂E/∂S,
     ∂E/∂I(a, b) = Σ over all i·s + m·d − p = a, j·s + n·d − p = b of  D(i, j) K(m, n)ᵀ
     ∂E/∂K(m, n) = Σ_i Σ_j  I(i·s + m·d − p, j·s + n·d − p)ᵀ D(i, j)
 
-The bias belongs to the op, so that a framework can add it in the convolution's own pass.
+The bias belongs to the op, so that a framework can fuse its addition with the convolution.
 """
 
 from keras import ops
@@ -24,8 +24,8 @@ from keras_dlnotes.ops.conv_arguments import (
 )
 from keras_dlnotes.ops.correlate import add_bias, adjoint_in_inputs, adjoint_in_kernel, correlate
 from keras_dlnotes.ops.exporting import is_leaving_tensorflow
-from keras_dlnotes.ops.fitting import fitting
 from keras_dlnotes.ops.vjp import Op
+from keras_dlnotes.ops.window_checks import ensure_fits
 from keras_dlnotes.ops.windows import Window
 
 
@@ -49,15 +49,15 @@ def conv(
         strides: int s ≥ 1, or one for each axis.
         padding: "valid", "same", "causal" (1-D), int p ≥ 0, (p, …) or ((before, after), …).
         data_format: "channels_last", "channels_first" or None, Keras's default.
-        dilation_rate: spacing d ≥ 1 of the kernel's taps, or one for each axis.
+        dilation_rate: spacing d ≥ 1 of the kernel's elements, or one for each axis.
 
     Returns:
         Tensor of the inputs' layout, ⌊(m + 2p − k)/s⌋ + 1 long along each axis, in floating point:
-        integers and booleans are computed in the kernel's type.
+        integers and booleans are converted to the kernel's type.
 
     Raises:
         ValueError: for an argument out of range, complex numbers, a kernel longer than the padded
-            input, channels that the kernel's do not divide, or a bias of another shape.
+            input, channels that the kernel's do not divide, or a bias of the wrong shape.
 
     Reference:
         Lecture notes, "The New Type of NN: Cross-correlation", "Stride", "Padding".
@@ -78,7 +78,7 @@ def conv(
     window = conv_window(size, strides, padding, dilation_rate, len(size), "kernel")
     _check_groups(inputs, kernel)
     bias = biases(bias, kernel.shape[-1], inputs.dtype)
-    inputs = fitting(inputs, window, "kernel")
+    inputs = ensure_fits(inputs, window, "kernel")
     check_padded(inputs.shape, window)
     outputs = _conv(inputs, kernel, *bias, window=window)
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
@@ -101,7 +101,7 @@ def conv_forward(inputs, kernel, *bias, window: Window):
 
 
 def conv_plain(inputs, kernel, *bias, window: Window):
-    """S alone."""
+    """S without residuals."""
     return conv_forward(inputs, kernel, *bias, window=window)[0]
 
 
@@ -116,7 +116,7 @@ def conv_backward(upstream, inputs, residuals, *, window: Window):
 
 
 def bias_gradient(upstream, *bias) -> list:
-    """∂E/∂b = Σ D over all positions and examples, in a list, where there is a bias."""
+    """∂E/∂b = Σ D over all positions and examples, as a list, empty without a bias."""
     if not bias:
         return []
     rows = ops.reshape(upstream, (-1, upstream.shape[-1]))
@@ -127,7 +127,7 @@ def bias_gradient(upstream, *bias) -> list:
 
 
 def conv_exported(inputs, kernel, *bias, window: Window):
-    """S by Keras's convolution under "same", which file formats know as a word, for any length."""
+    """S by Keras's convolution for "same", a word that file formats know, for any length."""
     grouped = inputs.shape[-1] != kernel.shape[-2]
     dilated = max(window.dilation) > 1
     by_word = not grouped and not (dilated and max(window.strides) > 1)

@@ -10,7 +10,7 @@ from keras_dlnotes.common.checks import LARGEST, argument_error, integer, intege
 from keras_dlnotes.ops import dtypes, windows
 from keras_dlnotes.ops.windows import Window
 
-MOST_NUMBERS = 2**36  # in a tensor: 256 GiB of float32
+_LARGEST_TENSOR = 2**36  # numbers: 256 GiB of float32
 
 
 def conv_window(
@@ -33,14 +33,14 @@ def conv_window(
 
 
 def conv_words(rank: int) -> tuple[str, ...]:
-    """Returns the words that a convolution takes as padding, Keras's own."""
+    """Returns the words for padding that a convolution accepts, Keras's own."""
     return ("valid", "same", "causal") if rank == 1 else ("valid", "same")
 
 
 def operands(inputs, kernel, data_format: str, channels: str) -> tuple[Any, Any, tuple[int, ...]]:
     """Returns the inputs and the kernel in the type they are computed in, and its lengths.
 
-    `channels` says what stands in the kernel's shape behind the lengths, for the error.
+    `channels` describes the rest of the kernel's shape, for the error.
     """
     inputs, kernel = dtypes.floating(inputs=inputs, kernel=kernel)
     shape = _known_shape("kernel", kernel)
@@ -57,13 +57,13 @@ def operands(inputs, kernel, data_format: str, channels: str) -> tuple[Any, Any,
 
 
 def check_channels(shape: Sequence[int | None], data_format: str) -> None:
-    """Raises where inputs of this shape have no channels, or nobody knows how many."""
+    """Raises where inputs of this shape have no channels, or an unknown number of them."""
     if not shape[-1 if data_format == "channels_last" else 1]:
         raise argument_error("inputs", "of a known number of channels ≥ 1", tuple(shape))
 
 
 def check_input_shape(shape: Any, rank: int) -> None:
-    """Raises unless it can be the shape of a batch of `rank` spatial axes, in either layout."""
+    """Raises unless this can be the shape of a batch with `rank` spatial axes, in any layout."""
     entries = tuple(shape) if hasattr(shape, "__iter__") else ()
     not_lengths = str | bytes | float | Sequence | Mapping
     if len(entries) != rank + 2 or any(
@@ -73,12 +73,12 @@ def check_input_shape(shape: Any, rank: int) -> None:
 
 
 def count(name: str, value) -> int:
-    """Returns a number of channels, filters or groups."""
+    """Returns a number of channels, filters or groups, checked."""
     return integer(name, integer(name, value, minimum=1), maximum=LARGEST)
 
 
 def biases(bias, channels: int, dtype) -> list:
-    """Returns the bias in a list, as the tensors that the op takes behind the kernel; or none."""
+    """Returns the bias as a list of tensors for the op to take after the kernel: one or none."""
     if bias is None:
         return []
     bias = dtypes.real("bias", bias)
@@ -88,19 +88,19 @@ def biases(bias, channels: int, dtype) -> list:
 
 
 def check_padded(shape: Sequence[Any], window: Window) -> None:
-    """Raises where the padded input, as far as it is known, would be larger than any memory."""
+    """Raises where the padded input, as far as it is known, would fit into no memory."""
     if window.padding == "valid":
         return
     static = [n if isinstance(n, int) else 1 for n in shape]
     padded = windows.padded_shape(static, window.resolved(static))
     if isinstance(window.padding, str):
-        check_numbers("dilation_rate", padded, window.dilation)
-    check_numbers("padding", padded, window.padding)
+        check_tensor_size("dilation_rate", padded, window.dilation)
+    check_tensor_size("padding", padded, window.padding)
 
 
-def check_numbers(name: str, shape: Sequence[Any], value) -> None:
-    """Raises where an argument asks for a tensor that would be larger than any memory."""
-    if math.prod(max(n, 1) for n in shape if isinstance(n, int)) > MOST_NUMBERS:
+def check_tensor_size(name: str, shape: Sequence[Any], value) -> None:
+    """Raises where an argument asks for a tensor that no memory would hold."""
+    if math.prod(max(n, 1) for n in shape if isinstance(n, int)) > _LARGEST_TENSOR:
         expected = f"such that no tensor is as large as one of shape {tuple(shape)}"
         raise argument_error(name, expected, value)
 

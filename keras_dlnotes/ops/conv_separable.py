@@ -1,12 +1,12 @@
 """Convolutions in two steps: what they save, and which kernels allow it.
 
-Depthwise-separable: first every channel under filters of its own, then a 1×1 convolution over the
-channels. For one of N outputs this takes D_k²·M·D_p² + M·D_p²·N multiplications in place of
-D_k²·M·D_p²·N: a share of 1/N + 1/D_k².
+Depthwise-separable: each channel is convolved with filters of its own, then a 1×1 convolution mixes
+the channels. For N outputs this takes D_k²·M·D_p² + M·D_p²·N multiplications instead of
+D_k²·M·D_p²·N: a fraction of 1/N + 1/D_k².
 
-Spatially separable: a k×1 kernel, then a 1×k kernel, in place of their product K = column rowᵀ.
-The best such pair for any K comes from its singular value decomposition K = Σ σ_i u_i v_iᵀ: it is
-σ_1 u_1 v_1ᵀ, and what it misses is √(Σ_{i>1} σ_i²).
+Spatially separable: a k×1 kernel, then a 1×k kernel, instead of their product K = column rowᵀ. The
+best such pair for any K comes from its singular value decomposition K = Σ σ_i u_i v_iᵀ: it is
+σ_1 u_1 v_1ᵀ, with an error of √(Σ_{i>1} σ_i²).
 """
 
 import numpy as np
@@ -28,19 +28,19 @@ def depthwise_conv(
 
     Args:
         inputs: tensor (batch, lengths…, channels) of 1 to 3 spatial axes, or channels first.
-        kernel: tensor (k, …, channels, filters a channel).
-        bias: None or a tensor (channels · filters a channel,).
+        kernel: tensor (k, …, channels, filters per channel).
+        bias: None or a tensor (channels · filters per channel,).
         strides: int s ≥ 1, or one for each axis.
         padding: "valid", "same", "causal" (1-D), int p ≥ 0, (p, …) or ((before, after), …).
         data_format: "channels_last", "channels_first" or None, Keras's default.
-        dilation_rate: spacing d ≥ 1 of the kernel's taps, or one for each axis.
+        dilation_rate: spacing d ≥ 1 of the kernel's elements, or one for each axis.
 
     Returns:
-        Tensor of the inputs' layout with channels · filters a channel, the filters of a channel
-        side by side.
+        Tensor of the inputs' layout with channels · filters per channel, those of one channel
+        adjacent.
 
     Raises:
-        ValueError: for an argument out of range, a kernel longer than the padded input, or one of
+        ValueError: for an argument out of range, a kernel longer than the padded input, or one with
             other channels.
 
     Reference:
@@ -53,18 +53,18 @@ def depthwise_conv(
     (1, 8, 8, 3)
     """
     data_format = windows.standardize_data_format(data_format)
-    names = "channels, filters a channel"
+    names = "channels, filters per channel"
     inputs, kernel, size = operands(inputs, kernel, data_format, names)
     channels = inputs.shape[-1 if data_format == "channels_last" else 1]
     if kernel.shape[-2] != channels:
-        expected = f"(…, channels, filters a channel) for {channels} channels"
+        expected = f"(…, channels, filters per channel) for {channels} channels"
         raise argument_error("kernel", expected, tuple(kernel.shape))
     grouped = ops.reshape(kernel, (*size, 1, channels * kernel.shape[-1]))
     return conv(inputs, grouped, bias, strides, padding, data_format, dilation_rate)
 
 
 def separate_kernel(kernel) -> tuple[np.ndarray, np.ndarray, float]:
-    """Returns the column and the row whose product is closest to a kernel, and how close it is.
+    """Returns the column and the row whose product is closest to a kernel, and its relative error.
 
     K ≈ column rowᵀ, residual = ‖K − column rowᵀ‖ / ‖K‖ in the Frobenius norm: 0 for a kernel that
     is spatially separable, such as Sobel's.
@@ -73,11 +73,11 @@ def separate_kernel(kernel) -> tuple[np.ndarray, np.ndarray, float]:
         kernel: (k_h, k_w) numbers, an array or a tensor.
 
     Returns:
-        (column, row, residual): arrays (k_h,) and (k_w,) in float64, of equal norm and with a
-        column whose sum is not negative; a float in [0, 1).
+        (column, row, residual): float64 arrays (k_h,) and (k_w,) of equal norm, where the column's
+        sum is not negative; a float in [0, 1).
 
     Raises:
-        ValueError: for a kernel that is no matrix, or not of finite numbers.
+        ValueError: for a kernel that is not a matrix of finite numbers.
 
     Reference:
         Lecture notes, "Spatial Separable Convolutions", "Sobel Kernel"; for the best approximation,
@@ -104,10 +104,10 @@ def separate_kernel(kernel) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def low_rank(matrix: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Returns the best approximation `left @ right` of a rank, and its relative error.
+    """Returns the best approximation `left @ right` of this rank, and its relative error.
 
-    Each σ is divided evenly between both sides; where the matrix has fewer singular values than
-    `rank`, the rest is 0.
+    Each side takes √σ of every singular value; where the matrix has fewer of them than `rank`, the
+    rest is 0.
     """
     if not np.isfinite(matrix).all():
         raise argument_error("kernel", "of finite numbers", "NaN or infinity")

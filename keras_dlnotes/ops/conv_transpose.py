@@ -1,6 +1,6 @@
 """Transposed convolution: the adjoint of a convolution, which turns small images into large ones.
 
-Where the convolution with K gathers S(i) = Σ_u x(i·s + u·d − p) K(u), its adjoint spreads:
+Where the convolution with K gathers S(i) = Σ_u x(i·s + u·d − p) K(u), its adjoint scatters:
 
     y(j) = Σ over all i, u with i·s + u·d − p = j of  x(i) K(u)ᵀ;   ⟨K ∗ v, x⟩ = ⟨v, y⟩ for every v
 
@@ -12,27 +12,23 @@ so padding *crops* the output, and the two gradients are the other two maps of t
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends import current
-from keras_dlnotes.ops.borders import pad_or_crop
 from keras_dlnotes.ops.conv import bias_gradient
 from keras_dlnotes.ops.conv_arguments import (
     biases,
-    check_numbers,
+    check_tensor_size,
     conv_window,
     operands,
 )
 from keras_dlnotes.ops.correlate import add_bias, adjoint_in_inputs, adjoint_in_kernel, correlate
-from keras_dlnotes.ops.exporting import (
-    is_exporting,
-    is_leaving_tensorflow,
-    refuse_onnx_on_jax,
-)
+from keras_dlnotes.ops.exporting import is_leaving_tensorflow, refuse_onnx_on_jax
+from keras_dlnotes.ops.padding import pad_or_crop
 from keras_dlnotes.ops.vjp import Op
+from keras_dlnotes.ops.window_checks import open_axes
 from keras_dlnotes.ops.windows import Window
 
 _LONG = 1024  # longer than what any padding crops
@@ -55,24 +51,24 @@ def conv_transpose(
 
     Args:
         inputs: tensor (batch, lengths…, channels in) of 1 to 3 spatial axes, or channels first.
-        kernel: tensor (k, …, channels out, channels in): that of the convolution whose adjoint it
-            is, which goes from the channels out to the channels in.
+        kernel: tensor (k, …, channels out, channels in): the kernel of the convolution whose
+            adjoint this is, which maps the channels out to the channels in.
         bias: None or a tensor (channels out,).
         strides: int s ≥ 1, or one for each axis.
         padding: "valid" or "same" (Keras's words), int p ≥ 0 (the output is cropped by p on every
             side, as in PyTorch), (p, …) or ((before, after), …).
         output_padding: None, or int in [0, s), or one for each axis: how much longer the output is
-            at its end, since s lengths share one m. None means 0; with a word, Keras's own choice:
-            m·s for "same", at least m·s for "valid".
+            at its end, since a convolution takes s lengths to one m. None means 0, or with "same"
+            and "valid" Keras's choice: m·s, and at least m·s.
         data_format: "channels_last", "channels_first" or None, Keras's default.
-        dilation_rate: spacing d ≥ 1 of the kernel's taps, or one for each axis.
+        dilation_rate: spacing d ≥ 1 of the kernel's elements, or one for each axis.
 
     Returns:
         Tensor of the inputs' layout.
 
     Raises:
-        ValueError: for an argument out of range, a kernel of other channels, or a crop that leaves
-            nothing.
+        ValueError: for an argument out of range, a kernel with other channels, or a crop that
+            leaves nothing.
 
     Reference:
         Lecture notes, "Upsampling", "Transposed Convolution".
@@ -95,7 +91,7 @@ def conv_transpose(
         expected = f"(…, channels out, channels in) for {inputs.shape[-1]} channels in"
         raise argument_error("kernel", expected, tuple(kernel.shape))
     bias = biases(bias, kernel.shape[-2], inputs.dtype)
-    inputs = _not_cropped_away(inputs, window, output_padding)
+    inputs = _ensure_uncropped(inputs, window, output_padding)
     outputs = _conv_transpose(inputs, kernel, *bias, window=window, output_padding=output_padding)
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 
@@ -123,11 +119,11 @@ def standardize_output_padding(output_padding, strides: Sequence[int]) -> tuple[
 def transposed_shape(
     shape: Sequence[Any], window: Window, output_padding: Sequence[int] | None
 ) -> tuple[Any, ...]:
-    """Returns the shape of the output, the channels as they are; None and tensors may stand in it.
+    """Returns the shape of the output with the input's channels; lengths may be None or tensors.
 
     Raises:
-        ValueError: where the crop leaves nothing, or no convolution with this padding leads from
-            such an output back to the input.
+        ValueError: where the crop leaves nothing, or where the convolution does not take such an
+            output back to the length of the input.
     """
     result = list(shape)
     for number, along in enumerate(windows.one_axis_each(window)):
@@ -135,10 +131,10 @@ def transposed_shape(
         m = shape[axis]
         more = None if output_padding is None else output_padding[number]
         if m is None:
-            _check_way_back(_shortest(along, more), along, more)
+            _check_inverse_length(_shortest(along, more), along, more)
             continue
         if isinstance(m, int):
-            _check_way_back(m, along, more)
+            _check_inverse_length(m, along, more)
         result[axis] = _transposed_length(m, along, more)
     return tuple(result)
 
@@ -156,11 +152,11 @@ def _transposed_length(m, window: Window, more: int | None):
 
 
 def _shortest(window: Window, more: int | None) -> int:
-    """The smallest m ≥ 1 of which the crop leaves something."""
+    """The smallest m ≥ 1 that is not cropped away."""
     return max(1, -((_transposed_length(0, window, more) - 1) // window.strides[0]))
 
 
-def _check_way_back(m: int, window: Window, more: int | None) -> None:
+def _check_inverse_length(m: int, window: Window, more: int | None) -> None:
     (axis,) = window.axes
     if m < 1:
         raise argument_error("inputs", f"at least 1 long along axis {axis}", m)
@@ -171,27 +167,23 @@ def _check_way_back(m: int, window: Window, more: int | None) -> None:
             f"less than what crops the whole output, whose length would be {length}",
             window.padding,
         )
-    if windows.places([length], window._replace(axes=(0,))) != (m,):
+    if windows.num_windows([length], window._replace(axes=(0,))) != (m,):
         raise argument_error(
             "output_padding",
-            f"such that the convolution leads from length {length} back to {m}",
+            f"such that the convolution takes length {length} back to {m}",
             more,
             "With padding='same' an even kernel needs at least 1.",
         )
 
 
-def _not_cropped_away(inputs, window: Window, output_padding):
-    """Returns the inputs, or raises where the crop leaves nothing: see `fitting`."""
+def _ensure_uncropped(inputs, window: Window, output_padding):
+    """Returns the inputs, or raises where the crop leaves nothing: see `ensure_fits`."""
     shape = transposed_shape(inputs.shape, window, output_padding)
     large = ("strides", window.strides), ("dilation_rate", window.dilation)
     name, value = max(large, key=lambda entry: max(entry[1]))
-    check_numbers(name, shape, value)
-    if keras.backend.backend() != "tensorflow" or is_exporting():
-        return inputs
-    for number, along in enumerate(windows.one_axis_each(window)):
+    check_tensor_size(name, shape, value)
+    for number, along in open_axes(inputs, window):
         (axis,) = along.axes
-        if inputs.shape[axis] is not None:
-            continue
         least = _shortest(along, None if output_padding is None else output_padding[number])
         length = ops.shape(inputs)[axis]
         sentence = (
@@ -213,7 +205,7 @@ def conv_transpose_forward(inputs, kernel, *bias, window: Window, output_padding
 
 
 def conv_transpose_plain(inputs, kernel, *bias, window: Window, output_padding):
-    """y alone."""
+    """y without residuals."""
     settings = {"window": window, "output_padding": output_padding}
     return conv_transpose_forward(inputs, kernel, *bias, **settings)[0]
 
@@ -229,22 +221,22 @@ def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, outp
 
 
 def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_padding):
-    """y, cut from what K makes of all inputs: ONNX knows no rows that no input reaches."""
+    """y, cropped from the uncropped adjoint: ONNX has no rows that no input reaches."""
     refuse_onnx_on_jax("transposed convolutions")
     whole = window._replace(padding="valid")
     no_more = (0,) * len(window.strides)
     shape = (*transposed_shape(ops.shape(inputs), whole, no_more)[:-1], kernel.shape[-2])
-    turned = max(window.strides) == 1 or max(window.dilation) > 1
-    if turned and is_leaving_tensorflow():
+    by_flipped_kernel = max(window.strides) == 1 or max(window.dilation) > 1
+    if by_flipped_kernel and is_leaving_tensorflow():
         outputs = current.module("exported").adjoint_in_inputs(inputs, kernel, whole)
     else:
         outputs = adjoint_in_inputs(inputs, kernel, whole, shape)
-    # what is cut off or missing is the same for any length
+    # what to cut off or add is the same for any length
     any_length = [None if axis not in window.axes else _LONG for axis in range(len(shape))]
     wanted = transposed_shape(any_length, window, output_padding)
-    there = transposed_shape(any_length, whole, no_more)
+    uncropped = transposed_shape(any_length, whole, no_more)
     around = [
-        (-before, wanted[axis] - there[axis] + before)
+        (-before, wanted[axis] - uncropped[axis] + before)
         for axis, (before, _) in zip(window.axes, window.resolved(wanted).padding, strict=True)
     ]
     return add_bias(pad_or_crop(outputs, around, window.axes), *bias)

@@ -1,4 +1,4 @@
-"""Cross-correlation and its two adjoints, by each framework's own fastest kernels.
+"""Cross-correlation and its two adjoints, by each framework's fastest kernels.
 
 y = K ∗ x is linear in x and in K. So the three maps that all convolutions need are
 
@@ -6,14 +6,12 @@ y = K ∗ x is linear in x and in K. So the three maps that all convolutions nee
     adjoint_in_inputs(D, K)  the x̄ with ⟨K ∗ x, D⟩ = ⟨x, x̄⟩ for every x
     adjoint_in_kernel(x, D)  the K̄ with ⟨K ∗ x, D⟩ = ⟨K, K̄⟩ for every K
 
-The first two add a bias, right behind the kernel, where a framework can join both.
+The first two add a bias right after the kernel, where a framework can fuse both.
 
-Matrix work is the frameworks' strength: beside `vjp`, only the `correlate` of each backend calls
-them directly. All tensors are channels last; kernels are
-(k, …, channels in / groups, channels out).
+Matrix work is the frameworks' strength, so each backend's `correlate` calls its own kernels. All
+tensors are channels last; kernels are (k, …, channels in / groups, channels out).
 """
 
-import keras
 from keras import ops
 
 from keras_dlnotes.ops.backends import current
@@ -24,24 +22,26 @@ from keras_dlnotes.ops.windows import Window
 def correlate(inputs, kernel, window: Window, *bias):
     """y(i) = Σ_u x(i·s + u·d − p) K(u) + b, summed over the input channels of a group."""
     window = window.resolved(ops.shape(inputs))
-    (inputs,), count, _ = _filled(inputs)
-    return _cut(add_bias(_kernels().correlate(inputs, kernel, window), *bias), count)
+    (inputs,), count, _ = _without_empty_batch(inputs)
+    outputs = current.module("correlate").correlate(inputs, kernel, window)
+    return _first(count, add_bias(outputs, *bias))
 
 
 def adjoint_in_inputs(upstream, kernel, window: Window, shape, *bias):
     """x̄(j) = Σ over all i, u with i·s + u·d − p = j of D(i) K(u)ᵀ + b; `shape` is that of x̄."""
     window = window.resolved(shape)
-    (upstream,), count, filled = _filled(upstream)
+    (upstream,), count, filled = _without_empty_batch(upstream)
     shape = tuple(shape) if filled is None else (filled, *shape[1:])
-    found = _kernels().adjoint_in_inputs(upstream, kernel, window, shape)
-    return _cut(add_bias(found, *bias), count)
+    found = current.module("correlate").adjoint_in_inputs(upstream, kernel, window, shape)
+    return _first(count, add_bias(found, *bias))
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     """K̄(u) = Σ_i x(i·s + u·d − p)ᵀ D(i)."""
     window = window.resolved(ops.shape(inputs))
-    (inputs, upstream), *_ = _filled(inputs, upstream)
-    return _kernels().adjoint_in_kernel(inputs, upstream, window, tuple(kernel_shape))
+    (inputs, upstream), *_ = _without_empty_batch(inputs, upstream)
+    kernels = current.module("correlate")
+    return kernels.adjoint_in_kernel(inputs, upstream, window, tuple(kernel_shape))
 
 
 def add_bias(outputs, *bias):
@@ -49,20 +49,17 @@ def add_bias(outputs, *bias):
     return ops.add(outputs, bias[0]) if bias else outputs
 
 
-def _filled(*tensors):
-    """The tensors, an image of zeros in the place of none, where the framework needs one.
+def _without_empty_batch(*tensors):
+    """(tensors, size before, size after), with an image of zeros in a batch that may be empty.
 
-    And how many images there were and are; None where that is right anyhow.
+    Both sizes are None where the batch stays as it is, because it is not empty, or the framework's
+    kernels can take it.
     """
-    some = tensors[0].shape[0] not in (None, 0)
-    if some or keras.backend.backend() != "tensorflow" or is_exporting():
+    may_be_empty = tensors[0].shape[0] in (None, 0)
+    if not may_be_empty or not current.framework().fails_on_empty_batches or is_exporting():
         return tensors, None, None
     return current.module("empty_batches").fill_empty_batch(*tensors)
 
 
-def _cut(tensor, count):
+def _first(count, tensor):
     return tensor if count is None else tensor[:count]
-
-
-def _kernels():
-    return current.module("correlate")

@@ -1,11 +1,10 @@
 """Types of tensors: which ones an op takes, which one it computes in, and which one it sums in.
 
-The rule is Keras's. Integers and booleans are computed in floating point, and the result is of the
-type that was computed in; of several floating-point types the widest wins. Complex numbers are
+The rule is Keras's. Integers and booleans are computed in floating point, and the result has the
+type of the computation; of several floating-point types the widest wins. Complex numbers are
 refused: nothing here has a gradient for them, and a cast would drop the imaginary part.
 
-A sum of many terms is taken in float32 where the terms have half precision: 256 ones add up to 256
-in bfloat16, and so do 257.
+Half-precision terms are summed in float32: in bfloat16, 257 ones add up to 256.
 """
 
 import keras
@@ -13,11 +12,13 @@ from keras import ops
 
 from keras_dlnotes.common.checks import argument_error
 
+LARGE = 2.0**50  # beyond it, batch normalization scales values down before it squares them
+
 
 def real(name: str, value):
     """Returns an argument as a tensor of real numbers, integers or booleans, or raises."""
     try:
-        symbolic = isinstance(value, keras.KerasTensor)  # which has a type, and no values yet
+        symbolic = isinstance(value, keras.KerasTensor)  # which has a type but no values
         tensor = value if symbolic else ops.convert_to_tensor(value)
         dtype = keras.backend.standardize_dtype(tensor.dtype)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
@@ -28,7 +29,7 @@ def real(name: str, value):
 
 
 def floating(**tensors) -> list:
-    """Returns arguments, given by their names, in the one type that they are computed in.
+    """Returns arguments, given by name, cast to the one type that they are computed in.
 
     >>> [keras.backend.standardize_dtype(x.dtype) for x in floating(x=[1, 2], y=[0.5])]
     ['float32', 'float32']
@@ -39,10 +40,10 @@ def floating(**tensors) -> list:
 
 
 def summable(name: str, value, dtype=None):
-    """Returns an argument as a floating-point tensor whose values a sum can be taken of.
+    """Returns an argument as a floating-point tensor whose values can be summed.
 
-    Floating-point tensors stay as they are. Whole numbers get the wide form of the type that is
-    computed in, `dtype` or Keras's `floatx`: half precision would round 257 to 256 before the sum.
+    Floating-point tensors stay as they are. Whole numbers get the wide form of the type of the
+    computation, `dtype` or Keras's `floatx`: half precision would round 257 to 256 before the sum.
     """
     tensor = real(name, value)
     if is_floating(tensor.dtype):
@@ -51,9 +52,9 @@ def summable(name: str, value, dtype=None):
 
 
 def float_type(*dtypes) -> str:
-    """Returns the floating-point type that is computed in: Keras's `floatx` for integers alone."""
+    """Returns the floating-point type to compute in: Keras's `floatx` where all are integers."""
     dtypes = [keras.backend.standardize_dtype(dtype) for dtype in dtypes]
-    if "float64" in dtypes:  # which `result_type` takes for float32 on PyTorch
+    if "float64" in dtypes:  # which becomes float32 in `result_type` on PyTorch
         return "float64"
     dtype = keras.backend.result_type(*dtypes)
     return dtype if is_floating(dtype) else keras.config.floatx()

@@ -3,7 +3,7 @@
     z' = (x − μ_b)/√(σ_b² + ε),   y = γ·z' + β;   μ_b, σ_b² over all axes but the feature's
 
 Both statistics depend on every x of their feature. With the upstream gradient D = ∂E/∂y and n
-positions, what comes back through them turns into two means taken off D:
+positions, the gradient through them amounts to two means subtracted from D:
 
     ∂E/∂β = Σ D        ∂E/∂γ = Σ D·z'
     ∂E/∂x = γ/√(σ_b² + ε) · (D − (1/n) Σ D − z'·(1/n) Σ D·z')
@@ -16,24 +16,22 @@ from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, is_integer, number, shape
 from keras_dlnotes.ops.backends import current
-from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
-from keras_dlnotes.ops.taps import reshape
+from keras_dlnotes.ops.dtypes import LARGE, float_type, real, summable, wide
+from keras_dlnotes.ops.shapes import maximum, reshape
 from keras_dlnotes.ops.vjp import Op
-from keras_dlnotes.ops.windows import maximum
 
-# Rows added up by hand, pairwise, before the backend's own sum: left alone with the sum of a
-# computed value, TensorFlow's XLA on a CPU writes all the values to memory first.
+# Rows added pairwise before the backend's own sum, for which TensorFlow's XLA on a CPU would write
+# all the values to memory first.
 _ROWS_TOGETHER = 16
 _ROWS_SAMPLED = 64
-LARGE = 2.0**50  # values beyond this have distances that are squared as smaller ones
 _SMALLER = 2.0**-24  # so that a sum of float32 values near the largest stays finite
 
 
 def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=None):
-    """Returns the inputs normalized by their own statistics, and these.
+    """Returns the inputs normalized by their own statistics, and these statistics.
 
     y = γ·(x − μ_b)/√(σ_b² + ε) + β, where μ_b and σ_b² are the mean and the variance of each
-    feature over all other axes. Statistics are taken in float32 for half precision, and relative
+    feature over all other axes. Statistics are computed in float32 for half precision, and relative
     to a point near the mean, so that a mean far from 0 costs no digits.
 
     Args:
@@ -42,17 +40,17 @@ def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=N
         beta: shift β, a tensor (features,), or None for 0.
         axis: the feature axis; may count from the end.
         epsilon: ε ≥ 0, added to the variance.
-        mask: None, or a tensor of the inputs' shape without its last axis, or broadcastable to it:
-            positions where it is False do not count for the statistics; they are normalized, too.
+        mask: None, or a tensor that broadcasts to the inputs' shape without its last axis:
+            positions where it is False are normalized, but do not count for the statistics.
 
     Returns:
         (outputs, mean, variance): a tensor of the inputs' shape and type, Keras's `floatx` for
         integers, and two tensors (features,), 0 where nothing counts. The statistics are biased
         (divided by n) and carry no gradient, as in Keras. A variance beyond the range of its type
-        is infinite; the outputs are right all the same.
+        is infinite; the outputs are still correct.
 
     Raises:
-        ValueError: for an argument out of range or of another shape.
+        ValueError: for an argument out of range or of the wrong shape.
 
     Reference:
         Lecture notes, "Batch Normalization".
@@ -77,8 +75,8 @@ def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=N
     epsilon = number("epsilon", epsilon, minimum=0)
     dtype = float_type(inputs.dtype)
     inputs = summable("inputs", inputs)
-    gamma = _of_features("gamma", gamma, inputs, axis, ops.ones)
-    beta = _of_features("beta", beta, inputs, axis, ops.zeros)
+    gamma = _feature_vector("gamma", gamma, inputs, axis, ops.ones)
+    beta = _feature_vector("beta", beta, inputs, axis, ops.zeros)
     counted = [] if mask is None else [_weights(mask, inputs, axis, gamma.dtype)]
     outputs, *statistics = _batch_normalize(
         inputs, gamma, beta, *counted, axis=axis, epsilon=epsilon
@@ -86,8 +84,8 @@ def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=N
     return ops.cast(outputs, dtype), *statistics
 
 
-def _of_features(name, value, inputs, axis, default):
-    """A scale or a shift, one number a feature, in the type that sums are taken in."""
+def _feature_vector(name, value, inputs, axis, default):
+    """A scale or a shift, one number per feature, in the type that sums are taken in."""
     dtype = wide(inputs.dtype)
     if value is None:
         return default((ops.shape(inputs)[axis],), dtype)
@@ -97,7 +95,7 @@ def _of_features(name, value, inputs, axis, default):
 
 
 def _weights(mask, inputs, axis, dtype):
-    """1 where a position counts and 0 where not, in a shape that `_rows` can take."""
+    """1 where a position counts and 0 elsewhere, in a shape that `_rows` accepts."""
     mask = real("mask", mask)
     expected = tuple(inputs.shape[:-1])
     if len(mask.shape) != len(expected) or any(
@@ -117,14 +115,14 @@ def _weights(mask, inputs, axis, dtype):
 def batch_normalize_forward(inputs, gamma, beta, *weights, axis, epsilon):
     """y = γ·z' + β. Around a centre c near the mean, μ = c + δ and σ² = (1/n) Σ (x − c)² − δ².
 
-    All are those of a·x, with a power of two a that keeps the squares in range.
+    They are computed for a·x, with a power of two a that keeps the squares in range.
     """
     x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
     n = _count(x, *weights)
     centre, scale = map(ops.stop_gradient, _centre(x, n, epsilon, *weights))
 
     def around(x, *weights):
-        distance = _counted(x * scale - centre, *weights)
+        distance = _masked(x * scale - centre, *weights)
         return distance, ops.square(distance)
 
     first, second = _sums(around, x, *weights)
@@ -137,7 +135,7 @@ def batch_normalize_forward(inputs, gamma, beta, *weights, axis, epsilon):
 
 
 def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
-    """∂E/∂x = γ/√(σ² + ε)·(D − (1/n) Σ D − z'·(1/n) Σ D·z'), and ∂E/∂γ, ∂E/∂β on the way."""
+    """∂E/∂x = γ/√(σ² + ε)·(D − (1/n) Σ D − z'·(1/n) Σ D·z'), with ∂E/∂γ and ∂E/∂β in it."""
     inputs, gamma, _, *weights = inputs
     centre, scale, delta, inverse = residuals
     x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
@@ -148,7 +146,7 @@ def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
     gradient_gamma = (along - delta * gradient_beta) * inverse
     normalized = (x * scale - centre - delta) * inverse
     shared = (gradient_beta + normalized * gradient_gamma) / n
-    gradient = gamma * inverse * scale * (upstream - _counted(shared, *weights))
+    gradient = gamma * inverse * scale * (upstream - _masked(shared, *weights))
     gradients = _unrows(gradient, inputs, axis), gradient_gamma, gradient_beta
     return (*gradients, *(None for _ in weights))
 
@@ -173,13 +171,13 @@ def _unrows(rows, like, axis):
     return ops.cast(ops.moveaxis(reshape(rows, lengths), -1, axis), like.dtype)
 
 
-def _counted(values, *weights):
-    """The values, with 0 (whatever stood there) where a mask says that they do not count."""
+def _masked(values, *weights):
+    """The values, with 0 where a mask says that they do not count, even for NaN."""
     return ops.where(weights[0] > 0, values, ops.zeros_like(values)) if weights else values
 
 
 def _count(rows, *weights):
-    """n, and 1 where nothing counts: the statistics are then 0, as in Keras."""
+    """n, or 1 where nothing counts: the statistics are then 0, as in Keras."""
     if not weights:
         return ops.cast(maximum(ops.shape(rows)[0], 1), rows.dtype)
     return ops.maximum(ops.sum(weights[0], axis=0), 1)
@@ -188,14 +186,14 @@ def _count(rows, *weights):
 def _centre(x, n, epsilon, *weights):
     """A point c near the mean of a·x, and the power of two a.
 
-    The point is the mean itself under a mask, else that of some rows among all. Digits are lost
-    only where δ² ≫ σ². The rows are part of the batch, so that where they lie far from the rest,
-    they widen σ as well.
+    The point is the mean itself under a mask, else that of a sample of the rows. Digits are lost
+    only where δ² ≫ σ². The sample is part of the batch, so where it lies far from the rest, it
+    widens σ as well.
     """
     if weights:
-        sums = _sums(lambda *row: (_counted(row[0] * _SMALLER, *row[1:]),), x, *weights)[0]
+        sums = _sums(lambda *row: (_masked(row[0] * _SMALLER, *row[1:]),), x, *weights)[0]
         centre = sums / n / _SMALLER
-        scale = _scale(_counted(x, *weights), _counted(x - centre, *weights), epsilon)
+        scale = _scale(_masked(x, *weights), _masked(x - centre, *weights), epsilon)
         return centre * scale, scale
     rows, features = ops.shape(x)
     step = maximum(rows // _ROWS_SAMPLED, 1)
@@ -208,10 +206,11 @@ def _centre(x, n, epsilon, *weights):
 
 
 def _scale(values, distances, epsilon):
-    """1, or what keeps the squares of large distances finite, and of small ones where ε is 0.
+    """1, or the power of two that keeps squares of large distances, and of small ones if ε = 0, in
+    range.
 
-    Large values tell enough: they differ by no less than their last digit. They need no centre, so
-    that the maximum waits for nothing.
+    Large values are recognized without a centre, since they differ by no less than their last
+    digit; so the maximum does not have to wait for one.
     """
     largest = ops.max(ops.abs(values), axis=0, initial=0)
     reach, one = _reach(values.dtype), ops.ones_like(largest)
@@ -224,18 +223,18 @@ def _scale(values, distances, epsilon):
 
 
 def _scaled(epsilon, scale):
-    """ε in the scale of the variance, above what a processor takes for 0."""
+    """ε in the scale of the variance, above what a processor flushes to 0."""
     least = 2.0 ** (-120 * _reach(scale.dtype))
     return ops.maximum(epsilon * scale * scale, least) if epsilon else 0.0
 
 
 def _reach(dtype) -> int:
-    """Which power of the range of float32 the type has."""
+    """The exponent range of the type, in multiples of that of float32."""
     return 8 if keras.backend.standardize_dtype(dtype) == "float64" else 1
 
 
 def _sums(terms, *tensors):
-    """Σ of each of the terms(row, …) over the rows of the tensors, all in one pass over them."""
+    """Σ of each of the terms(row, …) over the rows of the tensors, in a single pass."""
     if current.framework().sums_pairwise:
         return [ops.sum(term, axis=0) for term in terms(*tensors)]
     blocks = ops.shape(tensors[0])[0] // _ROWS_TOGETHER
@@ -246,7 +245,7 @@ def _sums(terms, *tensors):
         return ops.reshape(tensor[:whole], block)[:, number]
 
     def added(parts):
-        # side by side, so that XLA reads the rows once for all terms
+        # stacked, so that XLA reads the rows once for all terms
         return ops.stack(parts, axis=1)
 
     sums = [added(terms(*(row(t, number) for t in tensors))) for number in range(_ROWS_TOGETHER)]

@@ -1,6 +1,6 @@
 """Pooling: the maximum or the mean of a sliding window, with the gradients of the notes.
 
-`pool_passes` has the passes that the gradients are written out for.
+`pool_passes` has their forward and backward passes.
 """
 
 from typing import Any
@@ -11,13 +11,12 @@ from keras import ops
 from keras_dlnotes.common.checks import argument_error, flag, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends import current
-from keras_dlnotes.ops.borders import is_zero, pad, repeat_border
 from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
 from keras_dlnotes.ops.exporting import (
     is_leaving_tensorflow,
     refuse_onnx_on_jax,
 )
-from keras_dlnotes.ops.fitting import fitting
+from keras_dlnotes.ops.padding import is_zero, pad, pad_with_edge
 from keras_dlnotes.ops.pool_passes import (
     average_pool_backward,
     average_pool_forward,
@@ -27,9 +26,9 @@ from keras_dlnotes.ops.pool_passes import (
     max_pool_indices_forward,
     window_counts,
 )
-from keras_dlnotes.ops.taps import tap_count
 from keras_dlnotes.ops.vjp import Op
-from keras_dlnotes.ops.window_sums import MOST_TAPS_AT_ONCE
+from keras_dlnotes.ops.window_checks import ensure_fits
+from keras_dlnotes.ops.window_sums import LARGEST_JOINT_WINDOW
 from keras_dlnotes.ops.windows import Window
 
 
@@ -45,7 +44,7 @@ def max_pool(
     """Returns the maximum of each window.
 
     y(i) = max_u x(i·s + u − p),  0 ≤ u < k;  ∂E/∂x goes to the maximum, on ties to the first in
-    row-major order; windows that overlap add up. Padding is −∞ and never wins; NaN gives NaN.
+    row-major order; overlapping windows add up. Padding is −∞ and never wins; NaN gives NaN.
 
     Args:
         inputs: tensor (batch, lengths…, channels) of 1 to 3 spatial axes, or channels first.
@@ -53,18 +52,18 @@ def max_pool(
         strides: int s ≥ 1, or one for each axis; None takes `pool_size`.
         padding: "valid", "same", int p ≥ 0, (p, …) or ((before, after), …); less than `pool_size`.
         data_format: "channels_last", "channels_first" or None, Keras's default.
-        return_indices: whether to return, too, where each maximum stood.
-        training: whether a gradient will be asked for; False saves the forward pass that note.
+        return_indices: whether to return the position of each maximum, too.
+        training: whether a gradient will be asked for; False saves recording each maximum.
 
     Returns:
         Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis. With
-        `return_indices`, a tuple of it and an int32 tensor of the same shape: the position of each
-        maximum in its channel, counted along the rows (row·width + column), as in PyTorch; it is
-        what `max_unpool` takes.
+        `return_indices`, a tuple of it and an int32 tensor of the same shape for `max_unpool`: the
+        position of each maximum in its channel, counted along the rows (row·width + column), as in
+        PyTorch.
 
     Raises:
         ValueError: for an argument out of range or a window longer than the padded input; in a
-            graph of TensorFlow that leaves the length open, its InvalidArgumentError.
+            TensorFlow graph that leaves the length open, its InvalidArgumentError.
 
     Reference:
         Lecture notes, "Pooling" and "Backpropagation through Max Pooling".
@@ -122,7 +121,7 @@ def average_pool(
 
     Raises:
         ValueError: for an argument out of range or a window longer than the padded input; in a
-            graph of TensorFlow that leaves the length open, its InvalidArgumentError.
+            TensorFlow graph that leaves the length open, its InvalidArgumentError.
 
     Reference:
         Lecture notes, "Pooling".
@@ -159,30 +158,30 @@ def pool_window(pool_size, strides, padding, data_format, rank: int) -> Window:
         max(pair) >= k for pair, k in zip(pads, size, strict=True)
     ):
         raise argument_error(
-            "padding", f"less than pool_size={size}, or a window would see padding alone", padding
+            "padding", f"less than pool_size={size}, or a window would see only padding", padding
         )
     return Window(size, steps, pads, (1,) * rank, windows.spatial_axes(rank, data_format))
 
 
 def _slides(inputs, pool_size, strides, padding, data_format) -> tuple[Any, tuple[Window, ...]]:
-    """The inputs, and the windows to slide over them one after the other.
+    """The inputs, and the windows to slide over them in turn.
 
-    The last axis first keeps the order of ties.
+    The last axis comes first, which keeps the order of ties.
     """
     rank = len(inputs.shape) - 2
     if not 1 <= rank <= 3:
         raise argument_error("inputs", "of rank 3, 4 or 5", tuple(inputs.shape))
     window = pool_window(pool_size, strides, padding, data_format, rank)
-    inputs = fitting(inputs, window, "pool_size")
-    if tap_count(window) <= MOST_TAPS_AT_ONCE:
+    inputs = ensure_fits(inputs, window, "pool_size")
+    if window.volume <= LARGEST_JOINT_WINDOW:
         return inputs, (window,)
     return inputs, tuple(windows.one_axis_each(window)[::-1])
 
 
 def max_pool_exported(inputs, *, window: Window):
-    """y by the runtime's own kernel, which may take no account of NaN.
+    """y by the runtime's own kernel, which may ignore NaN.
 
-    A window that sees padding sees the border, too: its value may stand there for −∞, which would
+    A window that sees padding also sees the edge, whose value can therefore replace −∞, which would
     spoil the range of a quantized model.
     """
     refuse_onnx_on_jax("max pooling")
@@ -191,10 +190,10 @@ def max_pool_exported(inputs, *, window: Window):
         resolved = window.resolved(ops.shape(inputs))
         window = resolved if windows.is_static(resolved) else window
         if is_leaving_tensorflow():
-            inputs, window = current.module("exported").padded(inputs, window, add=repeat_border)
+            inputs, window = current.module("exported").padded(inputs, window, add=pad_with_edge)
     if isinstance(window.padding, str):
         return _pool(ops.max_pool, inputs, window)
-    inputs = repeat_border(inputs, window.padding, window.axes)
+    inputs = pad_with_edge(inputs, window.padding, window.axes)
     window = window._replace(padding="valid")
     if of_volumes:
         return max_pool_forward(inputs, window=window)[0]
@@ -207,7 +206,7 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool, dt
         settings = {"window": window, "count_include_pad": count_include_pad, "dtype": dtype}
         return average_pool_forward(inputs, **settings)[0]
     inputs = ops.cast(inputs, wide(dtype))
-    is_torch = keras.backend.backend() == "torch"  # Keras averages repeated borders there
+    is_torch = keras.backend.backend() == "torch"  # where Keras averages a repeated edge
     if isinstance(window.padding, str) and not count_include_pad and not is_torch:
         return ops.cast(_pool(ops.average_pool, inputs, window), dtype)
     resolved = window.resolved(ops.shape(inputs))
@@ -219,7 +218,7 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool, dt
     means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
     if not (count_include_pad or is_zero(resolved.padding)):
         counts = window_counts(inputs, window, count_include_pad, means.dtype)
-        means = means * (tap_count(window) / counts)
+        means = means * (window.volume / counts)
     return ops.cast(means, dtype)
 
 
@@ -239,7 +238,7 @@ _average_pool = Op(
 
 
 def _pool(pool, inputs, window: Window):
-    """`pool`, one of Keras's, along the window's axes; its padding is a word."""
+    """A pooling function of Keras, applied along the window's axes; the padding is a word."""
     data_format, (size, strides) = windows.along_all_axes(
         len(inputs.shape) - 2, window.axes, (window.size, 1), (window.strides, 1)
     )

@@ -1,10 +1,10 @@
-"""The passes of pooling: the maximum or the mean of a sliding window, there and back.
+"""Forward and backward passes of pooling: the maximum or the mean of a sliding window.
 
-Max pooling hands the upstream gradient D of each window to the one position that held its maximum,
+Max pooling gives the upstream gradient D of each window to the one position that held its maximum,
 
     ∂E/∂x_i = Σ over the windows w that contain i of  D_w · [x_i won w],
 
-and average pooling hands an equal share of it to every position of the window.
+and average pooling gives an equal share of it to every position of the window.
 """
 
 import math
@@ -14,33 +14,34 @@ import numpy as np
 from keras import ops
 
 from keras_dlnotes.ops import windows
-from keras_dlnotes.ops.borders import is_zero
 from keras_dlnotes.ops.dtypes import wide
-from keras_dlnotes.ops.taps import spread, tap_count, tap_dtype, taps
+from keras_dlnotes.ops.padding import is_zero
+from keras_dlnotes.ops.shapes import along
+from keras_dlnotes.ops.window_slices import fold, offset_dtype, window_slices
 from keras_dlnotes.ops.window_sums import window_sums, window_sums_adjoint
 from keras_dlnotes.ops.windows import Window
 
 
 def max_pool_forward(inputs, *, window: Window):
-    """y = the window's maximum; the winner's tap number is all that the backward pass needs."""
-    maximum, *others = taps(inputs, window, fill=_lowest(inputs.dtype))
+    """y = the window's maximum; the backward pass needs only the winner's offset in the window."""
+    maximum, *others = window_slices(inputs, window, fill=_lowest(inputs.dtype))
     winner = ops.broadcast_to(_first_inside(inputs, window), ops.shape(maximum))
-    for number, tap in enumerate(others, start=1):
-        wins = ops.logical_or(tap > maximum, tap != tap)  # the first of equals stays; NaN wins
-        maximum = ops.where(wins, tap, maximum)
-        winner = ops.where(wins, ops.cast(number, winner.dtype), winner)
+    for offset, values in enumerate(others, start=1):
+        wins = ops.logical_or(values > maximum, values != values)  # NaN wins, on ties the first
+        maximum = ops.where(wins, values, maximum)
+        winner = ops.where(wins, ops.cast(offset, winner.dtype), winner)
     return maximum, (winner,)
 
 
 def max_pool_backward(upstream, inputs, residuals, *, window: Window):
     """∂E/∂x = D where x won, 0 elsewhere, summed over the windows that overlap."""
 
-    def share(tap, winner, upstream):
-        return ops.where(winner == tap, upstream, ops.zeros_like(upstream))
+    def share(offset, winner, upstream):
+        return ops.where(winner == offset, upstream, ops.zeros_like(upstream))
 
     (winner,) = residuals
     upstream = ops.cast(upstream, wide(upstream.dtype))
-    gradient = spread(share, (winner, upstream), window, ops.shape(inputs[0]))
+    gradient = fold(share, (winner, upstream), window, ops.shape(inputs[0]))
     return (ops.cast(gradient, inputs[0].dtype),)
 
 
@@ -49,9 +50,9 @@ def max_pool_indices_forward(inputs, *, slides: tuple[Window, ...]):
     values, positions = inputs, _flat_positions(inputs, slides)
     for window in slides:
         pairs = zip(
-            # no −∞: what ONNX files have for `where` would make NaN of it
-            taps(values, window, fill=0),
-            taps(positions, window, fill=-1),
+            # not −∞, of which ONNX's counterpart of `where` would make NaN
+            window_slices(values, window, fill=0),
+            window_slices(positions, window, fill=-1),
             strict=True,
         )
         values, positions = next(pairs)
@@ -65,7 +66,7 @@ def max_pool_indices_forward(inputs, *, slides: tuple[Window, ...]):
 
 
 def max_pool_indices_backward(upstream, inputs, residuals, *, slides):
-    """Positions are whole numbers: nothing comes back through them."""
+    """None: positions are whole numbers."""
     return (None,)
 
 
@@ -87,31 +88,29 @@ def average_pool_backward(
 
 
 def _lowest(dtype):
-    """What padding holds so that it never wins: −∞, or the least integer."""
+    """The value of padding that never wins: −∞, or the least integer."""
     dtype = keras.backend.standardize_dtype(dtype)
     return np.iinfo(dtype).min if "int" in dtype else -math.inf
 
 
 def _first_inside(inputs, window: Window):
-    """For each window the number of its first tap that is no padding, which −∞ would else win."""
+    """For each window, its first offset outside the padding, which −∞ would otherwise win."""
     shape = ops.shape(inputs)
     window = window.resolved(shape)
     number = ops.zeros((1,) * len(shape), "int32")
     if is_zero(window.padding):
-        return ops.cast(number, tap_dtype(window))
+        return ops.cast(number, offset_dtype(window))
     for axis, n, (before, _), k, s in zip(
         window.axes,
-        windows.places(shape, window),
+        windows.num_windows(shape, window),
         window.padding,
         window.size,
         window.strides,
         strict=True,
     ):
         first = ops.maximum(before - ops.arange(n, dtype="int32") * s, 0)
-        number = number * k + ops.reshape(
-            first, [-1 if a == axis else 1 for a in range(len(shape))]
-        )
-    return ops.cast(number, tap_dtype(window))
+        number = number * k + along(axis, len(shape), first)
+    return ops.cast(number, offset_dtype(window))
 
 
 def _flat_positions(inputs, slides: tuple[Window, ...]):
@@ -119,22 +118,21 @@ def _flat_positions(inputs, slides: tuple[Window, ...]):
     shape = ops.shape(inputs)
     positions = ops.zeros((1,) * len(shape), "int32")
     for axis in sorted(axis for window in slides for axis in window.axes):
-        along = [-1 if a == axis else 1 for a in range(len(shape))]
-        count = ops.reshape(ops.arange(shape[axis], dtype="int32"), along)
-        positions = positions * shape[axis] + count
+        count = ops.arange(shape[axis], dtype="int32")
+        positions = positions * shape[axis] + along(axis, len(shape), count)
     return positions
 
 
 def window_counts(inputs, window: Window, count_include_pad: bool, dtype):
-    """The n that each window divides by: Πk, or the positions of it that are no padding."""
+    """The n that each window divides by: Πk, or how many of its positions lie in the image."""
     shape = ops.shape(inputs)
     window = window.resolved(shape)
     if count_include_pad or is_zero(window.padding):
-        return tap_count(window)
+        return window.volume
     total = 1
     for axis, n, (before, _), k, s in zip(
         window.axes,
-        windows.places(shape, window),
+        windows.num_windows(shape, window),
         window.padding,
         window.size,
         window.strides,
@@ -142,5 +140,5 @@ def window_counts(inputs, window: Window, count_include_pad: bool, dtype):
     ):
         start = ops.arange(n, dtype="int32") * s - before
         inside = ops.minimum(start + k, shape[axis]) - ops.maximum(start, 0)
-        total = total * ops.reshape(inside, [-1 if a == axis else 1 for a in range(len(shape))])
+        total = total * along(axis, len(shape), inside)
     return ops.cast(total, dtype)

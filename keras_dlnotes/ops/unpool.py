@@ -1,4 +1,4 @@
-"""Unpooling: values go back to where max pooling found them, and zeros everywhere else.
+"""Unpooling: puts values back where max pooling found them, and zeros everywhere else.
 
     y[indices(i)] = x(i);      ∂E/∂x(i) = D[indices(i)]
 
@@ -16,8 +16,8 @@ from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.dtypes import floating
 from keras_dlnotes.ops.exporting import LITERT, is_exporting
 from keras_dlnotes.ops.pool import pool_window
-from keras_dlnotes.ops.positions import lengths_of, positions, within
-from keras_dlnotes.ops.taps import reshape
+from keras_dlnotes.ops.shapes import flatten_positions, reshape
+from keras_dlnotes.ops.unpool_arguments import ensure_inside, index_tensor, requested_lengths
 from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.windows import Window
 
@@ -31,9 +31,9 @@ def max_unpool(
     data_format=None,
     output_size=None,
 ):
-    """Returns the inputs put back to where max pooling found them, zeros elsewhere.
+    """Returns the inputs put back where max pooling found them, and zeros elsewhere.
 
-    y[indices(i)] = x(i) for each image and channel. Where windows overlapped and found the same
+    y[indices(i)] = x(i) for each image and channel. Where overlapping windows found the same
     maximum, its position holds one of the values, and each gets the position's gradient.
 
     Args:
@@ -42,18 +42,18 @@ def max_unpool(
             column), as `max_pool(…, return_indices=True)` gives them.
         pool_size, strides, padding, data_format: those of the pooling.
         output_size: lengths of the output, one for each axis: those of the pooled image. They may
-            be a tensor or hold tensors, `ops.shape(image)[1:3]`; the image itself says the same.
-            None takes the shortest that the pooling can have had, (m−1)s − 2p + k, and m·s for
-            "same".
+            be a tensor or contain tensors, `ops.shape(image)[1:3]`; or the image itself. None takes
+            the shortest that can have been pooled, (m−1)s − 2p + k, and m·s for "same".
 
     Returns:
-        Tensor of the inputs' layout and type; integers come out in the type that is computed in.
+        Tensor of the inputs' layout and type; integers are converted to the type of the
+        computation.
 
     Raises:
-        ValueError: for an argument out of range, indices of another shape, or an index outside of
-            the image. A plain graph of TensorFlow raises its own InvalidArgumentError when it runs;
-            what XLA has compiled, on JAX as well, cannot raise, and there all values of that image
-            and channel are NaN.
+        ValueError: for an argument out of range, indices of another shape, or an index outside the
+            image. A plain TensorFlow graph raises its InvalidArgumentError when it runs; a program
+            compiled by XLA, as on JAX, cannot raise, and all values of that image and channel are
+            NaN.
 
     Reference:
         Lecture notes, "Upsampling"; for the layer, M. Zeiler and R. Fergus, "Visualizing and
@@ -69,7 +69,7 @@ def max_unpool(
     [[0.0, 9.0, 0.0, 0.0], [0.0, 0.0, 8.0, 0.0]]
     """
     (inputs,) = floating(inputs=inputs)
-    indices = positions(indices)
+    indices = index_tensor(indices)
     rank = len(inputs.shape) - 2
     if not 1 <= rank <= 3:
         raise argument_error("inputs", "of rank 3, 4 or 5", tuple(inputs.shape))
@@ -81,10 +81,10 @@ def max_unpool(
         )
     if data_format == "channels_first":
         inputs, indices = ops.moveaxis(inputs, 1, -1), ops.moveaxis(indices, 1, -1)
-    size = lengths_of(output_size, rank, data_format)
+    size = requested_lengths(output_size, rank, data_format)
     is_open = size is not None and not all(isinstance(length, int) for length in size)
-    _, lengths, _ = _divided(unpooled_shape(ops.shape(inputs), window, size))
-    inputs, indices = within(inputs, indices, lengths)
+    _, *lengths, _ = unpooled_shape(ops.shape(inputs), window, size)
+    inputs, indices = ensure_inside(inputs, indices, lengths)
     outputs = _max_unpool(
         inputs,
         indices,
@@ -99,7 +99,7 @@ def max_unpool(
 def unpooled_shape(
     shape: Sequence[Any], window: Window, output_size: Sequence[int] | None
 ) -> tuple[Any, ...]:
-    """Returns the shape of the output, channels last; None and tensors may stand in it."""
+    """Returns the shape of the output, channels last; lengths may be None or tensors."""
     batch, *lengths, channels = shape
     if output_size is not None:
         return (batch, *output_size, channels)
@@ -117,26 +117,26 @@ def unpooled_shape(
 
 
 def max_unpool_forward(inputs, indices, *size, window: Window, output_size):
-    """y[indices(i)] = x(i), all images and channels in one line."""
-    batch, lengths, channels = _divided(_shape(inputs, size, window, output_size))
+    """y[indices(i)] = x(i), all images and channels flattened to one vector."""
+    batch, *lengths, channels = _shape(inputs, size, window, output_size)
     count = math.prod(lengths)
     rows = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1)) * count
     columns = ops.arange(channels, dtype="int32")
-    places = (rows + _one_line(indices)) * channels + columns
+    targets = (rows + flatten_positions(indices)) * channels + columns
     zeros = ops.zeros((batch * count * channels,), inputs.dtype)
-    filled = ops.scatter_update(zeros, ops.reshape(places, (-1, 1)), ops.reshape(inputs, (-1,)))
+    filled = ops.scatter_update(zeros, ops.reshape(targets, (-1, 1)), ops.reshape(inputs, (-1,)))
     return reshape(filled, (batch, *lengths, channels)), ()
 
 
 def max_unpool_backward(upstream, inputs, residuals, *, window: Window, output_size):
     """∂E/∂x(i) = D[indices(i)]."""
     values, indices, *size = inputs
-    found = ops.take_along_axis(_one_line(upstream), _one_line(indices), axis=1)
+    found = ops.take_along_axis(flatten_positions(upstream), flatten_positions(indices), axis=1)
     return reshape(found, ops.shape(values)), *(None for _ in (indices, *size))
 
 
 def max_unpool_exported(inputs, indices, *size, window: Window, output_size):
-    """y, divided in LiteRT, which adds up what overlapping windows write to one place."""
+    """y; for LiteRT, which adds values written to one position, divided by their number."""
     settings = {"window": window, "output_size": output_size}
     outputs = max_unpool_forward(inputs, indices, *size, **settings)[0]
     if not is_exporting(LITERT):
@@ -151,18 +151,7 @@ _max_unpool = Op(
 
 
 def _shape(inputs, size, window: Window, output_size):
-    """The output's shape; `size` holds the tensor of its lengths, if they are one."""
+    """The output's shape; `size` contains the tensor of its lengths, if there is one."""
     for lengths in size:
         output_size = [lengths[axis] for axis in range(len(inputs.shape) - 2)]
     return unpooled_shape(ops.shape(inputs), window, output_size)
-
-
-def _divided(shape):
-    batch, *lengths, channels = shape
-    return batch, lengths, channels
-
-
-def _one_line(tensor):
-    """(batch, lengths…, channels) → (batch, positions, channels)."""
-    batch, lengths, channels = _divided(ops.shape(tensor))
-    return reshape(tensor, (batch, math.prod(lengths), channels))

@@ -3,17 +3,17 @@
 A window of kernel length k, stride s and dilation d slides over an axis of length m, padded by
 (before, after):
 
-    output i, tap u  ↔  input position i·s + u·d − before
+    output i, offset u  ↔  input position i·s + u·d − before
     number of outputs  m_f = ⌊(m + before + after − (d(k−1)+1)) / s⌋ + 1
 
 Lengths may be unknown until the call; then they are tensors.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
-from keras import ops
 
 from keras_dlnotes.common.checks import (
     argument_error,
@@ -23,18 +23,19 @@ from keras_dlnotes.common.checks import (
     is_integer,
     is_sequence,
 )
+from keras_dlnotes.ops.shapes import maximum
 
 Pads = tuple[tuple[int, int], ...]
 
 
 class Window(NamedTuple):
-    """The geometry of a sliding window: one entry an axis; hashable, so that it can be a setting.
+    """The geometry of a sliding window, one entry per axis; hashable, so that it can be a setting.
 
     Args:
         size: kernel or pool lengths k.
         strides: steps s.
         padding: (before, after) pairs, or one of the words "valid", "same", "causal".
-        dilation: spacings d of the taps.
+        dilation: spacings d of the window's elements.
         axes: the axes of the tensor that the window slides along.
     """
 
@@ -43,6 +44,11 @@ class Window(NamedTuple):
     padding: Pads | str
     dilation: tuple[int, ...]
     axes: tuple[int, ...]
+
+    @property
+    def volume(self) -> int:
+        """Πk, the number of elements."""
+        return math.prod(self.size)
 
     def resolved(self, shape: Sequence[Any]) -> "Window":
         """The same window with (before, after) pairs in place of a word, for this input shape."""
@@ -60,7 +66,7 @@ def standardize_data_format(data_format: str | None) -> str:
 
 
 def spatial_axes(rank: int, data_format: str | None) -> tuple[int, ...]:
-    """Returns the axes between batch and channels, or behind both for "channels_first"."""
+    """Returns the axes between batch and channels, or after both for "channels_first"."""
     first = 1 if standardize_data_format(data_format) == "channels_last" else 2
     return tuple(range(first, first + rank))
 
@@ -73,11 +79,11 @@ def along_all_axes(
     Args:
         rank: number of spatial axes.
         axes: those that a window slides along.
-        entries: pairs (settings along these, the setting along the others).
+        entries: pairs (settings along these axes, the setting along the others).
 
     Returns:
-        (data_format, settings): the tensor's layout as far as the axes tell, for the others behave
-        alike; and for each entry one setting an axis.
+        (data_format, settings): the tensor's layout as far as the axes reveal it, since the others
+        behave alike; and for each entry one setting per axis.
     """
     data_format = "channels_first" if axes[-1] == rank + 1 else "channels_last"
     every = spatial_axes(rank, data_format)
@@ -89,7 +95,7 @@ def along_all_axes(
 
 
 def one_axis_each(window: Window) -> list[Window]:
-    """Returns the windows of one axis that, one after the other, see what this window sees."""
+    """Returns windows of one axis each that, applied in turn, see what this window sees."""
     paddings = window.padding
     if isinstance(paddings, str):
         paddings = (paddings,) * len(window.size)
@@ -109,13 +115,13 @@ def standardize_padding(
     """Returns the padding as a word or as one (before, after) pair for each axis.
 
     Args:
-        padding: a word; an int ≥ 0 for all sides; or for each of `rank` axes an int or a
-            (before, after) pair.
+        padding: a word; an int ≥ 0 for all sides; or an int or a (before, after) pair for each of
+            `rank` axes.
         rank: number of axes.
         words: the words that are allowed.
 
     Raises:
-        ValueError: where it is none of these.
+        ValueError: for anything else.
 
     Example:
 
@@ -173,21 +179,16 @@ def resolve_padding(
         elif padding == "causal":
             pairs.append((span, 0))
         else:
-            if s > 1:  # the last window starts at (⌈m/s⌉ − 1)·s; ONNX divides numbers ≥ 0 alone
+            if s > 1:  # the last window starts at (⌈m/s⌉ − 1)·s; ONNX divides only numbers ≥ 0
                 short = ((length + s - 1) // s - 1) * s + span + 1 - length
-                # JAX exports lengths as symbols, of which it tells no larger one
+                # JAX exports lengths as symbols, of which it cannot find the larger
                 span = short if span >= s - 1 else maximum(short, 0)
             pairs.append((span // 2, span - span // 2))
     return tuple(pairs)
 
 
-def maximum(left, right):
-    """The larger of two lengths, which are ints wherever they are known."""
-    return max(left, right) if isinstance(left, int) else ops.maximum(left, right)
-
-
 def output_length(length, kernel, padding=0, stride=1, dilation=1):
-    """Returns the number of places of a window along one axis.
+    """Returns the number of positions of a window along one axis: the length of the output.
 
     m_f = ⌊(m + 2p − k)/s⌋ + 1, where a dilated kernel counts as d(k−1)+1.
 
@@ -196,7 +197,7 @@ def output_length(length, kernel, padding=0, stride=1, dilation=1):
         kernel: length k of the kernel, ≥ 1.
         padding: int p ≥ 0, a (before, after) pair, "valid" (0), "same" or "causal" (⌈m/s⌉ outputs).
         stride: step s ≥ 1.
-        dilation: spacing d ≥ 1 of the kernel's taps.
+        dilation: spacing d ≥ 1 of the kernel's elements.
 
     Returns:
         The int m_f.
@@ -228,22 +229,22 @@ def output_length(length, kernel, padding=0, stride=1, dilation=1):
 def output_shape(
     shape: Sequence[int | None], window: Window, name: str = "kernel_size"
 ) -> tuple[int | None, ...]:
-    """Returns the shape after the window has slid over a tensor; the channels stay.
+    """Returns the shape of what a sliding window makes of a tensor; the channels stay.
 
     Args:
-        shape: the input's shape; None where a length is unknown, which gives None.
+        shape: the input's shape; None for an unknown length, which stays None.
         window: the geometry.
         name: what the caller calls the window's size, for the error.
 
     Raises:
-        ValueError: where the window is longer than the padded input along some axis.
+        ValueError: for a window longer than the padded input along some axis.
     """
     result = list(shape)
     for along in one_axis_each(window):
         (axis,), (k,), (d,) = along.axes, along.size, along.dilation
         if shape[axis] is None:
             continue
-        (result[axis],) = places(shape, along)
+        (result[axis],) = num_windows(shape, along)
         if isinstance(result[axis], int) and result[axis] < 1:
             ((before, after),) = along.resolved(shape).padding
             raise argument_error(
@@ -256,7 +257,7 @@ def output_shape(
     return tuple(result)
 
 
-def places(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
+def num_windows(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
     """Returns the number of windows along each axis, for lengths that may be tensors."""
     padded = padded_shape(shape, window.resolved(shape))
     return tuple(
@@ -280,8 +281,14 @@ def is_static(window: Window) -> bool:
     return all(isinstance(side, int) for pair in window.padding for side in pair)
 
 
+def as_image_window(window: Window) -> Window:
+    """Returns a 1-D window as one on an image of height 1, where any vertical stride comes to 1."""
+    sides = ((0, 0), *window.padding)
+    return Window((1, *window.size), window.strides * 2, sides, (1, *window.dilation), (1, 2))
+
+
 def is_same(window: Window, shape: Sequence[Any]) -> bool:
-    """Tells whether the resolved padding is, for inputs of this shape, what "same" would be."""
+    """Tells whether the resolved padding equals "same" for inputs of this shape."""
     lengths = [shape[axis] for axis in window.axes]
     if not is_static(window) or not all(isinstance(length, int) for length in lengths):
         return False

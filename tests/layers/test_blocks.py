@@ -71,7 +71,7 @@ def test_a_branch_that_is_no_layer_is_named(branch):
     [layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), layers.Conv2DTranspose(4, 2, 2)],
 )
 def test_a_branch_that_no_projection_meets_is_named(branch):
-    with pytest.raises(ValueError, match="`branch` must be such that a 1×1 convolution leads"):
+    with pytest.raises(ValueError, match="`branch` must be such that a 1×1 convolution can map"):
         layers.Residual(branch).build((None, 9, 8, 4))
 
 

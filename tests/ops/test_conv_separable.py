@@ -17,7 +17,7 @@ from tests.gradcheck import (
     outputs,
 )
 
-# lengths, kernel size, strides, padding, dilation, filters a channel
+# lengths, kernel size, strides, padding, dilation, filters per channel
 GEOMETRIES = [
     ((7,), (3,), (1,), ((1, 1),), (1,), 1),
     ((8,), (2,), (3,), ((0, 4),), (2,), 2),

@@ -21,7 +21,7 @@ def test_a_module_whose_name_begins_alike_is_none(exporter):
         assert not as_exported(lambda: is_exporting((exporter,)), module)()
 
 
-def test_formats_are_told_apart():
+def test_formats_are_distinguished():
     assert not as_exported(lambda: is_exporting(LITERT), "tf2onnx.convert")()
     assert not as_exported(lambda: is_exporting(ONNX), "tensorflow.lite.python.lite")()
     assert not is_exporting()

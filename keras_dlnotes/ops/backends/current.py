@@ -7,7 +7,10 @@ from types import ModuleType
 
 import keras
 
+from keras_dlnotes.common.checks import choice
 from keras_dlnotes.ops.backends.framework import Framework
+
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def module(name: str) -> ModuleType:
@@ -27,4 +30,5 @@ def framework() -> Framework:
 
 @functools.cache
 def _module(backend: str, name: str) -> ModuleType:
+    choice("KERAS_BACKEND", backend, BACKENDS)
     return importlib.import_module(f"keras_dlnotes.ops.backends.{backend}.{name}")

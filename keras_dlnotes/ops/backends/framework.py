@@ -15,6 +15,12 @@ class Framework:
     compiles_each_op = False
     # whether loops over time run step by step in Python and write into tensors
     loops_in_python = False
+    # whether a graph can check values and open lengths when it runs
+    asserts_in_graphs = False
+    # whether every length must be known when the framework compiles
+    needs_known_lengths = False
+    # whether the convolution kernels return wrong shapes for an empty batch, or have no gradient
+    fails_on_empty_batches = False
     # whether the framework's own sum stays accurate and fast over many rows of a computed value
     sums_pairwise = True
 

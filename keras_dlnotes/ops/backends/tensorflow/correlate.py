@@ -1,13 +1,12 @@
 """TensorFlow's kernels for `correlate`.
 
 On a CPU `tf.nn.conv2d` takes explicit padding and dilation; its gradients take the padding, but by
-a slower kernel than without, so they get "SAME" where that is what the padding amounts to, or an
-input that is padded already. The gradients of a dilated convolution are written with forward
-convolutions and matrix products, and so is x̄ at stride 1, where the forward kernel is the faster
-one. A group of one channel is depthwise convolution and has kernels of its own. Other groups go one
-by one: the grouped kernel has no gradient, fails where TensorFlow fuses it with a bias, and is no
-faster. A CPU's kernels sum float16 in float16, and K̄ in bfloat16 unless they are oneDNN's: they are
-handed float32.
+a slower kernel than without, so they get "SAME" where the padding amounts to that, or an input that
+is already padded. The gradients of a dilated convolution are written with forward convolutions and
+matrix products, and so is x̄ at stride 1, where the forward kernel is the faster one. A group of one
+channel is depthwise convolution and has kernels of its own. Other groups are computed one by one:
+the grouped kernel has no gradient, fails where TensorFlow fuses it with a bias, and is no faster. A
+CPU's kernels sum float16 in float16, and K̄ in bfloat16 unless they are oneDNN's: they get float32.
 """
 
 import tensorflow as tf
@@ -16,8 +15,8 @@ from keras import ops
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends.tensorflow import depthwise
 from keras_dlnotes.ops.backends.tensorflow.half_precision import in_float32
-from keras_dlnotes.ops.borders import crop, pad, pad_or_crop
-from keras_dlnotes.ops.taps import insert_zeros, taps
+from keras_dlnotes.ops.padding import crop, pad, pad_or_crop
+from keras_dlnotes.ops.window_slices import dilate, window_slices
 from keras_dlnotes.ops.windows import Window
 
 
@@ -25,7 +24,7 @@ from keras_dlnotes.ops.windows import Window
 def correlate(inputs, kernel, window: Window):
     rank = len(window.size)
     if rank == 1:
-        return correlate(inputs[:, None], kernel[None], _lifted(window))[:, 0]
+        return correlate(inputs[:, None], kernel[None], windows.as_image_window(window))[:, 0]
     groups = inputs.shape[-1] // kernel.shape[-2]
     if _is_depthwise(groups, kernel.shape):
         return depthwise.correlate(inputs, _depthwise_kernel(kernel, groups), window)
@@ -48,9 +47,8 @@ def correlate(inputs, kernel, window: Window):
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
     rank = len(window.size)
     if rank == 1:
-        lifted_shape = (shape[0], 1, *shape[1:])
-        lifted = adjoint_in_inputs(upstream[:, None], kernel[None], _lifted(window), lifted_shape)
-        return lifted[:, 0]
+        window, shape = windows.as_image_window(window), (shape[0], 1, *shape[1:])
+        return adjoint_in_inputs(upstream[:, None], kernel[None], window, shape)[:, 0]
     groups = shape[-1] // kernel.shape[-2]
     if _is_depthwise(groups, kernel.shape):
         kernel = _depthwise_kernel(kernel, groups)
@@ -74,8 +72,8 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     rank = len(window.size)
     if rank == 1:
-        lifted = inputs[:, None], upstream[:, None], _lifted(window), (1, *kernel_shape)
-        return adjoint_in_kernel(*lifted)[0]
+        window, shape = windows.as_image_window(window), (1, *kernel_shape)
+        return adjoint_in_kernel(inputs[:, None], upstream[:, None], window, shape)[0]
     *size, narrow, out = kernel_shape
     groups = inputs.shape[-1] // narrow
     if _is_depthwise(groups, kernel_shape):
@@ -87,7 +85,7 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
         shape = (*size, narrow, out // groups)
         return tf.concat([adjoint_in_kernel(*part, window, shape) for part in parts], -1)
     if max(window.dilation) > 1:
-        return _tap_products(inputs, upstream, window, kernel_shape)
+        return _kernel_adjoint_by_products(inputs, upstream, window, kernel_shape)
     padding = "SAME"
     if not windows.is_same(window, inputs.shape):
         inputs, padding = pad(inputs, window.padding, window.axes), "VALID"
@@ -102,20 +100,25 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
 
 
 def _is_depthwise(groups: int, kernel_shape) -> bool:
-    """Whether TensorFlow's kernels for depthwise correlation serve: one channel a group, 2-D."""
+    """Whether TensorFlow's depthwise kernels apply: one channel per group, in two dimensions."""
     return groups > 1 and kernel_shape[-2] == 1 and len(kernel_shape) == 4
 
 
+def flipped(kernel):
+    """The kernel of the adjoint: flipped along all spatial axes, its channels exchanged."""
+    return ops.swapaxes(ops.flip(kernel, axis=tuple(range(len(kernel.shape) - 2))), -1, -2)
+
+
 def _depthwise_kernel(kernel, groups: int):
-    """(k, k, 1, channels·filters a channel) → (k, k, channels, filters a channel)."""
+    """(k, k, 1, channels·filters per channel) → (k, k, channels, filters per channel)."""
     return ops.reshape(kernel, (*kernel.shape[:-2], groups, -1))
 
 
 def _flipped_correlation(upstream, kernel, window: Window, shape):
-    """x̄ as a correlation: D, spread out by the stride, with the kernel turned round."""
+    """x̄ as a correlation of D, dilated by the stride, with the flipped kernel."""
     rank = len(window.size)
-    spread = insert_zeros(upstream, window.strides, window.axes)
-    lengths = [ops.shape(spread)[axis] for axis in window.axes]
+    dilated = dilate(upstream, window.strides, window.axes)
+    lengths = [ops.shape(dilated)[axis] for axis in window.axes]
     around = []
     for k, d, (before, _), axis, length in zip(
         window.size, window.dilation, window.padding, window.axes, lengths, strict=True
@@ -125,28 +128,16 @@ def _flipped_correlation(upstream, kernel, window: Window, shape):
     if all(isinstance(side, int) and side >= 0 for pair in around for side in pair):
         dense = dense._replace(padding=tuple(around))
     else:
-        spread = pad_or_crop(spread, around, window.axes)
-    turned = ops.swapaxes(ops.flip(kernel, axis=tuple(range(rank))), -1, -2)
-    return correlate(spread, turned, dense)
+        dilated = pad_or_crop(dilated, around, window.axes)
+    return correlate(dilated, flipped(kernel), dense)
 
 
-def _tap_products(inputs, upstream, window: Window, kernel_shape):
-    """K̄ as one matrix product xᵀD for each tap."""
+def _kernel_adjoint_by_products(inputs, upstream, window: Window, kernel_shape):
+    """K̄ as one matrix product xᵀD for each offset in the window."""
     *_, narrow, out = kernel_shape
     rows = ops.reshape(upstream, (-1, out))
     products = [
-        tf.matmul(ops.reshape(tap, (-1, narrow)), rows, transpose_a=True)
-        for tap in taps(inputs, window)
+        tf.matmul(ops.reshape(seen, (-1, narrow)), rows, transpose_a=True)
+        for seen in window_slices(inputs, window)
     ]
     return ops.reshape(ops.stack(products), kernel_shape)
-
-
-def _lifted(window: Window) -> Window:
-    """What a 1-D window is on an image of height 1, where any stride down comes to 1."""
-    return Window(
-        (1, *window.size),
-        window.strides * 2,
-        ((0, 0), *window.padding),
-        (1, *window.dilation),
-        (1, 2),
-    )

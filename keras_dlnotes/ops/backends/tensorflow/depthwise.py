@@ -1,12 +1,13 @@
-"""TensorFlow's kernels for depthwise correlation: each channel under filters of its own.
+"""TensorFlow's kernels for depthwise correlation: each channel has filters of its own.
 
-All kernels are (k, k, channels, filters a channel), all tensors channels last. On a CPU the native
-kernels take neither dilation nor two different strides. Then the image falls into the d·d images
-of every d-th row and column, which go through a dense window side by side, as batch entries:
+All kernels are (k, k, channels, filters per channel), all tensors channels last. On a CPU the
+native kernels take neither dilation nor two different strides. Then the image is divided into the
+d·d images of every d-th row and column (its phases), which a dense window slides over as batch
+entries:
 
     y = every s-th of  join(K ∗ phases(padded x)),
 
-and since each of these steps is linear, so do the adjoints, step by step backwards.
+and since each of these steps is linear, the adjoints take the adjoint steps in reverse order.
 """
 
 import tensorflow as tf
@@ -14,8 +15,8 @@ from keras import ops
 
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends.tensorflow.half_precision import in_float32
-from keras_dlnotes.ops.borders import crop, pad
-from keras_dlnotes.ops.taps import insert_zeros
+from keras_dlnotes.ops.padding import crop, pad
+from keras_dlnotes.ops.window_slices import dilate
 from keras_dlnotes.ops.windows import Window
 
 _DENSE = {"strides": (1, 1, 1, 1), "padding": "VALID"}
@@ -27,14 +28,14 @@ def correlate(inputs, kernel, window: Window):
         strides = (1, *window.strides, 1)
         if windows.is_same(window, inputs.shape):
             return tf.nn.depthwise_conv2d(inputs, kernel, strides, "SAME")
-        # not explicit padding: with a bias behind it, TensorFlow fuses both and aborts the process
+        # not explicit padding: TensorFlow fuses it with a bias that follows, and then aborts
         padded = pad(inputs, window.padding, window.axes)
         return tf.nn.depthwise_conv2d(padded, kernel, strides, "VALID")
     lengths = _whole_phases(ops.shape(inputs), window)
     dense = tf.nn.depthwise_conv2d(_phases(inputs, window, lengths), kernel, **_DENSE)
     index = [slice(None)] * 4
     for axis, n, s in zip(
-        window.axes, windows.places(ops.shape(inputs), window), window.strides, strict=True
+        window.axes, windows.num_windows(ops.shape(inputs), window), window.strides, strict=True
     ):
         index[axis] = slice(0, (n - 1) * s + 1, s)
     return tf.batch_to_space(dense, window.dilation, [[0, 0], [0, 0]])[tuple(index)]
@@ -84,7 +85,7 @@ def _is_native(window: Window) -> bool:
 
 
 def _whole_phases(shape, window: Window) -> list:
-    """The padded lengths, filled up to multiples of d."""
+    """The padded lengths, rounded up to multiples of d."""
     padded = windows.padded_shape(shape, window)
     return [-(-padded[axis] // d) * d for axis, d in zip(window.axes, window.dilation, strict=True)]
 
@@ -100,13 +101,13 @@ def _phases(inputs, window: Window, lengths):
 
 
 def _upstream_phases(upstream, window: Window, lengths):
-    """D where the stride let it pass and 0 elsewhere, in phases that meet those of the image."""
-    spread = insert_zeros(upstream, window.strides, window.axes)
-    shape = ops.shape(spread)
+    """D, dilated by the stride, in phases that match those of the image."""
+    dilated = dilate(upstream, window.strides, window.axes)
+    shape = ops.shape(dilated)
     padding = [
         [0, length - d * (k - 1) - shape[axis]]
         for axis, length, k, d in zip(
             window.axes, lengths, window.size, window.dilation, strict=True
         )
     ]
-    return tf.space_to_batch(spread, window.dilation, padding)
+    return tf.space_to_batch(dilated, window.dilation, padding)

@@ -1,10 +1,10 @@
-"""Correlation for ONNX and LiteRT files, which TensorFlow writes: of operations that both know.
+"""Correlation for ONNX and LiteRT files that TensorFlow writes, in operations that both know.
 
-Not all that TensorFlow computes leaves it: an ONNX file takes the phases of a dilated convolution
-(`tf.space_to_batch`) wrongly where they do not divide a length that is open, and a LiteRT file
-takes what it does not know itself as a "Flex" operation of TensorFlow, which its runtime lacks. It
-knows no convolution whose channels are open, and padding of an open width leaves them so. So here
-dilation belongs to the kernels, padding has a width that is known, and what is too much is cut off.
+Some of TensorFlow's operations cannot be exported. An ONNX file gets the phases of a dilated
+convolution (`tf.space_to_batch`) wrong where they do not divide an open length. A LiteRT file turns
+what it does not know into a "Flex" operation of TensorFlow, which its runtime lacks, and it knows
+no convolution whose channels are open, as they are after padding of an open width. So here the
+kernels dilate, the padding has a known width, and the surplus is cut off.
 """
 
 import math
@@ -15,9 +15,11 @@ import tensorflow as tf
 from keras import ops
 
 from keras_dlnotes.ops import windows
-from keras_dlnotes.ops.borders import pad
+from keras_dlnotes.ops.backends.tensorflow.correlate import flipped
 from keras_dlnotes.ops.exporting import LITERT, is_exporting
-from keras_dlnotes.ops.taps import insert_zeros, reshape
+from keras_dlnotes.ops.padding import pad
+from keras_dlnotes.ops.shapes import reshape
+from keras_dlnotes.ops.window_slices import dilate
 from keras_dlnotes.ops.windows import Window
 
 
@@ -27,17 +29,16 @@ def correlate(inputs, kernel, window: Window):
 
 
 def adjoint_in_inputs(inputs, kernel, window: Window):
-    """All that K makes of the inputs, Σ D(i) K(u)ᵀ over i·s + u·d = j: K turned round over them."""
+    """The uncropped adjoint, Σ D(i) K(u)ᵀ over i·s + u·d = j, by the flipped kernel."""
     rank = len(window.size)
     around = tuple((d * (k - 1),) * 2 for k, d in zip(window.size, window.dilation, strict=True))
     dense = window._replace(strides=(1,) * rank, padding=around)
-    turned = ops.swapaxes(ops.flip(kernel, axis=tuple(range(rank))), -1, -2)
-    spread = insert_zeros if rank < 3 else _insert_zeros
-    return correlate(spread(inputs, window.strides, window.axes), turned, dense)
+    apart = dilate if rank < 3 else _dilate
+    return correlate(apart(inputs, window.strides, window.axes), flipped(kernel), dense)
 
 
-def _insert_zeros(inputs, strides, axes):
-    """What `insert_zeros` does, by tensors of four axes: LiteRT pads none of six."""
+def _dilate(inputs, strides, axes):
+    """`dilate` by tensors of four axes: LiteRT cannot pad one of six."""
     for axis, s in zip(axes, strides, strict=True):
         shape = list(ops.shape(inputs))
         n = shape[axis]
@@ -56,12 +57,12 @@ def padded(inputs, window: Window, add: Callable = pad) -> tuple[Any, Window]:
     Args:
         inputs: tensor whose lengths may be open.
         window: the geometry.
-        add: `(inputs, pads, axes) -> tensor`, what adds the padding.
+        add: `(inputs, pads, axes) -> tensor`, which adds the padding.
     """
     shape = ops.shape(inputs)
     resolved = window.resolved(shape)
     widths = resolved.padding
-    if not windows.is_static(resolved):  # "same" over strides: what stride 1 takes, and less
+    if not windows.is_static(resolved):  # "same" with strides needs no more than at stride 1
         widths = window._replace(strides=(1,) * len(window.size)).resolved(shape).padding
     outputs = add(inputs, widths, window.axes)
     index = [slice(None)] * len(shape)
@@ -74,17 +75,10 @@ def padded(inputs, window: Window, add: Callable = pad) -> tuple[Any, Window]:
 def _correlate(inputs, window: Window, kernel):
     rank = len(window.size)
     if rank == 1:
-        lifted = Window(
-            (1, *window.size),
-            (1, *window.strides),
-            ((0, 0), *window.padding),
-            (1, *window.dilation),
-            (1, 2),
-        )
-        return _correlate(inputs[:, None], lifted, kernel[None])[:, 0]
+        return _correlate(inputs[:, None], windows.as_image_window(window), kernel[None])[:, 0]
     groups = inputs.shape[-1] // kernel.shape[-2]
     if groups > 1 and kernel.shape[-2] == 1 and rank == 2:
-        # the function of `tf.nn` would write dilation as phases
+        # the function of `tf.nn` would express dilation by phases
         return tf.raw_ops.DepthwiseConv2dNative(
             input=inputs,
             filter=ops.reshape(kernel, (*kernel.shape[:-2], groups, -1)),
@@ -104,9 +98,9 @@ def _correlate(inputs, window: Window, kernel):
 
 
 def _by_planes(inputs, window: Window, kernel):
-    """A volume's dilated convolution as the sum of those of its planes, one for each tap down."""
+    """A volume's dilated convolution as the sum of those of its planes, one per kernel depth."""
     (s, *strides), (d, *dilation) = window.strides, window.dilation
-    n = windows.places(ops.shape(inputs), window)[0]
+    n = windows.num_windows(ops.shape(inputs), window)[0]
     total = 0
     for u in range(window.size[0]):
         planes = inputs[:, u * d : u * d + (n - 1) * s + 1 : s]

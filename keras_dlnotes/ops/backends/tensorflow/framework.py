@@ -8,7 +8,9 @@ from keras_dlnotes.ops.backends.framework import Framework
 class TensorFlow(Framework):
     """TensorFlow, where XLA compiles each op inside plain graphs."""
 
+    asserts_in_graphs = True
     compiles_each_op = True
+    fails_on_empty_batches = True
     sums_pairwise = False
 
     def runs_concurrently(self) -> bool:

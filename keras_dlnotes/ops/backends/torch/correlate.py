@@ -1,14 +1,14 @@
 """PyTorch's kernels for `correlate`: channels first, one padding for both sides of an axis.
 
-A channels-last tensor with its channels moved to the front is what PyTorch calls the memory format
-"channels last": its kernels take it as it is, without a copy. PyTorch differentiates all three.
+A channels-last tensor with its channels moved to the front has what PyTorch calls the memory format
+"channels last": its kernels take it without a copy. PyTorch differentiates all three.
 """
 
 import torch
 
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends.torch.padding import divide_padding
-from keras_dlnotes.ops.borders import crop, pad
+from keras_dlnotes.ops.padding import crop, pad
 from keras_dlnotes.ops.windows import Window
 
 
@@ -26,8 +26,8 @@ def correlate(inputs, kernel, window: Window):
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
     settings, window = _divided(window)
     *lengths, channels = windows.padded_shape(shape, window)[1:]
-    # what the stride leaves over at the end, where no tap of any window lies
-    over = [
+    # what the stride leaves at the end, which no window sees
+    rest = [
         length - ((m - 1) * s - 2 * p + d * (k - 1) + 1)
         for length, m, k, s, p, d in zip(
             lengths, upstream.shape[1:-1], window.size, *settings.values(), strict=True
@@ -38,7 +38,7 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
         _channels_first(upstream),
         _out_in(kernel),
         **settings,
-        output_padding=over,
+        output_padding=rest,
         groups=int(channels // kernel.shape[-2]),
     )
     return crop(_channels_last(whole), window.padding, window.axes, shape)
@@ -60,7 +60,7 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
 
 
 def _divided(window: Window):
-    """What torch is told, and a window that keeps the padding that it does not know."""
+    """The kernel's settings, and a window with the padding that they cannot express."""
     common, rest = divide_padding(window)
     return {"stride": window.strides, "padding": common, "dilation": window.dilation}, rest
 

@@ -2,17 +2,17 @@
 
 import torch
 
-from keras_dlnotes.ops.norm import LARGE
+from keras_dlnotes.ops.dtypes import LARGE
 
 
 def batch_normalize(inputs, gamma, beta, *weights, axis, epsilon):
-    """(outputs, mean, variance), of inputs moved near 0, since the kernel sums in float32.
+    """(outputs, mean, variance) of inputs shifted near 0, since the kernel sums in float32.
 
-    It adds up row after row: of 10⁵ rows the variance is off by up to 2·10⁻⁵ of it.
+    It adds row after row: for 10⁵ rows the variance has a relative error of up to 2·10⁻⁵.
     """
     features = inputs.shape[axis]
     n = inputs.numel() // max(features, 1)
-    # it knows no mask and no ε of 0, and divides the variance that it gives out by n − 1
+    # the kernel has no mask and no ε of 0, and divides the variance that it returns by n − 1
     if weights or epsilon < 2.0**-60 or n < 2:
         return NotImplemented
     moved = inputs.to(gamma.dtype).movedim(axis, -1)
@@ -32,7 +32,10 @@ def batch_normalize(inputs, gamma, beta, *weights, axis, epsilon):
 
 
 def _is_large(x, centre) -> bool:
-    """Whether squares would overflow, by some rows; asked where the answer is to be had at once."""
+    """Whether squares would overflow, judged by a sample of rows, on a CPU and outside of tracing.
+
+    Elsewhere the answer would be slow, or not known yet.
+    """
     if x.device.type != "cpu" or torch.compiler.is_compiling():
         return False
     few = round(64 ** (1 / (len(x.shape) - 1)))

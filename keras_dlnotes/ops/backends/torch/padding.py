@@ -1,4 +1,4 @@
-"""PyTorch's kernels pad by themselves, but alike on both sides of an axis."""
+"""What PyTorch's kernels pad by themselves: the same on both sides of an axis."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from keras_dlnotes.ops.windows import Window
 def divide_padding(
     window: Window, most: Sequence[int] | None = None
 ) -> tuple[tuple[int, ...], Window]:
-    """Returns what the kernel pads on both sides, and a window that keeps only the rest.
+    """Returns what the kernel pads on both sides, and a window with the rest.
 
-    `most` is how much a kernel takes along each axis; None for any amount.
+    `most` limits what a kernel pads along each axis; None for no limit.
     """
     common = tuple(min(pair) for pair in window.padding)
     if most is not None:

@@ -1,7 +1,7 @@
 """PyTorch's kernels for `pool`, which it differentiates by itself.
 
-They take channels first. A channels-last tensor with its channels moved to the front is what
-PyTorch calls the memory format "channels last", which has kernels of its own: nothing is copied.
+They take channels first. A channels-last tensor with its channels moved to the front has what
+PyTorch calls the memory format "channels last", for which it has kernels: nothing is copied.
 """
 
 import math
@@ -10,28 +10,28 @@ import torch
 
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends.torch.padding import divide_padding
-from keras_dlnotes.ops.borders import pad
 from keras_dlnotes.ops.dtypes import wide
+from keras_dlnotes.ops.padding import pad
 from keras_dlnotes.ops.windows import Window
 
 
 def max_pool(inputs, *, window: Window):
-    """The maximum; of equals, it is the first one to which PyTorch, too, hands the gradient."""
+    """The maximum; on ties PyTorch, too, gives the gradient to the first."""
     if not inputs.is_floating_point():
         return NotImplemented
     overlap = any(s < k for s, k in zip(window.strides, window.size, strict=True))
-    # the way back adds up what windows give to a position in the inputs' own type
-    summed = inputs.to(getattr(torch, wide(inputs.dtype))) if overlap else inputs
-    outputs = _pool("max", summed, window.resolved(inputs.shape), fill=-math.inf)
+    # the backward pass sums the gradients of overlapping windows in the inputs' type
+    inputs_wide = inputs.to(getattr(torch, wide(inputs.dtype))) if overlap else inputs
+    outputs = _pool("max", inputs_wide, window.resolved(inputs.shape), fill=-math.inf)
     return outputs.to(inputs.dtype)
 
 
 def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str):
-    """The mean, where need be that with the padding over the share that is no padding."""
+    """The mean; without padding, if need be as the mean with padding over the unpadded share."""
     window = window.resolved(inputs.shape)
-    inputs = inputs.to(getattr(torch, wide(dtype)))  # their way back sums in the inputs' type
-    alike = all(before == after for before, after in window.padding)
-    if count_include_pad or (alike and not any(_short_axes(inputs, window))):
+    inputs = inputs.to(getattr(torch, wide(dtype)))  # the backward pass sums in the inputs' type
+    is_symmetric = all(before == after for before, after in window.padding)
+    if count_include_pad or (is_symmetric and not any(_short_axes(inputs, window))):
         means = _pool("avg", inputs, window, count_include_pad=count_include_pad)
     else:
         means, shares = (
@@ -43,7 +43,7 @@ def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str)
 
 
 def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):
-    # the kernels take no more than half a window, and that of volumes not every short axis
+    # the kernels pad by no more than half a window, and that of volumes not every short axis
     short = _short_axes(inputs, window)
     most = [0 if is_short else k // 2 for is_short, k in zip(short, window.size, strict=True)]
     common, rest = divide_padding(window, most=most)

@@ -1,15 +1,16 @@
-"""Borders of a tensor, added or cut off along some axes. Their widths may be tensors."""
+"""Adds padding to a tensor or cuts it off, along some axes. Its widths may be tensors."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
 
-from keras_dlnotes.ops.windows import Pads, maximum
+from keras_dlnotes.ops.shapes import maximum
+from keras_dlnotes.ops.windows import Pads
 
 
 def is_zero(pads: Pads) -> bool:
-    """Tells whether there is no padding, for certain: a side that is a tensor may be anything."""
+    """Tells whether there is certainly no padding: a width that is a tensor may be anything."""
     return all(isinstance(side, int) and side == 0 for pair in pads for side in pair)
 
 
@@ -23,7 +24,7 @@ def pad(inputs, pads: Pads, axes: Sequence[int], value=0):
     return ops.pad(inputs, widths, constant_values=value)
 
 
-def repeat_border(inputs, pads: Pads, axes: Sequence[int]):
+def pad_with_edge(inputs, pads: Pads, axes: Sequence[int]):
     """Returns the tensor with its first and last entries repeated (before, after) on the axes."""
     for axis, (before, after) in zip(axes, pads, strict=True):
         earlier = (slice(None),) * axis
@@ -33,7 +34,7 @@ def repeat_border(inputs, pads: Pads, axes: Sequence[int]):
 
 
 def crop(inputs, pads: Pads, axes: Sequence[int], shape: Sequence[Any]):
-    """Undoes `pad`: returns the part of this shape that lies behind the pads."""
+    """Undoes `pad`: returns the part of this shape that lies inside the padding."""
     index = [slice(None)] * len(shape)
     for axis, pair in zip(axes, pads, strict=True):
         if not is_zero([pair]):
@@ -42,7 +43,7 @@ def crop(inputs, pads: Pads, axes: Sequence[int], shape: Sequence[Any]):
 
 
 def pad_or_crop(inputs, pads: Pads, axes: Sequence[int]):
-    """Like `pad` with zeros, but a negative side is cut off."""
+    """Like `pad` with zeros, but a negative width is cut off."""
     cut = [(maximum(-before, 0), maximum(-after, 0)) for before, after in pads]
     shape = list(ops.shape(inputs))
     for axis, (before, after) in zip(axes, cut, strict=True):

@@ -1,30 +1,30 @@
-"""The taps of a sliding window, and their adjoint.
+"""Slices of a sliding window, and their adjoint.
 
-A *tap* is one place of the window. `taps(inputs)` gives, for each tap, the slice of the padded
-input that it sees in all windows at once; `spread` is its adjoint and puts such slices back.
-Pooling is written with these two alone.
+An *offset* is one position within the window. `window_slices(inputs)` gives, for each offset, the
+slice of the padded input that it sees in all windows at once (im2col, offset by offset); `fold` is
+its adjoint (col2im) and adds such slices back up. Pooling is written with these two alone.
 """
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_dlnotes.ops.borders import pad
-from keras_dlnotes.ops.windows import Window, maximum, places
+from keras_dlnotes.ops.padding import pad
+from keras_dlnotes.ops.shapes import maximum, reshape
+from keras_dlnotes.ops.windows import Window, num_windows
 
 
-def taps(inputs, window: Window, fill=0) -> list[Any]:
-    """Returns, for each tap in row-major order, what it sees in all windows: Πk slices.
+def window_slices(inputs, window: Window, fill=0) -> list[Any]:
+    """Returns, for each offset in row-major order, what it sees in all windows: Πk slices.
 
-    Each slice has the output's shape. `fill` stands in the padding.
+    Each slice has the output's shape. `fill` is the value of the padding.
     """
     shape = ops.shape(inputs)
     window = window.resolved(shape)
-    counts = places(shape, window)
+    counts = num_windows(shape, window)
     padded = pad(inputs, window.padding, window.axes, fill)
     slices = []
     for offsets in itertools.product(*map(range, window.size)):
@@ -37,17 +37,17 @@ def taps(inputs, window: Window, fill=0) -> list[Any]:
     return slices
 
 
-def spread(combine: Callable, tensors: Sequence[Any], window: Window, shape: Sequence[Any]):
-    """Returns the adjoint of `taps`: what every window gives back to the positions it saw.
+def fold(combine: Callable, tensors: Sequence[Any], window: Window, shape: Sequence[Any]):
+    """Returns the adjoint of `window_slices`: what every window gives back to its positions.
 
-    Position j of an axis (block b, phase a: j = b·s + a) lies in window i = b + δ as its tap
+    Position j of an axis (block b, phase a: j = b·s + a) lies in window i = b + δ at the offset
     u = a + before − δ·s, for the few δ with 0 ≤ u < k. So the sum over the windows of a position is
     a sum over δ of whole blocks, and nothing is scattered.
 
     Args:
-        combine: `(tap, *values) -> contribution`, elementwise; `tap` is the number of the position
-            in the window, in row-major order, or Πk where it lies outside.
-        tensors: tensors with the shape of the output, handed to `combine` position by position.
+        combine: `(offset, *values) -> contribution`, elementwise; `offset` is the number of the
+            position within the window, in row-major order, or Πk where it lies outside.
+        tensors: tensors of the output's shape, passed to `combine` position by position.
         window: the geometry; its dilation must be 1.
         shape: the input's shape.
 
@@ -56,21 +56,21 @@ def spread(combine: Callable, tensors: Sequence[Any], window: Window, shape: Seq
     """
     window = window.resolved(shape)
     blocks = [-(-shape[axis] // s) for axis, s in zip(window.axes, window.strides, strict=True)]
-    offsets = [
-        _block_offsets(*axis)
+    shifts = [
+        _block_shifts(*axis)
         for axis in zip(window.padding, window.size, window.strides, strict=True)
     ]
-    counts = places(shape, window)
+    counts = num_windows(shape, window)
     # one zero-padded copy, so that each shift by δ is a plain slice of it
     margins = tuple(
         (max(0, -deltas[0]), maximum(block + deltas[-1] - n, 0))
-        for deltas, block, n in zip(offsets, blocks, counts, strict=True)
+        for deltas, block, n in zip(shifts, blocks, counts, strict=True)
     )
     padded = [pad(tensor, margins, window.axes) for tensor in tensors]
     total = None
-    for deltas in itertools.product(*offsets):
-        tap = _tap_numbers(deltas, window, len(shape))
-        if tap is None:
+    for deltas in itertools.product(*shifts):
+        offset = _offset_numbers(deltas, window, len(shape))
+        if offset is None:
             continue
         index: list[Any] = []
         for axis in range(len(shape)):
@@ -80,12 +80,12 @@ def spread(combine: Callable, tensors: Sequence[Any], window: Window, shape: Seq
                 index += [slice(start, start + blocks[position]), None]
             else:
                 index.append(slice(None))
-        part = combine(tap, *(tensor[tuple(index)] for tensor in padded))
+        part = combine(offset, *(tensor[tuple(index)] for tensor in padded))
         total = part if total is None else total + part
     return _join_blocks(total, blocks, window, shape)
 
 
-def _block_offsets(pair, k: int, s: int) -> range:
+def _block_shifts(pair, k: int, s: int) -> range:
     """Every δ for which some phase of a block lies in window b + δ."""
     before = pair[0]
     if isinstance(before, int):
@@ -93,8 +93,8 @@ def _block_offsets(pair, k: int, s: int) -> range:
     return range(-((k - 1) // s), (s + k - 2) // s + 1)  # any padding from 0 to k − 1
 
 
-def _tap_numbers(deltas, window: Window, rank: int):
-    """The tap under each phase, shaped to meet (…, blocks, phases, …); None where there is none."""
+def _offset_numbers(deltas, window: Window, rank: int):
+    """The offset of each phase, to broadcast over the blocks; None where all lie outside."""
     number, inside = 0, True
     for position, (delta, (before, _), k, s) in enumerate(
         zip(deltas, window.padding, window.size, window.strides, strict=True)
@@ -107,8 +107,8 @@ def _tap_numbers(deltas, window: Window, rank: int):
     if isinstance(inside, np.ndarray):
         if not inside.any():
             return None
-        return np.where(inside, number, tap_count(window)).astype(tap_dtype(window))
-    return ops.cast(ops.where(inside, number, tap_count(window)), tap_dtype(window))
+        return np.where(inside, number, window.volume).astype(offset_dtype(window))
+    return ops.cast(ops.where(inside, number, window.volume), offset_dtype(window))
 
 
 def _join_blocks(tensor, blocks, window: Window, shape):
@@ -124,17 +124,12 @@ def _join_blocks(tensor, blocks, window: Window, shape):
     return joined[tuple(index)]
 
 
-def tap_count(window: Window) -> int:
-    """Returns Πk."""
-    return math.prod(window.size)
+def offset_dtype(window: Window) -> str:
+    """Returns the smallest integer type that holds the number of an offset and Πk itself."""
+    return "uint8" if window.volume < 256 else "int32"
 
 
-def tap_dtype(window: Window) -> str:
-    """Returns the smallest integer type that holds a tap's number and Πk itself."""
-    return "uint8" if tap_count(window) < 256 else "int32"
-
-
-def insert_zeros(inputs, strides: Sequence[int], axes: Sequence[int]):
+def dilate(inputs, strides: Sequence[int], axes: Sequence[int]):
     """Returns the tensor with s − 1 zeros between neighbours along each axis: length (n−1)s + 1."""
     for axis, s in zip(axes, strides, strict=True):
         if s == 1:
@@ -149,12 +144,3 @@ def insert_zeros(inputs, strides: Sequence[int], axes: Sequence[int]):
         index[axis] = slice(0, (n - 1) * s + 1)
         inputs = reshape(ops.pad(apart, widths), shape)[tuple(index)]
     return inputs
-
-
-def reshape(inputs, shape: Sequence[Any]):
-    """`keras.ops.reshape` for shapes with entries that are tensors."""
-    unknown = [axis for axis, length in enumerate(shape) if not isinstance(length, int)]
-    if any(isinstance(length, int) and length == 0 for length in shape):
-        unknown = []  # −1 would be 0 beside a length of 0, whatever it stands for
-    known = [-1 if unknown == [axis] else length for axis, length in enumerate(shape)]
-    return ops.reshape(inputs, known)

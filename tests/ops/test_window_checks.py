@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers, ops
-from keras_dlnotes.ops.fitting import fitting
+from keras_dlnotes.ops.window_checks import ensure_fits
 from keras_dlnotes.ops.windows import Window
 from tests.backends import only_on
 from tests.exporting import as_exported
@@ -18,13 +18,13 @@ def _image(height, width):
 
 
 def test_what_fits_is_handed_on():
-    np.testing.assert_array_equal(fitting(_image(1, 4), WINDOW), np.ones((1, 1, 4, 1)))
+    np.testing.assert_array_equal(ensure_fits(_image(1, 4), WINDOW), np.ones((1, 1, 4, 1)))
 
 
 @pytest.mark.parametrize(("height", "width", "axis"), [(0, 4, 1), (1, 3, 2)])
 def test_known_lengths_raise_at_once(height, width, axis):
     with pytest.raises(ValueError, match=f"`kernel_size` must be no longer .* along axis {axis}"):
-        fitting(_image(height, width), WINDOW)
+        ensure_fits(_image(height, width), WINDOW)
 
 
 @only_on("tensorflow", reason="whose graphs may leave lengths open")
@@ -36,7 +36,7 @@ def test_open_lengths_raise_when_the_graph_runs(compiled):
     def step(image):
         with tf.GradientTape() as tape:
             tape.watch(image)
-            loss = tf.reduce_sum(fitting(image, WINDOW) ** 2)
+            loss = tf.reduce_sum(ensure_fits(image, WINDOW) ** 2)
         return tape.gradient(loss, image)
 
     np.testing.assert_array_equal(step(_image(1, 4)), 2 * np.ones((1, 1, 4, 1)))
@@ -53,7 +53,7 @@ def test_words_for_padding_leave_nothing_but_empty_images_to_refuse():
 
     for word, short in (("valid", 2), ("same", 0)):
         step = tf.function(
-            lambda x, word=word: fitting(x, Window((3,), (2,), word, (1,), (1,))),
+            lambda x, word=word: ensure_fits(x, Window((3,), (2,), word, (1,), (1,))),
             input_signature=[tf.TensorSpec((None, None, 1))],
         )
         step(tf.ones((1, short + 1, 1)))
@@ -70,8 +70,8 @@ def test_exported_graphs_carry_no_check():
         graph = tf.function(function, input_signature=signature).get_concrete_function().graph
         return {operation.type for operation in graph.get_operations()}
 
-    assert {"Assert", "Fill"} <= operations(lambda x: fitting(x, WINDOW))
-    assert not {"Assert", "Fill"} & operations(as_exported(lambda x: fitting(x, WINDOW)))
+    assert {"Assert", "Fill"} <= operations(lambda x: ensure_fits(x, WINDOW))
+    assert not {"Assert", "Fill"} & operations(as_exported(lambda x: ensure_fits(x, WINDOW)))
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

@@ -1,11 +1,12 @@
-"""Whether a window fits into the padded input, also where that is known when the graph runs alone.
+"""Checks that a window fits into the padded input, even where a graph leaves the length open.
 
-JAX and PyTorch know every length when they compute. A graph of TensorFlow may leave lengths open,
-and the number of windows, ⌊(m + before + after − span)/s⌋ + 1, would then be 0 without a word: an
-empty tensor, whose mean is NaN.
+JAX and PyTorch know every length when they compute. A TensorFlow graph may leave lengths open, and
+the number of windows, ⌊(m + before + after − span)/s⌋ + 1, could then silently become 0: an empty
+tensor, whose mean is NaN.
 """
 
-import keras
+from collections.abc import Iterator
+
 from keras import ops
 
 from keras_dlnotes.ops import windows
@@ -14,7 +15,7 @@ from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.windows import Window
 
 
-def fitting(inputs, window: Window, name: str = "kernel_size"):
+def ensure_fits(inputs, window: Window, name: str = "kernel_size"):
     """Returns the inputs, or raises where the window is longer than they are with their padding.
 
     Args:
@@ -23,19 +24,15 @@ def fitting(inputs, window: Window, name: str = "kernel_size"):
         name: what the caller calls the window's size, for the error.
 
     Returns:
-        The inputs. In a graph of TensorFlow that leaves a length open they carry the check, which
+        The inputs. In a TensorFlow graph that leaves a length open they carry the check, which
         raises TensorFlow's InvalidArgumentError when the graph runs. Exported graphs carry none.
 
     Raises:
         ValueError: where a known length is too short.
     """
     windows.output_shape(inputs.shape, window, name)
-    if keras.backend.backend() != "tensorflow" or is_exporting():
-        return inputs
-    for along in windows.one_axis_each(window):
+    for _, along in open_axes(inputs, window):
         (axis,), (k,), (d,) = along.axes, along.size, along.dilation
-        if inputs.shape[axis] is not None:
-            continue
         shape = ops.shape(inputs)
         span = d * (k - 1) + 1
         padded = windows.padded_shape(shape, along.resolved(shape))[axis]
@@ -48,3 +45,15 @@ def fitting(inputs, window: Window, name: str = "kernel_size"):
             inputs, padded >= span, sentence, padded, f"{name}_is_longer_than_the_padded_input"
         )
     return inputs
+
+
+def open_axes(inputs, window: Window) -> Iterator[tuple[int, Window]]:
+    """Yields the number and the one-axis window of each axis whose length only the run will show.
+
+    An exported graph, whose runtime knows no checks, has none.
+    """
+    if not current.framework().asserts_in_graphs or is_exporting():
+        return
+    for number, along in enumerate(windows.one_axis_each(window)):
+        if inputs.shape[along.axes[0]] is None:
+            yield number, along

@@ -1,7 +1,7 @@
-"""Positions in an image, counted along its rows, and the image's size, both as a caller gives them.
+"""Arguments of unpooling: indices into an image, counted along its rows, and the image's size.
 
-An index outside of its image must write into no other one. Where its value is known, it raises;
-where a compiler has closed the program before any value was there, the values become NaN.
+An index outside its image must not write into another one. It raises where its value is known;
+where a compiled program cannot raise, the values become NaN.
 """
 
 import math
@@ -17,9 +17,9 @@ from keras_dlnotes.ops.exporting import LITERT, ONNX, is_exporting
 from keras_dlnotes.ops.windows import spatial_axes
 
 
-def positions(indices):
-    """Returns the indices as a tensor of signed integers, or raises where they are none."""
-    outside_of_type(indices)
+def index_tensor(indices):
+    """Returns the indices as a tensor of signed integers, or raises for any other type."""
+    check_int32_range(indices)
     indices = real("indices", indices)
     dtype = keras.backend.standardize_dtype(indices.dtype)
     if is_floating(dtype) or dtype == "bool":
@@ -27,8 +27,8 @@ def positions(indices):
     return ops.cast(indices, "int64" if dtype in ("int64", "uint32", "uint64") else "int32")
 
 
-def outside_of_type(indices) -> None:
-    """Raises for an index in an array that no int32 holds, before a framework cuts it to one."""
+def check_int32_range(indices) -> None:
+    """Raises for an index in an array that int32 cannot hold, before a framework truncates it."""
     if not isinstance(indices, np.ndarray) or indices.dtype.kind not in "iu":
         return
     outside = (indices < 0) | (indices > np.iinfo("int32").max)
@@ -37,33 +37,34 @@ def outside_of_type(indices) -> None:
         raise argument_error("indices", "in [0, n), the positions of an image", index)
 
 
-def within(values, indices, lengths):
-    """Returns values and int32 indices, channels last, or raises where one lies outside.
+def ensure_inside(values, indices, lengths):
+    """Returns values and int32 indices, channels last, or raises for an index outside the image.
 
     Args:
         values: floating-point tensor (batch, lengths…, channels).
         indices: integer tensor of the same shape.
-        lengths: of the image that they count in; tensors where they are open.
+        lengths: of the image that the indices refer to; tensors where they are open.
 
     Returns:
-        (values, indices), all indices inside: where one was not, and nothing could raise, all
-        values of its image and channel are NaN.
+        (values, indices), all indices inside: where one was not and nothing could raise, all values
+        of its image and channel are NaN.
     """
     if is_exporting((*ONNX, *LITERT)):  # whose runtimes know no such checks
         return values, ops.cast(indices, "int32")
     count = math.prod(lengths)
     outside = ops.logical_or(indices < 0, indices >= ops.cast(count, indices.dtype))
-    some = current.framework().known_value(ops.any(outside))
-    if some:
+    framework = current.framework()
+    is_any_outside = framework.known_value(ops.any(outside))
+    if is_any_outside:
         index = ops.convert_to_numpy(indices)[ops.convert_to_numpy(outside)][0]
         raise argument_error(
             "indices",
             f"in [0, {int(count)}), the positions of an image of {tuple(map(int, lengths))}",
             int(index),
-            "Where pooling cut the image off, `output_size` tells its size.",
+            "Where pooling cut the image off, pass its size as `output_size`.",
         )
-    if some is None:
-        if keras.backend.backend() == "tensorflow":
+    if is_any_outside is None:
+        if framework.asserts_in_graphs:
             sentence = (
                 "Argument `indices` must be in [0, n), the positions of an image. n and the least "
                 "and the greatest index:"
@@ -79,11 +80,11 @@ def within(values, indices, lengths):
     return values, ops.cast(indices, "int32")
 
 
-def lengths_of(output_size, rank: int, data_format: str) -> tuple | None:
-    """Returns the lengths of an image: an int each, or a tensor where they are open.
+def requested_lengths(output_size, rank: int, data_format: str) -> tuple | None:
+    """Returns the lengths of an image, each an int, or a tensor where it is open.
 
     Args:
-        output_size: one length for all axes, or one for each, of which some or all may be tensors;
+        output_size: one length for all axes, or one for each, some or all of which may be tensors;
             a tensor of all of them; or the image. None gives None.
         rank: number of axes.
         data_format: the image's layout.
@@ -105,7 +106,7 @@ def lengths_of(output_size, rank: int, data_format: str) -> tuple | None:
     if len(lengths) != rank or None in lengths:
         hint = ""
         if isinstance(output_size, list | tuple) and None in output_size:
-            hint = "Where a model leaves the size open, give the image itself."
+            hint = "Where a model leaves the size open, pass the image itself."
         expected = f"an integer ≥ 1 or {rank} of them, a tensor of them, or the image"
         raise argument_error("output_size", expected, output_size, hint)
     return lengths
@@ -123,9 +124,10 @@ def _length(value):
         return value
     if isinstance(value, np.ndarray):
         return _length(value.item())
-    found = current.framework().known_value(value)
-    if found is None and keras.backend.backend() == "jax":
-        hint = "Give the image itself."
+    framework = current.framework()
+    found = framework.known_value(value)
+    if found is None and framework.needs_known_lengths:
+        hint = "Pass the image itself."
         raise argument_error("output_size", "known when JAX compiles", value, hint)
     if found is None:
         return value
