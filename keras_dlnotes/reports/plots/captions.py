@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from keras_dlnotes.common.checks import integer, same_length, texts
 from keras_dlnotes.reports.arrays import as_images
-from keras_dlnotes.reports.plots.theme import WIDTH, new_figure, own_style
-from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
+from keras_dlnotes.reports.plots.theme import own_style
+from keras_dlnotes.reports.plots.tiles import tile_figure
 
 LABEL_HEIGHT = 0.3
 
@@ -45,10 +45,5 @@ def plot_captions(
     same_length(images=pictures, captions=captions)
     pictures, captions = pictures[:limit], captions[:limit]
     columns = min(columns, len(pictures))
-    tile = min(WIDTH / (columns * (1 + GAP)), 1.2)
-    height = tile * tiles_height(len(pictures), columns, pictures.shape[1:], LABEL_HEIGHT)
-    figure = new_figure(tile * columns * (1 + GAP) + 0.2, height + 0.2)
-    draw_tiles(
-        figure.subplots(), pictures, columns, captions, LABEL_HEIGHT, cmap="gray", vmin=0, vmax=1
-    )
+    figure, _ = tile_figure(pictures, columns, captions, LABEL_HEIGHT, margin=0.25)
     return figure

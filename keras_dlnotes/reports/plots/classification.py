@@ -21,7 +21,7 @@ from keras_dlnotes.reports.plots.theme import (
     own_style,
     style_axes,
 )
-from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
+from keras_dlnotes.reports.plots.tiles import tile_figure
 
 # Above so many classes, numbers in the cells and a name for each row could no longer be read.
 READABLE_CLASSES = 20
@@ -145,21 +145,8 @@ def plot_mistakes(
         true, taken = class_names[labels[index]], class_names[predictions[index]]
         return f"{_short(true)} → {_short(taken)}\n{confidence[index]:.0%} sure"
 
-    columns, label_height = 4, 0.24
-    height = tiles_height(len(worst), columns, pictures.shape[1:], label_height)
-    tile = WIDTH / (columns * (1 + GAP))
-    figure = new_figure(WIDTH, tile * height + 0.35)
-    axes = figure.subplots()
-    draw_tiles(
-        axes,
-        pictures[worst],
-        columns,
-        [label(index) for index in worst],
-        label_height,
-        cmap="gray",
-        vmin=0,
-        vmax=1,
-    )
+    texts_below = [label(index) for index in worst]
+    figure, axes = tile_figure(pictures[worst], 4, texts_below, 0.24, largest=WIDTH, margin=0.35)
     shown = f"the {len(worst)} most confident of " if len(worst) < len(wrong) else ""
     plural = "" if len(wrong) == 1 else "s"
     total = f"{len(wrong):,} mistake{plural} in {len(labels):,} examples"

@@ -17,7 +17,7 @@ from keras_dlnotes.reports.plots.theme import (
     own_style,
     symmetric_limit,
 )
-from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
+from keras_dlnotes.reports.plots.tiles import GAP, GREY, draw_tiles, tiles_height
 
 
 @own_style()
@@ -117,7 +117,7 @@ def plot_feature_maps(
     ]
     figure = new_figure(WIDTH, sum(heights))
     top, *rows = figure.subplots(len(heights), height_ratios=heights)
-    draw_tiles(top, [picture], channels, cmap="gray", vmin=0, vmax=1)
+    draw_tiles(top, [picture], channels, **GREY)
     draw_title(top, _with_shape("image", picture), fontsize=10)
     if channels > 1:
         legend = "blue: positive, orange: negative;\neach layer on its own scale"

@@ -17,21 +17,21 @@ from keras_dlnotes.common.checks import (
 )
 from keras_dlnotes.reports.arrays import as_array, as_image, finite
 from keras_dlnotes.reports.plain import axes_text
+from keras_dlnotes.reports.plots.bars import draw_shares
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     INK,
-    MUTED,
     ORANGE,
     WIDTH,
     draw_title,
-    name_ticks,
     new_figure,
     own_style,
-    style_axes,
+    shortened,
 )
 
 OTHERS = "all others"
 LINE = 0.22  # inches a line of text
+NAME_LENGTH = 22
 
 
 @own_style()
@@ -72,7 +72,7 @@ def plot_costs(
     shares = {kind: cost / (cost.sum() or 1) for kind, cost in costs.items()}
     largest = np.maximum(*shares.values())
     shown = np.sort(np.argsort(-largest, kind="stable")[:limit])
-    labels = [_short(names[number]) for number in shown]
+    labels = [shortened(names[number], NAME_LENGTH) for number in shown]
     bars = {kind: share[shown] for kind, share in shares.items()}
     if len(shown) < len(names):
         labels.append(OTHERS)
@@ -80,14 +80,7 @@ def plot_costs(
     figure = new_figure(WIDTH, 0.9 + 0.24 * len(labels))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, (kind, share), colour in zip(panels, bars.items(), (BLUE, ORANGE), strict=True):
-        style_axes(axes)
-        rows = np.arange(len(labels))
-        axes.barh(rows, share, height=0.7, color=colour)
-        for row, value in zip(rows, share, strict=True):
-            share_text = f"{value:.1%}" if value else "0"
-            axes.text(value, row, f" {share_text}", va="center", color=MUTED, fontsize=9)
-        axes.set(xlim=(0, 1.25 * max(share.max(), 0.01)), xticks=[])
-        name_ticks(axes.yaxis, labels)
+        draw_shares(axes, labels, share, colour, room=1.25)
         draw_title(axes, f"share of\n{costs[kind].sum():,.0f} {kind}", fontsize=10)
     panels[0].invert_yaxis()
     panels[0].tick_params(labelcolor=INK)
@@ -158,7 +151,7 @@ def plot_receptive_fields(
         style = {"fill": is_sequence, "color": BLUE, "alpha": opacity, "linewidth": 1.6}
         axes.add_patch(Rectangle(corner, across, down, **style))
         line = (number + 0.5) / len(fields) if is_sequence else (number + 0.5) * LINE / inches
-        entry = f"{axes_text(size, 'all')}  {_short(name)}"
+        entry = f"{axes_text(size, 'all')}  {shortened(name, NAME_LENGTH)}"
         legend.text(0, 1 - line, entry, va="center", color=INK, fontsize=9)
     left, top = (width - reach) / 2, (height - tall) / 2
     axes.set(
@@ -181,7 +174,3 @@ def _different_sizes(shape: Sequence[int], sizes: Mapping[str, Sequence[int | No
         lengths = [None if n is None else integer(f"sizes[{name!r}]", n, 1) for n in size]
         fields.setdefault(tuple(lengths), text("sizes", name, empty=True))
     return [(name, size) for size, name in fields.items()]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 22 else f"…{name[-21:]}"

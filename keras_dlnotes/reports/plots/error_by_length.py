@@ -4,19 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from keras_dlnotes.common.checks import argument_error, same_length, text
 from keras_dlnotes.reports.arrays import as_array, finite
-from keras_dlnotes.reports.plots.theme import (
-    BLUE,
-    MUTED,
-    RULE,
-    WIDTH,
-    new_figure,
-    own_style,
-    style_axes,
-)
+from keras_dlnotes.reports.plots.lines import line_panel
+from keras_dlnotes.reports.plots.theme import BLUE, MUTED, own_style
 
 
 @own_style()
@@ -29,13 +22,14 @@ def plot_error_by_length(
         lengths: Of each example, whole numbers ≥ 0 of shape (examples,).
         errors: Of each example, fractions ≥ 0 of shape (examples,).
         name: Of the error.
-        length: What the length is called.
+        length: Name of the length.
 
     Returns:
         A figure with one panel.
 
     Raises:
-        ValueError: If there is no example, the numbers of examples differ, or one of them is NaN.
+        ValueError: If there is no example, the numbers of examples differ, or one is negative or
+            not finite.
 
     Reference:
         Lecture notes, "Types of RNN".
@@ -58,15 +52,10 @@ def plot_error_by_length(
     text("length", length, empty=True)
     groups = np.unique(lengths)
     means = [errors[lengths == group].mean() for group in groups]
-    figure = new_figure(WIDTH, 3.2)
-    axes = figure.subplots()
-    style_axes(axes)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    figure, axes = line_panel(3.2, length, name, ticks=10)
     axes.bar(groups, means, width=0.8, color=BLUE)
     for group, mean in zip(groups, means, strict=True):
         count = np.count_nonzero(lengths == group)
         axes.text(group, mean, f"{count}", ha="center", va="bottom", color=MUTED, fontsize=8)
-    axes.set(xlabel=length, ylabel=name)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     return figure

@@ -1,4 +1,4 @@
-"""Forecasts beside what came."""
+"""Forecasts beside the observations."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,21 +6,8 @@ from matplotlib.figure import Figure
 
 from keras_dlnotes.common.checks import mapping, same_length, text
 from keras_dlnotes.reports.arrays import as_array
-from keras_dlnotes.reports.plots.theme import (
-    BLUE,
-    INK,
-    MUTED,
-    ORANGE,
-    RULE,
-    WIDTH,
-    draw_legend,
-    legend_label,
-    new_figure,
-    own_style,
-    style_axes,
-)
-
-COLOURS = (BLUE, ORANGE, MUTED)
+from keras_dlnotes.reports.plots.lines import draw_line, line_panel
+from keras_dlnotes.reports.plots.theme import INK, draw_legend, own_style
 
 
 @own_style()
@@ -30,12 +17,12 @@ def plot_forecasts(
     forecasts: Mapping[str, Sequence[float]],
     name: str = "value",
 ) -> Figure:
-    """Plots what came as dots and each method's forecasts as a line.
+    """Plots the observations as dots and each method's forecasts as a line.
 
     Args:
-        times: When, shape (steps,).
-        truth: What came, shape (steps,).
-        forecasts: By the name of the method what it had said would come, shape (steps,).
+        times: Of the observations, shape (steps,).
+        truth: The observations, shape (steps,).
+        forecasts: By the name of the method, its forecasts, shape (steps,).
         name: Of the quantity.
 
     Returns:
@@ -47,12 +34,12 @@ def plot_forecasts(
     Reference:
         Lecture notes, "The Basic Task in Sequence Modeling".
 
-    >>> figure = plot_forecasts([1999, 2000], [3.0, 4.0], {"the same again": [2.0, 3.0]})
+    >>> figure = plot_forecasts([1999, 2000], [3.0, 4.0], {"persistence": [2.0, 3.0]})
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
-    ['what came', 'the same again']
+    ['observed', 'persistence']
     """
     text("name", name, empty=True)
-    mapping("forecasts", forecasts, "of names to forecasts")
+    mapping("forecasts", forecasts, "from names to forecasts")
     times = as_array("times", times, ["(steps,)"])
     truth = as_array("truth", truth, ["(steps,)"])
     curves = {
@@ -61,18 +48,10 @@ def plot_forecasts(
     }
     named = {f"forecasts[{method!r}]": curve for method, curve in curves.items()}
     same_length(times=times, truth=truth, **named)
-    figure = new_figure(WIDTH, 3.6)
-    axes = figure.subplots()
-    style_axes(axes)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.plot(times, truth, "o", color=INK, markersize=3.5, label="what came")
+    figure, axes = line_panel(3.6, "", name, ticks=None)
+    axes.plot(times, truth, "o", color=INK, markersize=3.5, label="observed")
     for number, (method, values) in enumerate(curves.items()):
-        style = ("solid", "dashed", "dotted")[number // len(COLOURS) % 3]
-        colour = COLOURS[number % len(COLOURS)]
-        axes.plot(
-            times, values, color=colour, linestyle=style, linewidth=1.6, label=legend_label(method)
-        )
-    axes.set(ylabel=name)
+        draw_line(axes, method, values, number, times)
     axes.margins(x=0.01)
     draw_legend(figure, 2)
     return figure

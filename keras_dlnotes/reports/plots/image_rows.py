@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from keras_dlnotes.common.checks import integer, mapping, same_length, text
 from keras_dlnotes.reports.arrays import as_images
 from keras_dlnotes.reports.plots.theme import WIDTH, draw_title, new_figure, own_style
-from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
+from keras_dlnotes.reports.plots.tiles import GAP, GREY, draw_tiles, tiles_height
 
 TITLE_HEIGHT = 0.35  # inches
 
@@ -51,6 +51,6 @@ def plot_image_rows(rows: Mapping[str, np.ndarray], limit: int = 10) -> Figure:
     figure = new_figure(WIDTH, sum(heights))
     every_axes = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
     for axes, (title, images) in zip(every_axes, pictures.items(), strict=True):
-        draw_tiles(axes, images[:columns], columns, cmap="gray", vmin=0, vmax=1)
+        draw_tiles(axes, images[:columns], columns, **GREY)
         draw_title(axes, title, fontsize=10)
     return figure

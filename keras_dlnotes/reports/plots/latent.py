@@ -17,7 +17,7 @@ from keras_dlnotes.reports.plots.theme import (
     own_style,
     style_axes,
 )
-from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
+from keras_dlnotes.reports.plots.tiles import tile_figure
 
 # Colours in Okabe and Ito's manner that stand out from light and dark paper alike. Where there are
 # more classes than colours, the others take other marks.
@@ -168,11 +168,7 @@ def plot_latent_grid(images: np.ndarray, columns: int | None = None) -> Figure:
     if len(pictures) % integer("columns", columns, 1):
         expected = f"a number of columns that {len(pictures)} images fill"
         raise argument_error("columns", expected, columns)
-    tile = min(WIDTH / (columns * (1 + GAP)), 1.2)
-    height = tiles_height(len(pictures), columns, pictures.shape[1:])
-    figure = new_figure(max(tile * columns * (1 + GAP), 2.0), tile * height + 0.4)
-    axes = figure.subplots()
-    draw_tiles(axes, pictures, columns, cmap="gray", vmin=0, vmax=1)
+    figure, axes = tile_figure(pictures, columns)
     draw_title(axes, f"{len(pictures) // columns} × {columns} codes, decoded", fontsize=10)
     axes.title.set_color(MUTED)
     return figure

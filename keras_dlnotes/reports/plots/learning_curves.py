@@ -1,25 +1,23 @@
-"""How the loss and the metrics went, epoch by epoch."""
+"""The loss and the metrics of one run by epoch."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from keras_dlnotes.common.checks import argument_error, integer, mapping, text
 from keras_dlnotes.reports.arrays import as_array
+from keras_dlnotes.reports.plots.lines import DASHED, draw_line, mark_best, style_panel
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     INK,
     MUTED,
     ORANGE,
-    RULE,
     WIDTH,
     draw_legend,
     new_figure,
     own_style,
-    style_axes,
 )
 
 VALIDATION = "val_"
@@ -32,9 +30,9 @@ def plot_learning_curves(
     """Plots the loss and every metric by epoch, training against validation.
 
     Args:
-        history: A list of one number an epoch for each metric, as `keras.callbacks.History`
-            keeps it in `.history`; the validation twin of a metric has its name with `val_` before.
-            A NaN leaves a hole in its curve.
+        history: A list of one number an epoch for each metric, as `keras.callbacks.History` keeps
+            it in `.history`; the name of a validation metric starts with `val_`. A NaN leaves a
+            hole in its curve.
         best_epoch: The epoch to mark, the first being 1. By default the one with the lowest
             `val_loss`, or else the lowest `loss`.
 
@@ -42,8 +40,8 @@ def plot_learning_curves(
         A figure with a panel for each metric.
 
     Raises:
-        ValueError: If the history is empty, its lists differ in length, or the best epoch is none
-            of its epochs.
+        ValueError: If the history is empty, its lists differ in length, or the best epoch is out
+            of range.
 
     >>> figure = plot_learning_curves({"loss": [0.9, 0.4], "val_loss": [0.8, 0.5]})
     >>> [axes.get_ylabel() for axes in figure.axes]
@@ -90,28 +88,15 @@ def _lowest_loss(curves: Mapping[str, np.ndarray]) -> tuple[int | None, str]:
 def _draw_panel(
     axes: Axes, metric: str, curves: Mapping[str, np.ndarray], best_epoch: int | None
 ) -> None:
-    style_axes(axes)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-    axes.set(xlabel="epoch", ylabel=metric.replace("_", " "))
+    style_panel(axes, "epoch", metric.replace("_", " "), ticks=6)
     curve = np.empty(0)
     for name, label, colour, dashes in (
-        (metric, "training", ORANGE, (0, (4, 1.5))),
+        (metric, "training", ORANGE, DASHED),
         (VALIDATION + metric, "validation", BLUE, "solid"),
     ):
-        if name not in curves:
-            continue
-        curve = curves[name]
-        axes.plot(
-            np.arange(1, len(curve) + 1),
-            curve,
-            label=label,
-            color=colour,
-            linestyle=dashes,
-            linewidth=1.8,
-            # A line needs two points; a single epoch needs a dot to be seen.
-            marker="o" if len(curve) == 1 else "",
-        )
+        if name in curves:
+            curve = curves[name]
+            draw_line(axes, label, curve, color=colour, linestyle=dashes)
     margin = max(0.5, 0.03 * len(curve))
     axes.set_xlim(1 - margin, len(curve) + margin)
     if best_epoch is not None:
@@ -119,7 +104,7 @@ def _draw_panel(
             best_epoch, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), label="best epoch"
         )
         value = curve[best_epoch - 1]
-        axes.plot(best_epoch, value, "o", color=INK, markersize=5, label="_value")
+        mark_best(axes, best_epoch, value, INK)
         axes.set_title(f"{value:.4g} at epoch {best_epoch}", loc="right", fontsize=10, color=MUTED)
 
 
@@ -131,4 +116,5 @@ def _draw_legend(figure: Figure, best_epoch: int | None, reason: str) -> None:
     if best_epoch is not None:
         text = f"best epoch: {best_epoch}" + (f" ({reason})" if reason else "")
         handles[text] = handles.pop("best epoch")
-    draw_legend(figure, len(handles), handles=handles.values(), labels=handles.keys())
+    columns = 3 if len(figure.axes) > 1 else 2  # one panel is too narrow for three
+    draw_legend(figure, columns, handles=handles.values(), labels=handles.keys())

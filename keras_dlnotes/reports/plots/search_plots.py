@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from keras_dlnotes.common.checks import (
     choice,
@@ -21,6 +20,8 @@ from keras_dlnotes.common.checks import (
 from keras_dlnotes.common.metrics import DIRECTIONS
 from keras_dlnotes.reports.arrays import as_array, finite
 from keras_dlnotes.reports.importance import as_columns, is_missing, is_numeric
+from keras_dlnotes.reports.plots.bars import draw_shares
+from keras_dlnotes.reports.plots.lines import line_panel
 from keras_dlnotes.reports.plots.theme import (
     BLUE,
     INK,
@@ -30,11 +31,10 @@ from keras_dlnotes.reports.plots.theme import (
     RULE,
     WIDTH,
     draw_legend,
-    name_ticks,
     new_figure,
     own_style,
     set_log_scale,
-    style_axes,
+    shortened,
 )
 
 DECADES = 100  # the ratio of the largest to the smallest number from which a scale is logarithmic
@@ -78,11 +78,7 @@ def plot_search_progress(
     worst, best_of = (np.inf, np.fmin) if direction == "min" else (-np.inf, np.fmax)
     best = best_of.accumulate(np.where(known & complete, objective, worst))
     best = np.where(np.isfinite(best), best, np.nan)
-    figure = new_figure(WIDTH, 3.4)
-    axes = figure.subplots()
-    style_axes(axes)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    figure, axes = line_panel(3.4, "trials so far", name.replace("_", " "))
     if spans_decades(objective[known]):
         set_log_scale(axes)
     axes.plot(trials, best, color=ORANGE, drawstyle="steps-post", label="best so far")
@@ -98,7 +94,6 @@ def plot_search_progress(
         style = {"linestyle": "none", "marker": "x", "color": MUTED}
         lost = trials[~known]
         axes.plot(lost, np.full(len(lost), 0.02), **style, **foot, label="no value")
-    axes.set(xlabel="trials so far", ylabel=name.replace("_", " "))
     axes.set_xlim(0.5, len(trials) + 0.5)
     draw_legend(figure, 4)
     return figure
@@ -188,16 +183,10 @@ def plot_importance(importance: Mapping[str, float], limit: int = 16) -> Figure:
     shares = as_array("importance", list(importance.values()), ["(hyperparameters,)"])
     finite("importance", shares, 0, 1)
     order = np.argsort(-shares, kind="stable")[:limit]
-    names = [_short(names[number], 22) for number in order]
+    names = [shortened(names[number], 22) for number in order]
     figure = new_figure(WIDTH, 0.6 + 0.26 * len(order))
     axes = figure.subplots()
-    style_axes(axes)
-    rows = np.arange(len(order))
-    axes.barh(rows, shares[order], height=0.7, color=BLUE)
-    for row, share in zip(rows, shares[order], strict=True):
-        axes.text(share, row, f" {share:.1%}", va="center", color=MUTED, fontsize=9)
-    axes.set(xlim=(0, 1.15 * max(shares.max(), 0.01)), xticks=[])
-    name_ticks(axes.yaxis, names)
+    draw_shares(axes, names, shares[order], BLUE, room=1.15)
     axes.invert_yaxis()
     axes.tick_params(labelcolor=INK)
     return figure
@@ -225,7 +214,7 @@ def _draw_axis(axes: Axes, number: int, name: str, values: Sequence[Any]) -> np.
         axes.text(
             number + 0.04,
             place,
-            _short(tick, 11),
+            shortened(tick, 11),
             va="center",
             color=MUTED,
             fontsize=8,
@@ -234,7 +223,7 @@ def _draw_axis(axes: Axes, number: int, name: str, values: Sequence[Any]) -> np.
         )
     # The names of neighbours stand at two heights, so that long ones have room.
     height = 1.07 + 0.07 * (number % 2)
-    axes.text(number, height, _short(name, 18) + remark, ha="center", color=INK, fontsize=9)
+    axes.text(number, height, shortened(name, 18) + remark, ha="center", color=INK, fontsize=9)
     positions = np.full(len(values), ABSENT)
     positions[~absent] = places
     return positions
@@ -263,7 +252,3 @@ def _scale(values: Sequence[Any]) -> tuple[list[tuple[str, float]], np.ndarray, 
 def _booleans(complete: Any) -> np.ndarray:
     entries = sequence("complete", complete, "booleans")
     return np.array([flag("complete", entry) for entry in entries], bool)
-
-
-def _short(name: str, length: int) -> str:
-    return name if len(name) <= length else f"…{name[1 - length :]}"

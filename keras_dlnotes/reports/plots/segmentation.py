@@ -7,8 +7,8 @@ from matplotlib.patches import Patch
 
 from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.reports.arrays import as_images, to_array
-from keras_dlnotes.reports.plots.theme import WIDTH, draw_legend, new_figure, own_style
-from keras_dlnotes.reports.plots.tiles import GAP, draw_tiles, tiles_height
+from keras_dlnotes.reports.plots.theme import draw_legend, own_style
+from keras_dlnotes.reports.plots.tiles import tile_figure
 
 # Bright, because they lie on photographs, not on the page's paper.
 HIT, MISSED, WRONG = "#4db5f5", "#f5a623", "#e0479e"
@@ -58,12 +58,9 @@ def plot_overlays(
     truth, found = (mask[:limit] for mask in masks.values())
     overlays = _overlays(pictures[:limit], truth, found)
     columns = min(columns, len(overlays))
-    tile = min(WIDTH / (columns * (1 + GAP)), 2.4)
-    height = tile * tiles_height(len(overlays), columns, overlays.shape[1:], LABEL_HEIGHT)
-    figure = new_figure(max(tile * columns * (1 + GAP), 3.6), height + 0.5)
-    axes = figure.subplots()
     labels = [f"IoU {_overlap(*pair):.2f}" for pair in zip(truth, found, strict=True)]
-    draw_tiles(axes, overlays, columns, labels, LABEL_HEIGHT)
+    size = {"largest": 2.4, "margin": 0.5, "least_width": 3.6}
+    figure, _ = tile_figure(overlays, columns, labels, LABEL_HEIGHT, **size)
     patches = [
         Patch(color=colour, label=label)
         for colour, label in ((HIT, "found"), (MISSED, "missed"), (WRONG, "wrongly found"))

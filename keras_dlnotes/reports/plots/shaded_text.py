@@ -95,7 +95,7 @@ def plot_shaded_text(
                 axes.text(column, line, character, **INKED)
         axes.set_axis_off()
         draw_title(axes, method, fontsize=10)
-        draw_scale(axes, [0, limit], ["0", f"≥ {limit:g}"], label)
+        draw_scale(axes, [0, limit], ["0", f"≥ {limit:.3g}"], label)
     return figure
 
 

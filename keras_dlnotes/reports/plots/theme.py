@@ -137,6 +137,15 @@ def draw_legend(figure: Figure, columns: int, **options: Any) -> None:
     )
 
 
+def shortened(name: str, length: int) -> str:
+    """Returns the end of a long name, which tells it from its neighbours.
+
+    >>> shortened("conv2_block1_out", 10)
+    '…lock1_out'
+    """
+    return name if len(name) <= length else f"…{name[1 - length :]}"
+
+
 class _Powers(LogFormatterSciNotation):
     """Writes 10⁻³ as text, where matplotlib writes mathematics."""
 

@@ -1,19 +1,47 @@
-"""Rows of small pictures on one axes: cheaper and calmer than an axes for each."""
+"""Rows of small images on one axes, which draws faster than an axes for each."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from keras_dlnotes.reports.plots.theme import MUTED, RULE
+from keras_dlnotes.reports.plots.theme import MUTED, RULE, WIDTH, new_figure
 
 GAP = 0.12  # between neighbours, in tile widths
+GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1}  # of images, which lie within [0, 1]
 
 
-def tile_rows(count: int, columns: int) -> int:
-    """Returns how many rows it takes."""
-    return -(-count // columns)
+def tile_figure(
+    pictures: Sequence[np.ndarray],
+    columns: int,
+    labels: Sequence[str] = (),
+    label_height: float = 0.0,
+    *,
+    largest: float = 1.2,
+    margin: float = 0.4,
+    least_width: float = 2.0,
+) -> tuple[Figure, Axes]:
+    """Returns a figure of images in rows, and its axes.
+
+    Args:
+        pictures: images of one shape.
+        columns: how many in a row.
+        labels: see `draw_tiles`.
+        label_height: see `draw_tiles`.
+        largest: width of a tile at most, in inches.
+        margin: height of what is not tiles, in inches.
+        least_width: width of the figure at least, in inches.
+    """
+    tile = min(WIDTH / (columns * (1 + GAP)), largest)
+    height = tiles_height(len(pictures), columns, pictures[0].shape, label_height)
+    width = max(tile * columns * (1 + GAP), least_width)
+    figure = new_figure(width, tile * height + margin)
+    axes = figure.subplots()
+    draw_tiles(axes, pictures, columns, labels, label_height, **GREY)
+    return figure, axes
 
 
 def tiles_height(
@@ -21,7 +49,7 @@ def tiles_height(
 ) -> float:
     """Returns the height of all rows, in tile widths."""
     height, width = picture_shape[:2]
-    rows = tile_rows(count, columns)
+    rows = -(-count // columns)
     return rows * (height / width + label_height + GAP) - GAP
 
 

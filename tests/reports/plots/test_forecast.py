@@ -4,12 +4,12 @@ import pytest
 from keras_dlnotes.reports import plot_forecasts
 
 
-def test_what_came_and_every_forecast_are_drawn():
+def test_the_observations_and_every_forecast_are_drawn():
     times, truth = np.arange(4) + 1990, np.array([1.0, 3, 2, 5])
     forecasts = {name: truth + number for number, name in enumerate("abcd")}
     axes = plot_forecasts(times, truth, forecasts, "sunspots").axes[0]
     drawn = {line.get_label(): line for line in axes.get_lines()}
-    np.testing.assert_array_equal(drawn["what came"].get_ydata(), truth)
+    np.testing.assert_array_equal(drawn["observed"].get_ydata(), truth)
     np.testing.assert_array_equal(drawn["c"].get_ydata(), truth + 2)
     np.testing.assert_array_equal(drawn["c"].get_xdata(), times)
     looks = {(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}

@@ -54,6 +54,13 @@ def test_one_epoch_is_seen_as_dots():
     assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
 
 
+@pytest.mark.parametrize("metrics", [["loss", "val_loss"], list(HISTORY)])
+def test_the_legend_stands_within_the_figure(metrics):
+    figure = plot_learning_curves({name: HISTORY[name] for name in metrics})
+    figure.draw_without_rendering()
+    assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_a_history_without_validation_or_loss():
     axes = panels(
         plot_learning_curves({"loss": [3.0, 2.0, 2.5], "learning_rate": [0.1, 0.1, 0.05]})
