@@ -12,7 +12,7 @@ from tensorboard.plugins.hparams import metadata
 from keras_dlnotes import reports
 from keras_dlnotes.common.printable import OBEYED, printable
 from keras_dlnotes.reports.costs.cost_page import cost_page
-from keras_dlnotes.tuning.folder import Ending
+from keras_dlnotes.tuning.folder import TrialOutcome
 from keras_dlnotes.tuning.hparams import log_search, log_trial
 from keras_dlnotes.tuning.records import write_table
 from tests.hostile import NAMES
@@ -118,8 +118,8 @@ def test_logs_of_tensorboard(tmp_path):
     logs = tmp_path / "trial_0/execution_0/logs"
     logs.mkdir(parents=True)
     log_search(tmp_path, {"space": [{"config": {"name": name}} for name in NAMES]}, list(NAMES))
-    ending = Ending("COMPLETED", {"values": dict(zip(NAMES, NAMES, strict=True))})
-    log_trial(tmp_path, "0", 1, ending)
+    outcome = TrialOutcome("COMPLETED", {"values": dict(zip(NAMES, NAMES, strict=True))})
+    log_trial(tmp_path, "0", 1, outcome)
     (experiment,) = _plugin_data(tmp_path, metadata.parse_experiment_plugin_data)
     shown = [name.encode(errors="backslashreplace").decode() for name in NAMES]
     assert [info.name for info in experiment.hparam_infos] == shown

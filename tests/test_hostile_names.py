@@ -20,7 +20,7 @@ from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.printable import OBEYED, get_logger, printable
 from keras_dlnotes.interop.loading import LoadReport
 from keras_dlnotes.tuning import Progress
-from keras_dlnotes.tuning.folder import COMPLETED, FAILED, Ending
+from keras_dlnotes.tuning.folder import COMPLETED, FAILED, TrialOutcome
 from keras_dlnotes.tuning.records import TrialRecord
 from tests.hostile import NAMES
 
@@ -33,8 +33,8 @@ def costs(name):
 
 
 def trial(name, status=COMPLETED, message=None):
-    ending = Ending(status, {}, {name: 0.5}, message=message)
-    return TrialRecord(name, {name: name}, ending, {0: [{name: 0.5}]})
+    outcome = TrialOutcome(status, {}, {name: 0.5}, message=message)
+    return TrialRecord(name, {name: name}, outcome, {0: [{name: 0.5}]})
 
 
 def shown_by_search(name):
@@ -91,7 +91,7 @@ def details_of_a_failure(name):
 
 def logged(name):
     handler = logging.StreamHandler(sys.stdout)
-    for logger in (get_logger("keras_dlnotes.tuning"), get_logger("keras_dlnotes.tuning.endings")):
+    for logger in (get_logger("keras_dlnotes.tuning"), get_logger("keras_dlnotes.tuning.outcomes")):
         logger.addHandler(handler)
         try:
             logger.warning("Trial %s", name.replace("\n", " ").replace("\t", " "))

@@ -30,7 +30,7 @@ class SearchDisplay:
         )
         self._task = self._bar.add_task("Starting …", total=None)
         self._live = Live(self._bar, console=console, refresh_per_second=4, transient=True)
-        self._log = get_logger("keras_dlnotes.tuning.endings")
+        self._log = get_logger("keras_dlnotes.tuning.outcomes")
 
     def __enter__(self) -> "SearchDisplay":
         self._log.disabled = True  # what it says is shown here
@@ -47,7 +47,7 @@ class SearchDisplay:
         """Shows how far the search has come."""
         for trial in progress.failed:
             self.has_told_failures = True
-            text = f"Trial {trial.name} failed:\n{trial.ending.message}"
+            text = f"Trial {trial.name} failed:\n{trial.outcome.message}"
             console.print(lines(text), soft_wrap=True)  # paths stay whole
         if not self._is_shown:
             return
@@ -70,7 +70,7 @@ class SearchDisplay:
         self._live.update(Group(self._bar, *running))
 
     def _print_new(self, progress: Any) -> None:
-        ended = [trial for trial in progress.trials if trial.ending is not None]
+        ended = [trial for trial in progress.trials if trial.outcome is not None]
         if not self._told and len(ended) > 1:  # the search goes on from an earlier one
             self._told = {trial.name for trial in ended}
         for trial in ended:

@@ -1,11 +1,11 @@
 """Looking for the best hyperparameters: searches that survive, and leave data and pictures."""
 
 from keras_dlnotes.tuning.loggers import MLflowLogger, TrialLogger
+from keras_dlnotes.tuning.monitor import Progress
 from keras_dlnotes.tuning.results import Configuration, Results
 from keras_dlnotes.tuning.search import search, work
 from keras_dlnotes.tuning.spaces import builder_space
 from keras_dlnotes.tuning.supervisor import SearchError
-from keras_dlnotes.tuning.watch import Progress
 
 __all__ = [
     "Configuration",

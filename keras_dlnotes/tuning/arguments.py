@@ -1,4 +1,4 @@
-"""From the arguments of `search` and `work` to what is trained, and what is improved."""
+"""Checks the arguments of `search` and `work`, and makes the recipe and the objective of them."""
 
 import re
 from pathlib import Path
@@ -8,18 +8,17 @@ import keras_tuner
 
 from keras_dlnotes.common.checks import argument_error, function, integer, is_sequence, path, text
 from keras_dlnotes.common.metrics import DIRECTIONS, direction_of
-from keras_dlnotes.runs import Splits, Task
-from keras_dlnotes.runs.task import check_data
+from keras_dlnotes.runs.task import Splits, Task, check_data
 from keras_dlnotes.tasks.table import find, get, names
 from keras_dlnotes.training.arguments import rows
-from keras_dlnotes.tuning.neighbours import space_of
+from keras_dlnotes.tuning.default_space import task_space
 from keras_dlnotes.tuning.recipes import (
     HyperModelRecipe,
     Recipe,
     Space,
     TaskRecipe,
     check_hypermodel,
-    has_own_fit,
+    has_custom_fit,
 )
 from keras_dlnotes.tuning.service import split_address
 from keras_dlnotes.tuning.spaces import TASK_EPOCHS
@@ -41,7 +40,7 @@ def make_recipe(
     batch_size: int | None = None,
     patience: int | None = None,
 ) -> Recipe:
-    """Returns what to train, from the arguments of `search`."""
+    """Returns the recipe for the arguments of `search`."""
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
         if value is not None:
             integer(name, value, minimum=1)
@@ -55,7 +54,7 @@ def make_recipe(
             patience=patience or task.patience,
             objective=task.monitor,
             task=task,
-            space=space or space_of(task),
+            space=space or task_space(task),
             data=data or task.data,
             is_ours=task.name in names() and get(task.name) is task,
         )
@@ -67,7 +66,7 @@ def make_recipe(
         epochs=epochs or EPOCHS,
         batch_size=batch_size or BATCH_SIZE,
         patience=patience,
-        objective=None if has_own_fit(task_or_hypermodel) else "val_loss",
+        objective=None if has_custom_fit(task_or_hypermodel) else "val_loss",
         asked=frozenset(name for name, value in given.items() if value is not None),
         hypermodel=task_or_hypermodel,
         splits=Splits(training, validation, validation),
@@ -80,7 +79,7 @@ def check_trained(
     """Returns the task, or None and the arrays of a hypermodel, as `rows` gives them.
 
     Raises:
-        ValueError: where one is given what only the other needs, or lacks what it needs.
+        ValueError: if an argument is missing, or belongs to the other kind.
     """
     if isinstance(task_or_hypermodel, str | Task):
         for name, value in (("training", training), ("validation", validation)):
@@ -102,7 +101,7 @@ def check_trained(
 
 
 def search_path(directory: Any, name: str) -> Path:
-    """Returns the folder of a search: by default one that is called as what is searched.
+    """Returns the folder of a search, by default `searches/NAME`.
 
     >>> search_path(None, "digits").as_posix()
     'searches/digits'
@@ -111,13 +110,13 @@ def search_path(directory: Any, name: str) -> Path:
         return path("directory", directory)
     is_reserved = RESERVED.fullmatch(name.partition(".")[0])
     if not FILE_NAME.fullmatch(name) or name.endswith((".", " ")) or is_reserved:
-        expected = f"given, since {name!r} can be no folder's name"
+        expected = f"given, since {name!r} cannot be the name of a folder"
         raise argument_error("directory", expected, directory)
     return Path("searches") / name
 
 
 def check_address(name: str, value: Any) -> None:
-    """Raises where an argument is not HOST:PORT."""
+    """Raises if an argument is not HOST:PORT."""
     try:
         split_address(text(name, value))
     except ValueError as error:
@@ -125,7 +124,7 @@ def check_address(name: str, value: Any) -> None:
 
 
 def check_listeners(loggers: Any, on_progress: Any) -> None:
-    """Raises where what is told of trials and of progress cannot take it."""
+    """Raises if a logger has no method `log`, or `on_progress` cannot be called."""
     if not is_sequence(loggers) or not all(
         callable(getattr(logger, "log", None)) and not isinstance(logger, type)
         for logger in loggers
@@ -138,9 +137,9 @@ def check_listeners(loggers: Any, on_progress: Any) -> None:
 def check_objective(
     objective: str | keras_tuner.Objective | None,
 ) -> keras_tuner.Objective | None:
-    """Returns an objective with its direction, which the name tells where it is not given.
+    """Returns an objective with its direction, which is inferred from its name if it is not given.
 
-    None stays, for what the trials are to tell.
+    None stays None: the dry run derives the objective.
 
     >>> check_objective("val_accuracy").direction
     'max'

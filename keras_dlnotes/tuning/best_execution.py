@@ -14,9 +14,9 @@ from keras_dlnotes.runs.folder import CHECKPOINTS, RunFolder
 from keras_dlnotes.runs.resumable import fit_resumable
 from keras_dlnotes.runs.task import Outcome, Splits
 from keras_dlnotes.training.building import built_on
-from keras_dlnotes.tuning.keeping import Outcome as FitOutcome
-from keras_dlnotes.tuning.keeping import read_outcome
-from keras_dlnotes.tuning.own_fit import train_again
+from keras_dlnotes.tuning.custom_fit import train_again
+from keras_dlnotes.tuning.execution import Execution
+from keras_dlnotes.tuning.fit_results import FitResult, read_fit_result
 from keras_dlnotes.tuning.recipes import Recipe
 
 
@@ -48,7 +48,7 @@ class BestExecution:
     @property
     def has_weights(self) -> bool:
         """Whether the weights of the best metrics are saved."""
-        return self._outcome is None or self._outcome.has_weights
+        return self._fit_result is None or self._fit_result.has_weights
 
     def model(self) -> keras.Model:
         """Returns the model with the weights of the best epoch."""
@@ -68,8 +68,8 @@ class BestExecution:
         self, arrays: tuple[Any, ...], epochs: int | None, verbose: str | int
     ) -> keras.Model:
         """Returns a new model, trained on these arrays in the same way and for as many epochs."""
-        if self.recipe.has_own_fit:
-            return self._retrained_by_own_fit(arrays, epochs, verbose)
+        if self.recipe.has_custom_fit:
+            return self._retrained_with_custom_fit(arrays, epochs, verbose)
         keras.utils.set_random_seed(self.seed)
         model = self.recipe.build(self.hp, self.splits)
         with tempfile.TemporaryDirectory() as scratch, RunFolder(scratch, {}) as folder:
@@ -87,24 +87,25 @@ class BestExecution:
             )
         return model
 
-    def _retrained_by_own_fit(
+    def _retrained_with_custom_fit(
         self, arrays: tuple[Any, ...], epochs: int | None, verbose: str | int
     ) -> keras.Model:
         recipe = self.recipe
         if epochs is not None:
             recipe = replace(recipe, asked=recipe.asked | {"epochs"})
-        elif self._outcome is None or self._outcome.is_plain:
+        elif self._fit_result is None or self._fit_result.is_plain:
             epochs = self.epochs
         else:  # it has no epochs of ours
             epochs = self.hp.values.get("tuner/epochs", recipe.epochs)
-        return train_again(recipe, self.splits, self.hp, arrays, epochs, self.seed, verbose)
+        execution = Execution(recipe, self.splits, self.hp, None, epochs, self.seed)
+        return train_again(execution, arrays, verbose)
 
     def _batches(self, arrays: tuple[Any, ...]) -> Any:
         return self.recipe.batches(arrays, self.recipe.batch_size_of(self.hp), self.seed)
 
     @functools.cached_property
-    def _outcome(self) -> FitOutcome | None:
-        return read_outcome(self.path)
+    def _fit_result(self) -> FitResult | None:
+        return read_fit_result(self.path)
 
     @property
     def _checkpoints(self) -> Checkpoints:

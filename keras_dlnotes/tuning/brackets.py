@@ -1,8 +1,7 @@
-"""KerasTuner's Hyperband, which also ends well where there are few configurations or many fail.
+"""KerasTuner's Hyperband, made to work if there are few configurations or many trials fail.
 
-KerasTuner's own [1.4.8] draws for a bracket's first round until it is full: where no configuration
-is left to draw, it stops, however short the trials were; and a round in which many trials fail
-promotes none.
+KerasTuner's own [1.4.8] samples until a bracket's first round is full: if no configuration is left,
+it stops, however short the trials were; and a round in which many trials fail promotes none.
 """
 
 import itertools
@@ -20,12 +19,12 @@ ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 class Brackets(HyperbandOracle):
     """The brackets of Hyperband: in each, rounds of fewer and longer trials.
 
-    A bracket is short where there was no configuration left for its first round. Then 1/factor of
-    the completed trials of a round go on, at least one.
+    A bracket is short if no configuration was left for its first round. Then 1/factor of the
+    completed trials of a round are promoted, at least one.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Returns the next trial: of a first round that isn't full, or one that is promoted."""
+        """Returns the next trial: a new one if a first round is not full, or a promoted one."""
         self._remove_completed_brackets()
         for bracket in self._brackets:
             if not bracket.get("is_short") and len(bracket["rounds"][0]) < self._size(bracket, 0):
@@ -49,12 +48,12 @@ class Brackets(HyperbandOracle):
         return {"status": status}
 
     def adopt(self, trial_ids: list[str]) -> None:
-        """Finds the brackets of these trials, in their order, from what is noted down with each."""
+        """Restores the brackets from the tuner's entries in the trials' hyperparameters."""
         for trial_id in trial_ids:
             values = self.trials[trial_id].hyperparameters.values
             number, ancestor = values.get("tuner/round", 0), values.get("tuner/trial_id")
             if number == 0 and values.get("tuner/bracket") in range(self._get_num_brackets()):
-                self._go_to(values["tuner/bracket"])
+                self._advance_to(values["tuner/bracket"])
                 self._brackets[-1]["rounds"][0].append({"past_id": None, "id": trial_id})
                 continue
             for bracket in self._brackets:
@@ -62,8 +61,8 @@ class Brackets(HyperbandOracle):
                 if number < len(rounds) and ancestor in [one["id"] for one in rounds[number - 1]]:
                     rounds[number].append({"past_id": ancestor, "id": trial_id})
 
-    def _go_to(self, number: int) -> None:
-        """Starts further brackets up to one of this number, unless its first round has places."""
+    def _advance_to(self, number: int) -> None:
+        """Starts brackets up to the one with this number, unless its first round is not full."""
         while self._current_bracket != number or (
             len(self._brackets[-1]["rounds"][0]) >= self._size(self._brackets[-1], 0)
         ):
@@ -71,20 +70,20 @@ class Brackets(HyperbandOracle):
             self._start_new_bracket()
 
     def planned_trials(self) -> int:
-        """Returns how many trials there will be where none fails."""
+        """Returns the total number of trials if none fails."""
         known, plan = self._plan()
         count = sum(map(sum, plan))
         return count if known else count * self.hyperband_iterations
 
     def first_bracket(self) -> int:
-        """Returns how many trials there are before the first one of all epochs has ended."""
+        """Returns the number of trials of the first bracket, whose last one has all epochs."""
         return sum(self._plan()[1][0])
 
     def _plan(self) -> tuple[bool, list[list[int]]]:
         """Returns the sizes of each bracket's rounds.
 
-        Where the configurations can be counted, they are those of all iterations, as far as there
-        are any left; and otherwise those of one.
+        If the configurations can be listed, they cover all iterations until none is left;
+        otherwise, a single iteration.
         """
         known = configurations(self.get_space())
         left = math.inf if known is None else len(known)
@@ -137,7 +136,7 @@ class Brackets(HyperbandOracle):
         return {"status": TrialStatus.RUNNING, "values": best.hyperparameters.values | own}
 
     def _best_to_promote(self, bracket: dict[str, Any], number: int) -> Trial | None:
-        """Returns the best trial that can go on to a round, if it is certain that it will."""
+        """Returns the best trial that can be promoted to a round, if it is certain to be."""
         taken = [place["past_id"] for place in bracket["rounds"][number]]
         free = [
             trial for trial in self._completed(bracket, number - 1) if trial.trial_id not in taken
@@ -152,13 +151,13 @@ class Brackets(HyperbandOracle):
         return pick(free, key=lambda trial: trial.score)
 
     def _wanted(self, bracket: dict[str, Any], number: int) -> int:
-        """Returns how many trials a round is to have, once the one before is over."""
+        """Returns the final size of a round, once the previous one is over."""
         size = self._size(bracket, number)
         count = len(self._completed(bracket, number - 1))
         return min(size, math.ceil(count / self.factor) if bracket.get("is_short") else count)
 
     def _is_over(self, bracket: dict[str, Any], number: int) -> bool:
-        """Tells whether all trials of a round have ended and no further one will come."""
+        """Returns whether all trials of a round have ended and none will be added."""
         places = bracket["rounds"][number]
         if any(self.trials[place["id"]].status not in ENDED for place in places):
             return False

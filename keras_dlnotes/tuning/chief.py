@@ -1,7 +1,7 @@
-"""The chief of a search: hands out its trials to workers, and takes them back as they end.
+"""The chief of a search: hands out trials to the workers and records their outcomes.
 
-One thread alone touches the oracle, and what goes wrong in it ends the process: the next chief goes
-on from the search's folder.
+Only one thread uses the oracle, and any exception in it ends the process: the next chief resumes
+from the search's folder.
 """
 
 import re
@@ -15,54 +15,54 @@ import filelock
 from keras_dlnotes.tuning.folder import hyperparameters_of, is_trial_id, trial_path
 from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.oracles import make_oracle
-from keras_dlnotes.tuning.service import Line, Service
+from keras_dlnotes.tuning.service import Endpoint, Service
 
 CHIEF_LOCK = ".chief-lock"
-LOCK_SECONDS = 30.0  # that a killed predecessor may hold the lock
-BEATS = "alive"
-BEAT_SECONDS = 5.0
+LOCK_SECONDS = 30.0  # for which a killed chief may still hold the lock
+HEARTBEAT = "alive"
+HEARTBEAT_SECONDS = 5.0
 WORKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def serve(
     job: Job,
-    line: Line,
+    endpoint: Endpoint,
     space: dict[str, Any],
     workers: Sequence[str] | None,
     keep_ongoing: bool,
-    silence: float,
+    timeout: float,
 ) -> None:
-    """Serves a search's oracle until it is ended.
+    """Serves a search's oracle until the process is killed.
 
     Args:
         job: of the search.
-        line: where to listen.
+        endpoint: where to listen.
         space: the configuration of the hyperparameters.
-        workers: the names of all workers; None where others may come.
-        keep_ongoing: whether the workers of an earlier chief are still at their trials.
-        silence: seconds without a sign after which a worker loses its trial; 0 for never.
+        workers: the names of all workers; None to accept any worker.
+        keep_ongoing: whether the workers of an earlier chief are still training their trials.
+        timeout: seconds without a heartbeat after which a worker loses its trial; 0 for never.
     """
     with filelock.FileLock(job.folder / CHIEF_LOCK, timeout=LOCK_SECONDS):
         oracle = make_oracle(
-            objective=job.conditions.objective,
+            objective=job.trial_settings.objective,
             space=hyperparameters_of(space),
             epochs=job.recipe.epochs,
-            seed=job.conditions.seed,
+            seed=job.trial_settings.seed,
             folder=job.folder,
             **job.oracle,
         )
         oracle.keep_ongoing = keep_ongoing
         oracle.reload()
-        service = Service(line)
-        silent = SilentWorkers(oracle, silence)
+        service = Service(endpoint)
+        lost = LostWorkers(oracle, timeout)
         while True:
-            service.answer(lambda question: respond(oracle, workers, question), BEAT_SECONDS)
-            if silence:
-                silent.release()
+            service.answer(lambda question: respond(oracle, workers, question), HEARTBEAT_SECONDS)
+            if timeout:
+                lost.release()
 
 
 def respond(oracle: Any, workers: Sequence[str] | None, question: Any) -> dict[str, Any]:
-    """Returns the answer to a question, or why there is none."""
+    """Returns the answer to a request, or the reason for its refusal."""
     match question:
         case {"call": "create_trial", "worker": str(worker)} if _is_known(worker, workers):
             trial = oracle.create_trial(worker)
@@ -76,35 +76,35 @@ def respond(oracle: Any, workers: Sequence[str] | None, question: Any) -> dict[s
                 return {"refused": f"There is no trial {trial}."}
             oracle.end_trial(oracle.trials[trial])
             return {}
-    return {"refused": "Nobody of this search asks that."}
+    return {"refused": "The request is not part of this search's protocol."}
 
 
 def _is_known(worker: str, workers: Sequence[str] | None) -> bool:
     return worker in workers if workers is not None else bool(WORKER.fullmatch(worker))
 
 
-class SilentWorkers:
-    """Frees the trials of workers that have not shown themselves for so many seconds."""
+class LostWorkers:
+    """Releases the trials of workers whose heartbeats have stopped for `timeout` seconds."""
 
-    def __init__(self, oracle: Any, silence: float):
+    def __init__(self, oracle: Any, timeout: float):
         self._oracle = oracle
-        self._silence = silence
+        self._timeout = timeout
         self._seen: dict[str, tuple[Any, float]] = {}
-        self._looked = -BEAT_SECONDS
+        self._checked = -HEARTBEAT_SECONDS
 
     def release(self) -> None:
-        """Looks who has shown himself, unless it has looked just now."""
+        """Checks the heartbeats, unless they were checked a moment ago."""
         now = time.monotonic()
-        if now - self._looked < BEAT_SECONDS:
+        if now - self._checked < HEARTBEAT_SECONDS:
             return
-        self._looked = now
+        self._checked = now
         for worker, trial in list(self._oracle.ongoing_trials.items()):
-            path = trial_path(self._oracle.folder, trial.trial_id) / BEATS
+            path = trial_path(self._oracle.folder, trial.trial_id) / HEARTBEAT
             beat = trial.trial_id, _last_change(path)
             last, since = self._seen.get(worker, (None, 0.0))
             if beat != last:
                 self._seen[worker] = beat, now
-            elif now - since > self._silence:
+            elif now - since > self._timeout:
                 self._oracle.release(worker)
 
 

@@ -1,4 +1,4 @@
-"""How many configurations a search space has, where they can be counted, and which these are."""
+"""The configurations of a search space, if it is small enough to list them."""
 
 import math
 from typing import Any
@@ -8,13 +8,13 @@ from keras_tuner.engine import hyperparameters as kinds
 
 from keras_dlnotes.tuning.folder import default_values
 
-MOST = 4096  # beyond, a search comes to no end of them
+LIMIT = 4096  # more configurations are not listed
 
 
 def configurations(
-    space: keras_tuner.HyperParameters, most: int = MOST
+    space: keras_tuner.HyperParameters, limit: int = LIMIT
 ) -> list[dict[str, Any]] | None:
-    """Returns every configuration; None where there are more than `most`, or no end of them.
+    """Returns every configuration; None if there are more than `limit`, or infinitely many.
 
     >>> hp = keras_tuner.HyperParameters()
     >>> if hp.Boolean("hidden"):
@@ -25,13 +25,13 @@ def configurations(
     4
     """
     found: list[dict[str, Any]] = [{}]
-    for entry in space.space:  # a condition stands before what depends on it
-        values = _values(entry, most)
+    for entry in space.space:  # a condition precedes the entries that depend on it
+        values = _values(entry, limit)
         if values is None:
             return None
         found = [known | choice for known in found for choice in _choices(entry, known, values)]
         found = list({tuple(known.items()): known for known in found}.values())
-        if len(found) > most:
+        if len(found) > limit:
             return None
     default = default_values(space)
     return found if default in found else [default, *found]
@@ -42,10 +42,10 @@ def _choices(entry: Any, known: dict[str, Any], values: list[Any]) -> list[dict[
     return [{entry.name: value} for value in values] if is_active else [{}]
 
 
-def _values(entry: Any, most: int) -> list[Any] | None:
-    """Returns what is drawn of a hyperparameter; None where that is too much."""
+def _values(entry: Any, limit: int) -> list[Any] | None:
+    """Returns the values of a hyperparameter; None if there are too many."""
     if not isinstance(entry, kinds.Int | kinds.Float):
-        return list(entry.values) if len(entry.values) <= most else None
+        return list(entry.values) if len(entry.values) <= limit else None
     if entry.min_value == entry.max_value:
         return [entry.min_value]
     if entry.step is None:
@@ -53,7 +53,7 @@ def _values(entry: Any, most: int) -> list[Any] | None:
     ratio = entry.max_value - entry.min_value, entry.step
     if entry.sampling != "linear":
         ratio = math.log(entry.max_value / entry.min_value), math.log(entry.step)
-    if ratio[0] / ratio[1] > most:
+    if ratio[0] / ratio[1] > limit:
         return None
     kind = int if isinstance(entry, kinds.Int) else float
     return [kind(value) for value in entry.values]

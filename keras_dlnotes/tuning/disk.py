@@ -1,14 +1,14 @@
-"""A disk that is full, which one process of a search tells another by its exit code."""
+"""A full disk, which a process of a search reports by its exit code."""
 
 import errno
 import os
 
 FULL = [getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name)]
-FIRST = 100  # below are the codes of the roles
+FIRST = 100  # above the codes of the entry points
 
 
 def exit_code(error: BaseException | None) -> int:
-    """Returns the code of a process that an error ends; of any but a full disk it is 1.
+    """Returns the exit code for an error: 1, unless the disk is full.
 
     >>> exit_code(OSError(errno.ENOSPC, "No space left on device")) - FIRST == errno.ENOSPC
     True
@@ -16,7 +16,7 @@ def exit_code(error: BaseException | None) -> int:
     1
     """
     while error is not None:
-        for code in FULL:  # what comes from another process is a text alone
+        for code in FULL:  # an error of another process is only text
             if getattr(error, "errno", None) == code or os.strerror(code) in str(error):
                 return FIRST + code
         error = error.__cause__ or error.__context__
@@ -24,10 +24,10 @@ def exit_code(error: BaseException | None) -> int:
 
 
 def is_full(error: BaseException) -> bool:
-    """Tells whether an error is that of a full disk, which is no fault of whoever was writing."""
+    """Returns whether the error was caused by a full disk."""
     return exit_code(error) != 1
 
 
 def reason(code: int) -> str | None:
-    """Returns what an exit code says of the disk, if anything."""
+    """Returns the system's message for the exit code of a full disk; None for other codes."""
     return os.strerror(code - FIRST) if code - FIRST in FULL else None

@@ -1,4 +1,4 @@
-"""The hyperparameters that a search is allowed to set, where they are listed beforehand."""
+"""The hyperparameters that a search may set, if they are listed beforehand."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,12 @@ def listed_space(arguments: Mapping[str, Any]) -> keras_tuner.HyperParameters | 
 
 
 def names_of(hp: keras_tuner.HyperParameters) -> list[str]:
-    """Returns the names of the hyperparameters that are known."""
+    """Returns the names of the hyperparameters."""
     return list(dict.fromkeys(entry.name for entry in hp.space))
 
 
 def check_entries(known: list[str], hp: keras_tuner.HyperParameters) -> None:
-    """Raises where hyperparameters have been asked for that nobody has listed."""
+    """Raises if the hypermodel has asked for hyperparameters that are not listed."""
     new = [name for name in names_of(hp) if name not in known]
     if new:
         expected = (

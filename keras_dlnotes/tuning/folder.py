@@ -1,4 +1,4 @@
-"""The folder of a search: what its files are called, and what they say."""
+"""The folder of a search: the names of its files, and the outcome of each trial."""
 
 import contextlib
 import copy
@@ -15,10 +15,10 @@ import filelock
 import keras_tuner
 
 from keras_dlnotes.common.printable import get_logger
-from keras_dlnotes.runs import RunFolder
+from keras_dlnotes.runs.folder import RunFolder
 from keras_dlnotes.runs.records import CorruptRecordError, quarantine, read_record, write_record
 from keras_dlnotes.runs.schema import Count, Seconds
-from keras_dlnotes.tuning.contradictions import fault_in_search, fault_in_space
+from keras_dlnotes.tuning.consistency import fault_in_search, fault_in_space
 from keras_dlnotes.tuning.formats import SearchRecord, Space
 from keras_dlnotes.tuning.secret import SECRET
 
@@ -26,16 +26,16 @@ SETTINGS = "search.json"
 ORACLE = "oracle.json"
 SPARE = "oracle-spare.json"
 TRIAL = "trial.json"
-ENDING = "ending.json"
+OUTCOME = "ending.json"  # the name on disk is that of the first version
 RESULTS = "results.csv"
-MOST_DIGITS = 18  # of a trial's name
+MAX_DIGITS = 18  # of a trial's name
 COMPLETED, FAILED, OUT_OF_MEMORY = "COMPLETED", "FAILED", "OUT_OF_MEMORY"
 
 logger = get_logger("keras_dlnotes.tuning")
 
 
 class SearchFolder(RunFolder):
-    """A folder for one search, held by one process at a time."""
+    """A folder for one search, locked by one process at a time."""
 
     kind = "search"
     settings_file = SETTINGS
@@ -45,19 +45,19 @@ class SearchFolder(RunFolder):
 
     @property
     def _named(self) -> Path:
-        return self.path.absolute()  # as its processes are told
+        return self.path.absolute()  # as its processes know it
 
     def has_results(self) -> bool:
-        """Tells whether the table of results is there."""
+        """Returns whether the table of results exists."""
         return (self.path / RESULTS).is_file()
 
     def remove_results(self) -> None:
-        """Removes what can be made anew from the trials."""
+        """Removes the files that can be regenerated from the trials."""
         for path in self.path.glob("results.*"):
             path.unlink()
 
     def _read_settings(self) -> dict[str, Any]:
-        """A search's trials are worth more than the record of how it was started."""
+        """Returns the settings; corrupt ones are quarantined, since the trials are worth more."""
         try:
             return super()._read_settings()
         except CorruptRecordError as error:
@@ -87,15 +87,15 @@ class SearchFolder(RunFolder):
 
 
 @dataclass
-class Ending:
-    """What came of a trial, written once, in the moment in which it ends.
+class TrialOutcome:
+    """The outcome of a trial, written once, when it ends.
 
     Attributes:
         status: COMPLETED, FAILED or OUT_OF_MEMORY.
-        hyperparameters: space and values, as `HyperParameters.get_config` gives them.
-        metrics: those of each execution's best epoch, averaged over the executions.
+        hyperparameters: space and values, as `HyperParameters.get_config` returns them.
+        metrics: of each execution's best epoch, averaged over the executions.
         step: the first execution's best epoch, from 0.
-        message: the traceback, where the trial has failed.
+        message: the traceback of a failed trial.
         seconds: of training.
     """
 
@@ -108,16 +108,16 @@ class Ending:
 
 
 def host_name() -> str:
-    """Returns this machine's name, in the letters that a worker's may have."""
+    """Returns this machine's name, without the characters that a worker's name must not have."""
     return re.sub(r"[^A-Za-z0-9._-]", "-", platform.node())[:64].lstrip("._-") or "host"
 
 
 @contextlib.contextmanager
 def free_names(folder: Path, host: str, count: int) -> Iterator[list[str]]:
-    """Holds names for workers of a machine that none of its other processes has.
+    """Reserves names for a machine's workers that no other process of it uses.
 
-    The chief knows a worker by its name, and gives it the trial that it was at: so one that is
-    started again takes the first free name, which is that of the one that died.
+    The chief returns an unfinished trial to the worker of the same name: a worker that is restarted
+    takes the first free name, which is that of the worker that has died.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as name:
@@ -139,16 +139,16 @@ def free_names(folder: Path, host: str, count: int) -> Iterator[list[str]]:
 
 
 def is_trial_id(name: str) -> bool:
-    """Tells whether KerasTuner may have given a trial that name.
+    """Returns whether a name is one that KerasTuner gives a trial.
 
     >>> is_trial_id("07"), is_trial_id("0/../../other")
     (True, False)
     """
-    return name.isascii() and name.isdecimal() and len(name) <= MOST_DIGITS
+    return name.isascii() and name.isdecimal() and len(name) <= MAX_DIGITS
 
 
 def trial_path(folder: Path, trial_id: str) -> Path:
-    """Returns a trial's own folder, which KerasTuner names."""
+    """Returns a trial's folder, which KerasTuner names."""
     if not is_trial_id(trial_id):
         raise ValueError(f"A trial's name must be a number. Received: {trial_id!r:.80}")
     return folder / f"trial_{trial_id}"
@@ -160,47 +160,47 @@ def execution_path(folder: Path, trial_id: str, execution: int) -> Path:
 
 
 def trial_ids(folder: Path) -> list[str]:
-    """Returns the trials that have a folder, in the order of their numbers."""
+    """Returns the trials that have a folder, in numerical order."""
     names = [path.name.removeprefix("trial_") for path in folder.glob("trial_*")]
     return sorted((name for name in names if is_trial_id(name)), key=int)
 
 
-def write_ending(folder: Path, trial_id: str, ending: Ending) -> None:
-    """Records how a trial ended; from here on it has ended."""
-    write_record(trial_path(folder, trial_id) / ENDING, asdict(ending))
+def write_outcome(folder: Path, trial_id: str, outcome: TrialOutcome) -> None:
+    """Records the outcome of a trial, which ends it."""
+    write_record(trial_path(folder, trial_id) / OUTCOME, asdict(outcome))
 
 
-def read_ending(
+def read_outcome(
     folder: Path, trial_id: str, objective: str, read: Callable[..., Any] = read_record
-) -> Ending | None:
-    """Returns how a trial ended; None where it has not.
+) -> TrialOutcome | None:
+    """Returns the outcome of a trial; None if it has not ended.
 
     Args:
         folder: of the search.
         trial_id: of the trial.
-        objective: what a completed trial must have a value of.
-        read: how to read the record; with `read_or_quarantine`, one that is corrupt is set aside.
+        objective: a metric that a completed trial must have.
+        read: how to read the record; `read_or_quarantine` quarantines a corrupt one.
     """
 
-    def fault(ending: Ending) -> str | None:
-        if ending.status != COMPLETED and not ending.message:
-            return f"it is {ending.status}, but has no `message`"
-        if ending.status == COMPLETED and objective not in ending.metrics:
+    def fault(outcome: TrialOutcome) -> str | None:
+        if outcome.status != COMPLETED and not outcome.message:
+            return f"it is {outcome.status}, but has no `message`"
+        if outcome.status == COMPLETED and objective not in outcome.metrics:
             return f"it is COMPLETED, but `metrics` lacks {objective}"
-        return fault_in_space(ending.hyperparameters)
+        return fault_in_space(outcome.hyperparameters)
 
-    return read(trial_path(folder, trial_id) / ENDING, Ending, fault)
+    return read(trial_path(folder, trial_id) / OUTCOME, TrialOutcome, fault)
 
 
 def hyperparameters_of(
     config: dict[str, Any], kind: type[keras_tuner.HyperParameters] = keras_tuner.HyperParameters
 ) -> keras_tuner.HyperParameters:
-    """Returns the hyperparameters of a configuration, which KerasTuner's own way spoils."""
+    """Returns the hyperparameters of a configuration, which `from_config` itself would modify."""
     return kind.from_config(copy.deepcopy(config))
 
 
 def default_values(space: keras_tuner.HyperParameters) -> dict[str, Any]:
-    """Returns the default configuration: what a default makes active has its own default.
+    """Returns the default configuration, with defaults for the conditional entries it activates.
 
     >>> hp = keras_tuner.HyperParameters()
     >>> if hp.Boolean("hidden", default=True):
@@ -211,7 +211,7 @@ def default_values(space: keras_tuner.HyperParameters) -> dict[str, Any]:
     """
     found = space.copy()
     found.values = {}
-    for hp in found.space:  # a condition stands before what depends on it
+    for hp in found.space:  # a condition precedes the entries that depend on it
         if found.is_active(hp):
             found.values[hp.name] = hp.default
     return found.values

@@ -1,6 +1,6 @@
-"""What the files of a search say: the shape of each record.
+"""The schemas of a search's records.
 
-`trial.json` and `oracle.json` have KerasTuner's own keys, by which KerasTuner can read them, too.
+`trial.json` and `oracle.json` have KerasTuner's own keys, so KerasTuner can read them as well.
 """
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -13,21 +13,21 @@ Value = bool | int | float | str
 
 
 class Space(TypedDict):
-    """Hyperparameters and their values, as `HyperParameters.get_config` gives them."""
+    """Hyperparameters and their values, as `HyperParameters.get_config` returns them."""
 
     space: list["Hyperparameter"]
     values: dict[str, Value]
 
 
 class Hyperparameter(TypedDict):
-    """One of a space."""
+    """An entry of a space."""
 
     class_name: Literal["Int", "Float", "Choice", "Boolean", "Fixed"]
     config: "HyperparameterConfig"
 
 
 class HyperparameterConfig(TypedDict):
-    """Which keys there are depends on the class."""
+    """The keys depend on the class."""
 
     name: Text
     conditions: list[Any]
@@ -41,15 +41,15 @@ class HyperparameterConfig(TypedDict):
     sampling: NotRequired[str | None]
 
 
-class Answer(TypedDict):
-    """What the preflight found."""
+class PreflightResult(TypedDict):
+    """The result of the preflight."""
 
     space: Space
     metrics: list[str]
 
 
-class Refusal(TypedDict):
-    """Why the preflight failed."""
+class PreflightError(TypedDict):
+    """The error of a failed preflight."""
 
     error: str
     is_argument: bool
@@ -57,7 +57,7 @@ class Refusal(TypedDict):
 
 
 class SearchSettings(TypedDict):
-    """What a search was started with."""
+    """The settings of a search."""
 
     task: Text
     data: str | None
@@ -83,7 +83,7 @@ class SearchRecord(TypedDict):
 
 
 class Observation(TypedDict):
-    """A metric's values in one step."""
+    """A metric's values at one step."""
 
     value: Annotated[list[float], Constraint("a list that is not empty", bool)]
     step: Count
@@ -114,28 +114,28 @@ class TrialState(TypedDict):
     message: str | None
 
 
-class TrialSettings(TypedDict):
-    """What a training of a trial was started with."""
+class ExecutionSettings(TypedDict):
+    """The settings of an execution of a trial."""
 
     hyperparameters: dict[str, Value]
 
 
 class TrialRun(TypedDict):
-    """`run.json` of a training of a trial."""
+    """`run.json` of an execution of a trial."""
 
     format: str
-    settings: TrialSettings
+    settings: ExecutionSettings
 
 
 class Deaths(TypedDict):
-    """`deaths.json`: how often a trial's process was killed since it had these epochs."""
+    """`deaths.json`: how often a trial's process was killed since these epochs ended."""
 
     epochs: list[str]
     deaths: Positive
 
 
 class OracleState(TypedDict):
-    """What the `oracle.json` of every tuner has."""
+    """The keys that `oracle.json` has for every tuner."""
 
     ongoing_trials: dict[str, TrialId]
     hyperparameters: Space
@@ -152,15 +152,15 @@ class OracleState(TypedDict):
 
 
 class Display(TypedDict):
-    """What KerasTuner would print."""
+    """The state of KerasTuner's display."""
 
     search_start: Moment | None
     trial_start: dict[str, Moment]
     trial_number: dict[str, Count]
 
 
-class Place(TypedDict):
-    """A trial of a round, and the one that it goes on from."""
+class RoundEntry(TypedDict):
+    """A trial of a round, and the trial that it continues."""
 
     past_id: TrialId | None
     id: TrialId
@@ -170,7 +170,7 @@ class Bracket(TypedDict):
     """Rounds of trials."""
 
     bracket_num: Count
-    rounds: list[list[Place]]
+    rounds: list[list[RoundEntry]]
 
 
 class HyperbandState(OracleState):

@@ -1,4 +1,4 @@
-"""What TensorBoard's HParams page shows of a search: `tensorboard --logdir` on its folder."""
+"""Logs for TensorBoard's HParams page: `tensorboard --logdir` on the folder of a search."""
 
 import time
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from keras_dlnotes.common.printable import in_utf8
 from keras_dlnotes.runs.folder import LOGS
-from keras_dlnotes.tuning.folder import COMPLETED, Ending, execution_path, logger
+from keras_dlnotes.tuning.folder import COMPLETED, TrialOutcome, execution_path, logger
 
 VALIDATION = "val_"
 
 
 def log_search(folder: Path, space: Mapping[str, Any], metrics: list[str]) -> None:
-    """Describes the columns, once: the hyperparameters, and the metrics as Keras logs them."""
+    """Logs the columns, once: the hyperparameters, and the metrics as Keras logs them."""
     if list(folder.glob("events.out.*")):
         return
     names = [in_utf8(entry["config"]["name"]) for entry in space["space"]]
@@ -34,30 +34,30 @@ def log_search(folder: Path, space: Mapping[str, Any], metrics: list[str]) -> No
     _write(folder, api.hparams_config_pb(hparams=hparams, metrics=columns))
 
 
-def log_trial(folder: Path, trial_id: str, executions: int, ending: Ending) -> None:
-    """Describes a trial's hyperparameters and how it ended, beside the curves of each execution."""
+def log_trial(folder: Path, trial_id: str, executions: int, outcome: TrialOutcome) -> None:
+    """Logs a trial's hyperparameters and outcome beside the curves of each execution."""
     values = {
         in_utf8(name): in_utf8(value)
-        for name, value in ending.hyperparameters["values"].items()
+        for name, value in outcome.hyperparameters["values"].items()
         if isinstance(value, bool | int | float | str)
     }
-    is_success = ending.status == COMPLETED
+    is_success = outcome.status == COMPLETED
     status = api_pb2.STATUS_SUCCESS if is_success else api_pb2.STATUS_FAILURE
     for execution in range(executions):
         logs = execution_path(folder, trial_id, execution) / LOGS
         if logs.is_dir():
-            start = time.time() - ending.seconds
+            start = time.time() - outcome.seconds
             started = api.hparams_pb(values, trial_id=trial_id, start_time_secs=start)
             _write(logs, started, hparams_summary.session_end_pb(status))
 
 
 def _write(folder: Path, *summaries: Any) -> None:
-    """Writes a page's content if that can be done: the search is worth more than its page."""
+    """Writes summaries; a failure is logged and does not end the search."""
     try:
         writer = EventFileWriter(str(folder))
-        for summary in summaries:  # of TensorFlow's own class, where that is imported
+        for summary in summaries:  # TensorFlow's own class, if it is imported
             own = summary_pb2.Summary.FromString(summary.SerializeToString())
             writer.add_event(event_pb2.Event(wall_time=time.time(), summary=own))
         writer.close()
     except Exception as error:
-        logger.warning("TensorBoard's logs in %s could not be written: %s", folder, error)
+        logger.warning("TensorBoard logs in %s cannot be written: %s", folder, error)

@@ -1,4 +1,4 @@
-"""What a process of a search has to know, and how it gets there."""
+"""What a process of a search needs to know, pickled for it."""
 
 import pickle
 from dataclasses import dataclass
@@ -8,28 +8,28 @@ from typing import Any
 import cloudpickle
 
 from keras_dlnotes.tuning.recipes import Recipe
-from keras_dlnotes.tuning.trials import Conditions
+from keras_dlnotes.tuning.trials import TrialSettings
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a process of a search has to know.
+    """What a process of a search needs to know.
 
     Attributes:
         recipe: what to train.
-        conditions: what all trials have in common.
+        trial_settings: what all trials have in common.
         folder: of the search.
         oracle: arguments of `make_oracle`.
     """
 
     recipe: Recipe
-    conditions: Conditions
+    trial_settings: TrialSettings
     folder: Path
     oracle: dict[str, Any]
 
 
 def write_job(job: Job, path: Path) -> Path:
-    """Pickles a job; functions of the user's own script travel with it."""
+    """Pickles a job, with the functions of the user's own script."""
     path.write_bytes(cloudpickle.dumps(job))
     return path
 

@@ -1,9 +1,8 @@
-"""Processes that start at once: forks of one that has imported everything and started nothing.
+"""A fork server: imports the frameworks without starting them, and forks on request.
 
-Importing TensorFlow takes seconds, and a framework that has started does not survive a fork. So a
-process of our own imports the frameworks, starts none, and forks a child for each request. A child
-is the leader of its own session: Ctrl-C in the terminal does not reach it, its own helpers die
-with it, and it ends by itself when its parent has ended, however that came about.
+Importing TensorFlow takes seconds, and a started framework does not survive a fork. Each child
+leads its own session, so Ctrl-C in the terminal does not reach it and its own children are killed
+with it; it ends when its parent has ended.
 """
 
 import contextlib
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_dlnotes.common.paths import library_first, of_this_package
-from keras_dlnotes.tuning import disk
+from keras_dlnotes.tuning.disk import exit_code
 
 START = """
 import sys
@@ -34,19 +33,19 @@ launcher.serve()
 """
 PARENT_POLL = 0.5
 KILL_SECONDS = 5.0
-LAST_LINES = 5
+ERROR_LINES = 5
 NUMBERS = itertools.count(1)
-TARGET = "keras_dlnotes.tuning.roles"
+ENTRYPOINTS = "keras_dlnotes.tuning.entrypoints"
 
 
 class Launcher:
-    """Starts functions of `roles` as processes of their own and tells how they end."""
+    """Starts functions of `entrypoints` as processes and reports their exit codes."""
 
     def __init__(self):
         if not hasattr(os, "fork"):
-            raise LauncherError("A search forks its processes, which this system cannot.")
+            raise LauncherError("A search needs `os.fork`, which this system lacks.")
         self._unread = b""
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the launcher
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the launcher
         self._is_lost = False
         self.pids: dict[int, int] = {}
         self._process = subprocess.Popen(
@@ -60,16 +59,16 @@ class Launcher:
 
     @property
     def pid(self) -> int:
-        """The process that forks."""
+        """The id of the process that forks."""
         return self._process.pid
 
     def is_alive(self) -> bool:
-        """Tells whether it can start anything."""
+        """Returns whether it can start processes."""
         return not self._is_lost and self._process.poll() is None
 
     def start(
         self,
-        role: str,
+        entrypoint: str,
         arguments: Sequence[Any],
         log: Path,
         environment: Mapping[str, str] | None = None,
@@ -78,19 +77,19 @@ class Launcher:
         """Starts a process.
 
         Args:
-            role: name of a function in `roles`; what it returns is the exit code.
-            arguments: JSON values for it.
-            log: file that takes what the process prints.
+            entrypoint: name of a function in `entrypoints`, which returns the exit code.
+            arguments: its arguments, as JSON values.
+            log: file for the output of the process.
             environment: variables in addition to those of this process.
             cores: the processor cores that it may use; None for all.
 
         Returns:
-            The number by which `ended` and `kill` know it.
+            The number that identifies it in `ended` and `kill`.
         """
         number = next(NUMBERS)
         self._send(
             start=number,
-            role=role,
+            entrypoint=entrypoint,
             arguments=list(arguments),
             log=str(log.absolute()),
             environment=_environment() | dict(environment or {}),
@@ -101,19 +100,19 @@ class Launcher:
         return number
 
     def ended(self, timeout: float) -> dict[int, int]:
-        """Returns number → exit code of processes that have ended; waits for one that long.
+        """Returns number → exit code of ended processes, waiting at most `timeout` seconds for one.
 
-        The code of one killed by a signal is the signal's number, negative.
+        The code of a process that was killed is the negative number of the signal.
 
         Raises:
-            LauncherError: where the launcher's process has ended, and all others with it.
+            LauncherError: if the fork server has ended, and all others with it.
         """
         found = {}
         pipe = self._process.stdout.fileno()
         while select.select([pipe], [], [], 0 if found else timeout)[0]:
             content = os.read(pipe, 65536)
             if not content:
-                raise self._loss()
+                raise self._lost()
             *lines, self._unread = (self._unread + content).split(b"\n")
             for message in map(json.loads, lines):
                 if "pid" in message:
@@ -124,9 +123,9 @@ class Launcher:
             timeout = 0
         return found
 
-    def run(self, role: str, arguments: Sequence[Any], log: Path) -> int:
-        """Starts a process, waits for its end and returns its exit code."""
-        number = self.start(role, arguments, log)
+    def run(self, entrypoint: str, arguments: Sequence[Any], log: Path) -> int:
+        """Runs a process and returns its exit code."""
+        number = self.start(entrypoint, arguments, log)
         try:
             while number not in (ended := self.ended(1.0)):
                 pass
@@ -136,17 +135,17 @@ class Launcher:
         return ended[number]
 
     def kill(self, numbers: Collection[int]) -> None:
-        """Ends processes and their helpers, and waits until they are gone."""
+        """Kills processes and their children, and waits until they have ended."""
         left = set(numbers)
         deadline = time.monotonic() + KILL_SECONDS
-        with contextlib.suppress(LauncherError):  # then they end by themselves
+        with contextlib.suppress(LauncherError):  # they end with the fork server
             for number in left:
                 self._send(kill=number)
             while left and time.monotonic() < deadline:
                 left -= self.ended(0.2).keys()
 
     def close(self) -> None:
-        """Ends everything."""
+        """Ends the fork server and its children."""
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
@@ -162,22 +161,22 @@ class Launcher:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
-            raise self._loss() from error
+            raise self._lost() from error
 
-    def _loss(self) -> "LauncherError":
+    def _lost(self) -> "LauncherError":
         self._is_lost = True
         self._errors.seek(0)
-        last = self._errors.read().decode(errors="replace").splitlines()[-LAST_LINES:]
-        message = "\n".join(["The process that starts the others has ended.", *last])
+        last = self._errors.read().decode(errors="replace").splitlines()[-ERROR_LINES:]
+        message = "\n".join(["The fork server has ended.", *last])
         return LauncherError(message, was_killed=self._process.wait() < 0)
 
 
 class LauncherError(RuntimeError):
-    """The launcher's own process is gone.
+    """The fork server has ended.
 
     Args:
         message: what happened, and the last lines that it printed.
-        was_killed: whether a signal ended it, rather than a fault of its own.
+        was_killed: whether it was killed by a signal.
     """
 
     def __init__(self, message: str, was_killed: bool = False):
@@ -186,18 +185,18 @@ class LauncherError(RuntimeError):
 
 
 def _environment() -> dict[str, str]:
-    """Returns this process's variables without KerasTuner's, which give a process another role."""
+    """Returns this process's variables without KerasTuner's, which configure its own chief."""
     return {key: value for key, value in os.environ.items() if not key.startswith("KERASTUNER_")}
 
 
 def _search_path() -> list[str]:
-    """Returns where a process finds what this one does, and nothing in Python's own place."""
+    """Returns the module search path of this process, with the standard library first."""
     return list(dict.fromkeys([*library_first(sys.path), of_this_package()]))
 
 
 def serve() -> None:
-    """What the launcher's process does, until its parent closes the pipe or ends."""
-    roles = import_module(TARGET)
+    """Runs the fork server until its parent closes the pipe or ends."""
+    entrypoints = import_module(ENTRYPOINTS)
     children: dict[int, int] = {}  # process id → number
     unread = b""
     while True:
@@ -210,11 +209,11 @@ def serve() -> None:
                 if "kill" in request:
                     _kill([pid for pid, number in children.items() if number == request["kill"]])
                 else:
-                    pid = _fork(roles, request)
+                    pid = _fork(entrypoints, request)
                     children[pid] = request["start"]
-                    _tell(number=request["start"], pid=pid)
+                    _report(number=request["start"], pid=pid)
         for pid, status in _reap(children):
-            _tell(number=children.pop(pid), code=os.waitstatus_to_exitcode(status))
+            _report(number=children.pop(pid), code=os.waitstatus_to_exitcode(status))
     _kill(children)
 
 
@@ -223,7 +222,7 @@ def _reap(children: Mapping[int, int]) -> list[tuple[int, int]]:
     return [(pid, status) for pid, status in waited if pid]
 
 
-def _tell(**message: int) -> None:
+def _report(**message: int) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
 
 
@@ -235,7 +234,7 @@ def _kill(pids: Sequence[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _fork(roles: Any, request: Mapping[str, Any]) -> int:
+def _fork(entrypoints: Any, request: Mapping[str, Any]) -> int:
     launcher = os.getpid()
     pid = os.fork()
     if pid:
@@ -244,9 +243,9 @@ def _fork(roles: Any, request: Mapping[str, Any]) -> int:
     try:
         os.setsid()
         _prepare(request, launcher)
-        code = getattr(roles, request["role"])(*request["arguments"])
+        code = getattr(entrypoints, request["entrypoint"])(*request["arguments"])
     except BaseException as error:
-        code = disk.exit_code(error)
+        code = exit_code(error)
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):
@@ -256,7 +255,7 @@ def _fork(roles: Any, request: Mapping[str, Any]) -> int:
 
 
 def _prepare(request: Mapping[str, Any], launcher: int) -> None:
-    """Makes the child independent of the launcher's pipes, and puts it in its place."""
+    """Detaches the child from the launcher's pipes, and sets its environment."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
@@ -271,11 +270,11 @@ def _prepare(request: Mapping[str, Any], launcher: int) -> None:
 
 
 def die_with_parent(parent: int, end: Callable[[], Any]) -> None:
-    """Calls `end` once the parent is another process, since ours has ended."""
+    """Calls `end` once the parent process has ended."""
 
-    def watch() -> None:
+    def poll() -> None:
         while os.getppid() == parent:
             time.sleep(PARENT_POLL)
         end()
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=poll, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Where else the trials of a search are written down."""
+"""Loggers that record the trials of a search elsewhere."""
 
 import importlib
 from typing import Any, Protocol
@@ -12,30 +12,30 @@ SEARCH_TAG = "keras_dlnotes.search"
 
 
 class TrialLogger(Protocol):
-    """Takes each trial when it has ended, and again where a search goes on."""
+    """Receives each trial when it has ended, and again when a search is resumed."""
 
     def log(self, search: str, trial: TrialRecord) -> None:
-        """Writes a trial down, unless it has been already.
+        """Logs a trial, unless it is logged already.
 
         Args:
             search: the absolute path of the search's folder.
-            trial: one that has ended.
+            trial: a trial that has ended.
         """
 
 
 class MLflowLogger:
-    """Makes each trial a run of an MLflow experiment.
+    """Logs each trial as a run of an MLflow experiment.
 
-    A run has the hyperparameters as its parameters, and each epoch's logs as its metrics; those of
-    a further execution have its number in front.
+    The run's parameters are the hyperparameters, and its metrics each epoch's logs; metrics of
+    further executions are prefixed with the number of the execution.
 
     Args:
-        experiment: name of the experiment; made where there is none.
-        tracking_uri: where MLflow keeps its runs, such as "sqlite:///runs.db" or "http://host:5000";
-            MLflow's own setting where None.
+        experiment: name of the experiment, which is created if it does not exist.
+        tracking_uri: where MLflow stores its runs, such as "sqlite:///runs.db" or
+            "http://host:5000"; None for MLflow's own setting.
 
     Raises:
-        ValueError: where MLflow is not installed.
+        ValueError: if MLflow is not installed.
 
     Example:
 
@@ -60,13 +60,13 @@ class MLflowLogger:
         )
 
     def log(self, search: str, trial: TrialRecord) -> None:
-        """Writes a trial down, unless it has been already."""
+        """Logs a trial, unless it is logged already."""
         tags = {SEARCH_TAG: search, TRIAL_TAG: trial.name}
         condition = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
         earlier = self._client.search_runs([self._experiment], condition)
         if any(run.info.status in ("FINISHED", "FAILED") for run in earlier):
             return
-        for run in earlier:  # its writer was killed
+        for run in earlier:  # a logger that was killed
             self._client.delete_run(run.info.run_id)
         run = self._client.create_run(self._experiment, tags=tags, run_name=f"trial {trial.name}")
         self._client.log_batch(run.info.run_id, self._metrics(trial), self._parameters(trial))
@@ -78,7 +78,7 @@ class MLflowLogger:
         return [self._entities.Param(name, str(value)) for name, value in values]
 
     def _metrics(self, trial: TrialRecord) -> list[Any]:
-        """MLflow takes at most 1000 metrics at once; a trial of more epochs keeps the last ones."""
+        """Returns the last 1000 metrics, as many as MLflow takes at once."""
         metrics = [
             self._entities.Metric(f"{execution}/{name}" if execution else name, value, 0, epoch)
             for execution, history in trial.histories.items()

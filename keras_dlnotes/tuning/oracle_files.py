@@ -1,4 +1,4 @@
-"""The files of an oracle and its trials: written whole, and made anew where one is lost."""
+"""The files of an oracle and its trials, written atomically and restored if one is lost."""
 
 from functools import partial
 from pathlib import Path
@@ -7,24 +7,24 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
-from keras_dlnotes.runs import RunFolder
+from keras_dlnotes.runs.folder import RunFolder
 from keras_dlnotes.runs.records import read_or_quarantine, write_record
-from keras_dlnotes.tuning.contradictions import TUNERS_OWN, fault_in_oracle, fault_in_trial
+from keras_dlnotes.tuning.consistency import TUNERS_OWN, fault_in_oracle, fault_in_trial
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
-    ENDING,
     FAILED,
     ORACLE,
+    OUTCOME,
     SPARE,
     TRIAL,
-    Ending,
+    TrialOutcome,
     execution_path,
     hyperparameters_of,
     logger,
-    read_ending,
+    read_outcome,
     trial_ids,
     trial_path,
-    write_ending,
+    write_outcome,
 )
 from keras_dlnotes.tuning.formats import OracleState, TrialRun, TrialState
 from keras_dlnotes.tuning.records import read_or_warn
@@ -52,43 +52,43 @@ class OracleFiles:
         write_record(path / TRIAL, trial.get_state())
 
     def _read_state(self, name: str) -> dict[str, Any] | None:
-        """Returns a state that knows every trial which has left something."""
+        """Returns the state, if it includes every trial that has left results."""
         paths = {trial_id: trial_path(self.folder, trial_id) for trial_id in trial_ids(self.folder)}
         begun = [
             trial_id
             for trial_id, path in paths.items()
-            if (path / ENDING).exists() or any(path.glob("execution_*"))
+            if (path / OUTCOME).exists() or any(path.glob("execution_*"))
         ]
         check = partial(fault_in_oracle, space=self.get_space(), begun=begun)
         return read_or_quarantine(self.folder / name, self.record, check)
 
-    def _read_ending(self, trial_id: str) -> Ending | None:
-        return read_ending(self.folder, trial_id, self.objective.name, read_or_quarantine)
+    def _read_outcome(self, trial_id: str) -> TrialOutcome | None:
+        return read_outcome(self.folder, trial_id, self.objective.name, read_or_quarantine)
 
-    def _restore_ending(self, trial: Trial) -> None:
-        """Writes an ending that is lost anew: the trial's own file knows all of it but the time."""
+    def _restore_outcome(self, trial: Trial) -> None:
+        """Restores a lost outcome from the trial's own file, which lacks only the time."""
         values = {name: trial.metrics.get_last_value(name) for name in trial.metrics.metrics}
         completed = trial.status == TrialStatus.COMPLETED
-        ending = Ending(
+        outcome = TrialOutcome(
             COMPLETED if completed else FAILED,
             trial.hyperparameters.get_config(),
             {name: float(value) for name, value in values.items() if completed},
             trial.best_step or 0,
-            None if completed else trial.message or "Nothing tells why.",
+            None if completed else trial.message or "The reason is lost.",
         )
-        write_ending(self.folder, trial.trial_id, ending)
+        write_outcome(self.folder, trial.trial_id, outcome)
 
     def _read_trial(self, trial_id: str) -> Trial:
-        """Reads a trial; one whose file is lost comes back from what else the folder knows."""
+        """Reads a trial, or restores it from the other files of its folder."""
         check = partial(fault_in_trial, trial_id=trial_id, objective=self.objective.name)
         content = read_or_quarantine(trial_path(self.folder, trial_id) / TRIAL, TrialState, check)
         if content is not None:
             return Trial.from_state(content)
-        ending = self._read_ending(trial_id)
+        outcome = self._read_outcome(trial_id)
         path = execution_path(self.folder, trial_id, 0) / RunFolder.settings_file
         run = read_or_warn(path, TrialRun)
-        if ending is not None:
-            trial = Trial(hyperparameters_of(ending.hyperparameters), trial_id)
+        if outcome is not None:
+            trial = Trial(hyperparameters_of(outcome.hyperparameters), trial_id)
         elif run is not None:
             trial = Trial(self.get_space(), trial_id)
             names = {one.name for one in trial.hyperparameters.space}
@@ -99,7 +99,7 @@ class OracleFiles:
             }
             trial.hyperparameters.ensure_active_values()
         else:
-            logger.warning("Nothing tells what trial %s was; it counts as failed.", trial_id)
+            logger.warning("All files of trial %s are lost; it counts as failed.", trial_id)
             message = "Its files were corrupt."
             trial = Trial(keras_tuner.HyperParameters(), trial_id, TrialStatus.FAILED, message)
         self._save_trial(trial)

@@ -1,8 +1,8 @@
 """KerasTuner's four oracles, made to survive a kill at any moment.
 
-What they lack [KerasTuner 1.4.8]: files that are whole or absent; a grid that knows after a restart
-where it was, and that gives several workers something to do; an ended trial that is not run again
-because the file was written before the trial left the list of ongoing ones; seed 0.
+What they lack [KerasTuner 1.4.8]: atomic files; a grid that resumes where it stopped and keeps
+several workers busy; protection from running a finished trial again, because the state was saved
+before the trial left the list of ongoing ones; seed 0.
 """
 
 import shutil
@@ -20,12 +20,12 @@ from keras_tuner.oracles import (
 from keras_dlnotes.common.checks import choice
 from keras_dlnotes.tuning.brackets import ENDED, Brackets
 from keras_dlnotes.tuning.configurations import configurations
-from keras_dlnotes.tuning.contradictions import TUNERS_OWN
+from keras_dlnotes.tuning.consistency import TUNERS_OWN
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     ORACLE,
     SPARE,
-    Ending,
+    TrialOutcome,
     default_values,
     hyperparameters_of,
     logger,
@@ -35,26 +35,26 @@ from keras_dlnotes.tuning.folder import (
 from keras_dlnotes.tuning.formats import BayesianState, GridState, HyperbandState
 from keras_dlnotes.tuning.oracle_files import OracleFiles
 
-DRAWS = 1000  # random numbers that a trial takes at most
-ENDLESS = 10**9  # consecutive failures that the oracle itself bears: the search counts them
+DRAWS = 1000  # maximum random numbers of a trial
+UNLIMITED = 10**9  # consecutive failures: the search counts them itself
 
 
 class Durable(OracleFiles):
-    """What all four oracles get: a state on disk that is always one which they were really in.
+    """A mixin for all four oracles: the state on disk is always consistent.
 
-    An oracle's file is the truth of which trials exist, a trial's ending the truth of how it
-    ended; `reload` brings everything else into line with these two.
+    The oracle's file decides which trials exist, and a trial's outcome how it ended; `reload`
+    reconciles everything else with these two.
     """
 
     exhausted = False
     keep_ongoing = False
 
     def planned_trials(self) -> int | None:
-        """Returns how many trials there will be, where that can be known."""
+        """Returns the total number of trials, or None if it is unknown."""
         return self.max_trials
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """As the oracle does, but the first trial is the default configuration."""
+        """As in KerasTuner, but the first trial is the default configuration."""
         response = super().populate_space(trial_id)
         if not self.start_order and response["status"] == TrialStatus.RUNNING:
             defaults = default_values(self.get_space())
@@ -63,7 +63,7 @@ class Durable(OracleFiles):
         return response
 
     def _random_values(self) -> dict[str, Any] | None:
-        """As the oracle does, but it misses none of few configurations by bad luck."""
+        """As in KerasTuner, but no configuration of a small space is missed by chance."""
         values = super()._random_values()
         if values is None:
             left = configurations(self.get_space()) or []
@@ -71,11 +71,11 @@ class Durable(OracleFiles):
         return values
 
     def warning(self) -> str | None:
-        """Says what a user would not expect of the search, if anything."""
+        """Returns a warning about the planned trials, or None."""
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Trial:
-        """As the oracle does, and remembers when there was nothing left."""
+        """As in KerasTuner, and records when no trials are left."""
         trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.STOPPED and not self.exhausted:
             self.exhausted = True
@@ -84,37 +84,37 @@ class Durable(OracleFiles):
 
     @keras_tuner.synchronized
     def end_trial(self, trial: Trial) -> None:
-        """Takes over the ending that the trial has left in its folder."""
+        """Applies the outcome that the trial has left in its folder."""
         trial_id = trial.trial_id
-        ending = self._read_ending(trial_id)
-        if ending is not None and self.trials[trial_id].status not in ENDED:
-            self._take_over(trial_id, ending)
+        outcome = self._read_outcome(trial_id)
+        if outcome is not None and self.trials[trial_id].status not in ENDED:
+            self._apply(trial_id, outcome)
         for tuner_id, ongoing in list(self.ongoing_trials.items()):
             if ongoing.trial_id == trial_id:
                 del self.ongoing_trials[tuner_id]
         if trial_id in self._retry_queue:
             self._retry_queue.remove(trial_id)
-        if self.trials[trial_id].status not in ENDED:  # its ending can't be read
+        if self.trials[trial_id].status not in ENDED:  # its outcome cannot be read
             self._retry_queue.append(trial_id)
         self.save()
 
-    def _take_over(self, trial_id: str, ending: Ending) -> None:
-        completed = ending.status == COMPLETED
+    def _apply(self, trial_id: str, outcome: TrialOutcome) -> None:
+        completed = outcome.status == COMPLETED
         if completed:
             self.trials[trial_id].metrics = Trial(None).metrics
-            self.update_trial(trial_id, ending.metrics, step=ending.step)
+            self.update_trial(trial_id, outcome.metrics, step=outcome.step)
         super().end_trial(
             Trial(
-                hyperparameters_of(ending.hyperparameters),
+                hyperparameters_of(outcome.hyperparameters),
                 trial_id,
                 TrialStatus.COMPLETED if completed else TrialStatus.FAILED,
-                ending.message,
+                outcome.message,
             )
         )
 
     @keras_tuner.synchronized
     def release(self, tuner_id: str) -> None:
-        """Gives the trial of a worker that is lost to whoever asks next."""
+        """Gives the trial of a lost worker to the next one that asks."""
         trial = self.ongoing_trials.pop(tuner_id, None)
         self.tuner_ids.discard(tuner_id)
         if trial is not None:
@@ -125,7 +125,7 @@ class Durable(OracleFiles):
         return super().get_state() | {"exhausted": self.exhausted}
 
     def reload(self) -> None:
-        """Goes on from the folder, whatever moment the last process died at."""
+        """Resumes from the folder, in whatever state the last process left it."""
         state = self._read_state(ORACLE) or self._read_state(SPARE)
         if state is None:
             self._rebuild()
@@ -136,8 +136,8 @@ class Durable(OracleFiles):
         self.exhausted = False
         ongoing, self.ongoing_trials = self.ongoing_trials, {}
         for trial_id in set(trial_ids(self.folder)) - set(self.start_order):
-            shutil.rmtree(trial_path(self.folder, trial_id))  # nobody was ever told of it
-        self._settle()
+            shutil.rmtree(trial_path(self.folder, trial_id))  # no worker has seen it
+        self._reconcile()
         if self.keep_ongoing:
             for tuner_id, trial in ongoing.items():
                 if trial.status not in ENDED:
@@ -148,34 +148,34 @@ class Durable(OracleFiles):
         self.save()
 
     def _rebuild(self) -> None:
-        """Makes a state out of the trials, where the oracle's own files are lost."""
+        """Rebuilds the state from the trials if the oracle's own files are lost."""
         for trial_id in trial_ids(self.folder):
             trial = self.trials[trial_id] = self._read_trial(trial_id)
             self.start_order.append(trial_id)
             self.update_space(trial.hyperparameters)
             self._record_values(trial)
         if self.start_order:
-            logger.warning("The oracle's files are lost; its state comes from the trials.")
+            logger.warning("The oracle's files are lost; its state is rebuilt from the trials.")
             self._seed_state += DRAWS * len(self.start_order)
             self._adopt(self.start_order)
-            self._settle()
+            self._reconcile()
             waiting = [key for key in self.start_order if self.trials[key].status not in ENDED]
             self._retry_queue = waiting[::-1]
         self.save()
 
     def _adopt(self, trial_ids: list[str]) -> None:
-        """Takes up trials of which only their files are known, in their order."""
+        """Restores the oracle's own bookkeeping from the trials, in order."""
 
-    def _settle(self) -> None:
-        """Brings each trial into line with its ending."""
+    def _reconcile(self) -> None:
+        """Reconciles each trial with its outcome."""
         for trial_id in self.start_order:
-            trial, ending = self.trials[trial_id], self._read_ending(trial_id)
-            if trial.status in ENDED and ending is None:
-                self._restore_ending(trial)
-            elif trial.status not in ENDED and ending is not None:
+            trial, outcome = self.trials[trial_id], self._read_outcome(trial_id)
+            if trial.status in ENDED and outcome is None:
+                self._restore_outcome(trial)
+            elif trial.status not in ENDED and outcome is not None:
                 if trial_id in self.end_order:
                     self.end_order.remove(trial_id)
-                self._take_over(trial_id, ending)
+                self._apply(trial_id, outcome)
             if trial.status in ENDED and trial_id not in self.end_order:
                 self.end_order.append(trial_id)
 
@@ -189,7 +189,7 @@ class Random(Durable, RandomSearchOracle):
 
 
 class Hyperband(Durable, Brackets):
-    """Many short trials, the best of which go on for longer."""
+    """Many short trials, the best of which are trained for longer."""
 
     record = HyperbandState
 
@@ -201,18 +201,18 @@ class Hyperband(Durable, Brackets):
         self.adopt(trial_ids)
 
     def warning(self) -> str | None:
-        """Says where it ends before any trial has had all its epochs."""
+        """Returns a warning if no trial can have all epochs."""
         first = self.first_bracket()
         if self.max_trials is None or self.max_trials >= first:
             return None
         return (
-            f"max_trials={self.max_trials} ends Hyperband within its first bracket, which has "
-            f"{first} trials: none of them will have all {self.max_epochs} epochs."
+            f"max_trials={self.max_trials} ends Hyperband within its first bracket of {first} "
+            f"trials: no trial will have all {self.max_epochs} epochs."
         )
 
 
 class Bayesian(Durable, BayesianOptimizationOracle):
-    """Trials where a Gaussian process expects the best."""
+    """Trials where a Gaussian process expects the best objective."""
 
     record = BayesianState
 
@@ -223,9 +223,9 @@ class Grid(Durable, GridSearchOracle):
     record = GridState
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """As the oracle does, and lets the next worker go on from this trial at once.
+        """As in KerasTuner, but the next worker need not wait for the end of this trial.
 
-        KerasTuner waits for its end, so that all workers but one stand idle.
+        KerasTuner waits for it, which leaves all workers but one idle.
         """
         response = super().populate_space(trial_id)
         if response["status"] == TrialStatus.RUNNING and trial_id not in self._populate_next:
@@ -266,28 +266,28 @@ def make_oracle(
     folder: Path,
     arguments: dict[str, Any],
 ) -> Durable:
-    """Returns the oracle of a search, which has yet to be reloaded."""
+    """Returns the oracle of a search, before `reload`."""
     choice("tuner", tuner, ORACLES)
     settings = {"max_epochs": epochs} if tuner == "hyperband" else {"max_trials": max_trials}
-    # Those that are listed are in the space, and a trial is tried again by its own process.
+    # Listed hyperparameters are in the space, and a trial is retried by its own process.
     done = ("hyperparameters", "max_retries_per_trial")
     arguments = {name: value for name, value in arguments.items() if name not in done}
     oracle = ORACLES[tuner](
         objective=objective,
         hyperparameters=space,
-        seed=seed + 1,  # KerasTuner takes 0 for none
-        max_consecutive_failed_trials=ENDLESS,
+        seed=seed + 1,  # KerasTuner replaces 0 by a random seed
+        max_consecutive_failed_trials=UNLIMITED,
         **settings,
         **arguments,
     )
-    oracle.max_trials = max_trials  # Hyperband's own constructor does not take it
+    oracle.max_trials = max_trials  # Hyperband's constructor does not accept it
     oracle.verbose = 0
     oracle.folder = folder
     return oracle
 
 
 def is_tuner_own(name: str) -> bool:
-    """Tells whether a hyperparameter is one that the tuner notes down for itself.
+    """Returns whether a hyperparameter belongs to the tuner itself.
 
     >>> is_tuner_own("tuner/epochs"), is_tuner_own("units")
     (True, False)

@@ -1,4 +1,4 @@
-"""Finds the mistakes that would make every trial fail, before the first one begins."""
+"""A dry run that finds the mistakes that would fail every trial, before the first one starts."""
 
 import contextlib
 import tempfile
@@ -12,16 +12,18 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FailedTrialError
 from keras_tuner.oracles import RandomSearchOracle
 
-from keras_dlnotes.runs import RunFolder, Splits
+from keras_dlnotes.runs.folder import RunFolder
+from keras_dlnotes.runs.task import Splits
 from keras_dlnotes.training.building import built_on
-from keras_dlnotes.tuning.data_record import record_of
 from keras_dlnotes.tuning.entries import check_entries, listed_space, names_of
+from keras_dlnotes.tuning.execution import Execution
+from keras_dlnotes.tuning.fingerprints import fingerprint
 from keras_dlnotes.tuning.folder import default_values
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.trials import train_in
 
-MOST_DRAWS = 20  # configurations that are tried, where all are ruled out
-MOST_RULED_OUT = 200  # of those in a row that show nothing of the space
+MAX_DRAWS = 20  # configurations to try if all are ruled out
+MAX_RULED_OUT = 200  # in a row, while exploring the space
 
 
 class RuledOutError(Exception):
@@ -29,10 +31,10 @@ class RuledOutError(Exception):
 
 
 class _UnreachableError(Exception):
-    """A part of the space that only configurations lead to that are ruled out."""
+    """A part of the space that only ruled-out configurations reach."""
 
 
-def look_ahead(
+def dry_run(
     recipe: Recipe,
     objective: keras_tuner.Objective | None,
     arguments: dict[str, Any] | None = None,
@@ -40,22 +42,22 @@ def look_ahead(
 ) -> dict[str, Any]:
     """Explores the space, and trains the default and one random model on a batch of each size.
 
-    A configuration that is ruled out by KerasTuner's `FailedTrialError` makes room for another one.
+    A configuration that raises KerasTuner's `FailedTrialError` is replaced by another.
 
     Args:
         recipe: what a trial trains.
-        objective: what is to improve; None, for a `fit` of the user's own, for what it returns.
-        arguments: those of KerasTuner's oracle, as JSON values.
-        epochs_are_asked: whether the tuner itself sets the epochs of each trial.
+        objective: what to improve; None, for a custom `fit`, to derive it from what `fit` returns.
+        arguments: of KerasTuner's oracle, as JSON values.
+        epochs_are_asked: whether the tuner sets the epochs of each trial.
 
     Returns:
         "space": the configuration of the `HyperParameters` that were found; "metrics": the names
         that a trial logs; "objective" and "direction"; "model", "training_data" and
-        "validation_data": by what the default model and the data can be told from others.
+        "validation_data": fingerprints of the default model and the data.
 
     Raises:
-        ValueError: where the objective is not among the metrics.
-        RuledOutError: where every configuration that was tried is ruled out.
+        ValueError: if the objective is not among the metrics.
+        RuledOutError: if every configuration that was tried is ruled out.
         Exception: whatever else the data, the space, a model or a step raises.
     """
     arguments = arguments or {}
@@ -79,7 +81,8 @@ def look_ahead(
         try:
             with tempfile.TemporaryDirectory() as scratch, RunFolder(scratch, {}) as run:
                 few = _few(recipe, hp, splits)
-                state, objective = train_in(run, recipe, few, hp, objective, epochs=1, seed=0)
+                execution = Execution(recipe, few, hp, objective, epochs=1, seed=0)
+                state, objective = train_in(run, execution)
             metrics = sorted(state.history[-1])
             has_passed = True
             if not number:
@@ -87,15 +90,15 @@ def look_ahead(
         except FailedTrialError as error:
             messages.append(str(error))
             has_passed = False
-        oracle.update_space(hp)  # with what `fit` asks for, or an `if` in Python code leads to
+        oracle.update_space(hp)  # `fit` and branches of Python code may add entries
         if listed_names is not None and not arguments.get("allow_new_entries", True):
             check_entries(listed_names, hp)
-        if number and has_passed:  # one that is drawn
+        if number and has_passed:  # a random one
             break
     if not metrics:
         raise RuledOutError(
-            f"Each of the {len(messages)} configurations that were tried is ruled out by "
-            f"FailedTrialError, the last one by: {messages[-1]}"
+            f"Each of the {len(messages)} configurations that were tried raises "
+            f"FailedTrialError, the last one with: {messages[-1]}"
         )
     space = oracle.get_space()
     space.values = {}
@@ -105,13 +108,13 @@ def look_ahead(
         "objective": objective.name,
         "direction": objective.direction,
         "model": weights,
-        "training_data": record_of(splits.training, not recipe.has_known_data),
-        "validation_data": record_of(splits.validation, not recipe.has_known_data),
+        "training_data": fingerprint(splits.training, not recipe.has_known_data),
+        "validation_data": fingerprint(splits.validation, not recipe.has_known_data),
     }
 
 
 def _weights(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) -> str | None:
-    """Tells one model from another by its weights; None for one that is not built on batches."""
+    """Returns a fingerprint of a model's weights; None if it cannot be built on batches."""
     model = recipe.build(hp, splits)
     batches = recipe.batches(splits.training, recipe.batch_size_of(hp), 0)
     with contextlib.suppress(Exception):
@@ -121,7 +124,7 @@ def _weights(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) ->
 
 
 def _explore(oracle: keras_tuner.Oracle, recipe: Recipe) -> None:
-    """Finds what a model's building asks for, under every condition that can be met."""
+    """Finds the hyperparameters that building a model asks for, under every reachable condition."""
     ruled_out = 0
 
     def declare(hp: keras_tuner.HyperParameters) -> None:
@@ -130,7 +133,7 @@ def _explore(oracle: keras_tuner.Oracle, recipe: Recipe) -> None:
             recipe.declare(hp)
         except FailedTrialError:
             ruled_out += 1
-            if ruled_out == MOST_RULED_OUT:  # KerasTuner would go on for ever
+            if ruled_out == MAX_RULED_OUT:  # KerasTuner would never stop
                 raise _UnreachableError from None
         else:
             ruled_out = 0
@@ -140,12 +143,12 @@ def _explore(oracle: keras_tuner.Oracle, recipe: Recipe) -> None:
 
 
 def _configurations(oracle: keras_tuner.Oracle) -> Iterator[keras_tuner.HyperParameters]:
-    """Yields the default, and then configurations that are drawn, each once."""
+    """Yields the default configuration, then distinct random ones."""
     hp = oracle.get_space()
     hp.values = default_values(hp)
     tried = [dict(hp.values)]
     yield hp
-    for _ in range(MOST_DRAWS):
+    for _ in range(MAX_DRAWS):
         values = oracle.populate_space("0")["values"]
         if values is not None and values not in tried:
             tried.append(dict(values))
@@ -155,7 +158,7 @@ def _configurations(oracle: keras_tuner.Oracle) -> Iterator[keras_tuner.HyperPar
 
 
 def _few(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) -> Splits:
-    """Returns a full batch, and as many examples as the last batch of an epoch has."""
+    """Returns a full batch, plus a batch as small as the last one of an epoch."""
     size = recipe.batch_size_of(hp)
 
     def first(arrays: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What a search trains: how hyperparameters become a compiled model, and on which data."""
+"""Recipes: how hyperparameters become a compiled model, and the data to train it on."""
 
 import functools
 import inspect
@@ -11,9 +11,9 @@ import keras_tuner
 from keras_tuner.errors import FatalTypeError
 
 from keras_dlnotes.common.checks import argument_error
-from keras_dlnotes.runs import ShuffledBatches, Splits, Task
+from keras_dlnotes.runs.batches import ShuffledBatches
 from keras_dlnotes.runs.fit import compiled
-from keras_dlnotes.runs.task import joined
+from keras_dlnotes.runs.task import Splits, Task, joined
 
 Space = Callable[[keras_tuner.HyperParameters], Mapping[str, Any]]
 TRAINING = ("learning_rate", "halving_epochs", "batch_size")
@@ -21,16 +21,16 @@ TRAINING = ("learning_rate", "halving_epochs", "batch_size")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A kind of model to search among, with its data.
+    """What the trials of a search train.
 
     Attributes:
         name: of the search.
-        epochs: most epochs of a trial.
-        batch_size: examples a step.
-        patience: epochs without a better objective after which a trial stops; None for never.
-        objective: name of the logged value that should improve, where nobody says otherwise; None
-            where that depends on what a trial returns.
-        asked: which of "epochs" and "batch_size" the user has set, rather than we.
+        epochs: the maximum number of epochs of a trial.
+        batch_size: the batch size.
+        patience: epochs without improvement after which a trial stops; None for never.
+        objective: name of the logged value to improve by default; None if it depends on what a
+            trial returns.
+        asked: which of "epochs" and "batch_size" the user has set.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Recipe:
     asked: frozenset[str] = frozenset()
 
     def outline(self) -> "Recipe":
-        """Returns the same without data or model, for a process that needs neither."""
+        """Returns the recipe without data or model, for a process that needs neither."""
         return Recipe(**{part.name: getattr(self, part.name) for part in fields(Recipe)})
 
     def declare(self, hp: keras_tuner.HyperParameters) -> Any:
-        """Names the hyperparameters that are active for these values, to `hp`."""
+        """Declares the hyperparameters that are active for these values on `hp`."""
         raise NotImplementedError
 
     def build(self, hp: keras_tuner.HyperParameters, splits: Splits) -> keras.Model:
@@ -57,11 +57,11 @@ class Recipe:
         raise NotImplementedError
 
     def batch_size_of(self, hp: keras_tuner.HyperParameters) -> int:
-        """Returns the examples a step, which may be a hyperparameter."""
+        """Returns the batch size, which may be a hyperparameter."""
         return self.batch_size
 
     def task_for(self, hp: keras_tuner.HyperParameters) -> Task | None:
-        """Returns the task that these hyperparameters make, where it is one."""
+        """Returns the task with these hyperparameters; None for a hypermodel."""
         return None
 
     def batches(self, arrays: tuple[Any, ...], batch_size: int, seed: int) -> Any:
@@ -73,34 +73,34 @@ class Recipe:
         return joined(splits)
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
-        """Returns what takes the place of `model.fit`, if anything does."""
+        """Returns the custom `fit` that replaces `model.fit`, or None."""
         return None
 
     @property
-    def has_own_fit(self) -> bool:
-        """Whether something takes the place of `model.fit`."""
+    def has_custom_fit(self) -> bool:
+        """Whether a custom `fit` replaces `model.fit`."""
         return False
 
     @property
     def carry_states(self) -> bool:
-        """Whether recurrent layers go on from batch to batch; see `fit_resumable`."""
+        """Whether recurrent layers carry their states from batch to batch; see `fit_resumable`."""
         return False
 
     @property
     def has_known_data(self) -> bool:
-        """Whether the name says what the data are, so that their values need not be compared."""
+        """Whether the name identifies the data, so that their values need not be compared."""
         return False
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecipe(Recipe):
-    """A task whose arguments a space sets.
+    """A task whose arguments are set by a search space.
 
     Attributes:
-        task: the task; what its space does not set stays the task's own.
-        space: hp → arguments of the task's builder, and training arguments among them.
+        task: the task, whose other arguments stay unchanged.
+        space: hp → arguments of the task's builder and of its training.
         data: name of the data set.
-        is_ours: whether it is one of the tasks that `tasks.get` knows.
+        is_ours: whether it is one of the tasks of `tasks.get`.
     """
 
     task: Task
@@ -163,7 +163,7 @@ class HyperModelRecipe(Recipe):
         model = self._build(hp)
         if not isinstance(model, keras.Model):
             raise FatalTypeError(f"build(hp) must return a keras.Model. It returned: {model!r}")
-        if not self.has_own_fit and not getattr(model, "compiled", False):
+        if not self.has_custom_fit and not getattr(model, "compiled", False):
             message = "build(hp) must return a compiled model. Call model.compile(…) in it."
             raise FatalTypeError(message)
         return model
@@ -172,26 +172,26 @@ class HyperModelRecipe(Recipe):
         return self.splits
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
-        return functools.partial(self.hypermodel.fit, hp, model) if self.has_own_fit else None
+        return functools.partial(self.hypermodel.fit, hp, model) if self.has_custom_fit else None
 
     @property
-    def has_own_fit(self) -> bool:
-        return has_own_fit(self.hypermodel)
+    def has_custom_fit(self) -> bool:
+        return has_custom_fit(self.hypermodel)
 
     def _build(self, hp: keras_tuner.HyperParameters) -> Any:
         is_model = isinstance(self.hypermodel, keras_tuner.HyperModel)
         return self.hypermodel.build(hp) if is_model else self.hypermodel(hp)
 
 
-def has_own_fit(hypermodel: Any) -> bool:
-    """Tells whether a hypermodel trains its models itself."""
+def has_custom_fit(hypermodel: Any) -> bool:
+    """Returns whether a hypermodel overrides `HyperModel.fit`."""
     if not isinstance(hypermodel, keras_tuner.HyperModel):
         return False
     return getattr(hypermodel.fit, "__func__", None) is not keras_tuner.HyperModel.fit
 
 
 def check_hypermodel(value: Any) -> str:
-    """Returns the name of a hypermodel, or raises where it is none.
+    """Returns the name of a hypermodel; raises if the value is not a hypermodel.
 
     >>> check_hypermodel(functools.partial(max, 0))
     'max'

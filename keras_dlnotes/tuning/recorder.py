@@ -1,4 +1,4 @@
-"""The callback that a hypermodel's own `fit` gets: it keeps what each of its trainings logs."""
+"""The callback that a hypermodel's custom `fit` gets: it records what each training logs."""
 
 import math
 import time
@@ -8,17 +8,16 @@ from typing import Any
 import keras
 import keras_tuner
 
-from keras_dlnotes.runs import RunState
 from keras_dlnotes.runs.callbacks import RestoreGenerators
-from keras_dlnotes.runs.checkpoints import Checkpoints
+from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
 from keras_dlnotes.runs.folder import CHECKPOINTS, HISTORY, LOGS
 from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs
 
-TRAININGS = "trainings"  # those that a killed trial does not go on from
+TRAININGS = "trainings"  # which a killed trial cannot resume
 
 
 class NotResumableError(Exception):
-    """A `fit` of the user's own that does not go on where it was told to."""
+    """A custom `fit` that does not start at the requested epoch."""
 
 
 class Training:
@@ -26,8 +25,8 @@ class Training:
 
     Attributes:
         checkpoints: of its last and of its best epoch.
-        state: how far it has come.
-        model: what is trained.
+        state: its progress.
+        model: the model that is trained.
         history: Keras's own record of it.
     """
 
@@ -39,11 +38,11 @@ class Training:
 
     @property
     def best(self) -> float | None:
-        """The objective of the best epoch; None where there was none."""
+        """The objective of the best epoch, or None."""
         return self.state.early_stopping.get("best")
 
     def sort_key(self, objective: keras_tuner.Objective) -> float:
-        """The lower, the better."""
+        """Lower is better."""
         if self.best is None or math.isnan(self.best):
             return math.inf
         return self.best if objective.direction == "min" else -self.best
@@ -52,18 +51,18 @@ class Training:
 class Recorder(keras.callbacks.Callback):
     """Records the epochs of every training within a `fit`, with the weights of the best ones.
 
-    It changes nothing of the training but that it ends it where no epoch is better for long. Loops
-    of the user's own may call `on_epoch_end` alone.
+    Apart from early stopping, it leaves the training unchanged. Custom training loops may call
+    `on_epoch_end` alone.
 
     Args:
         path: the run folder.
-        objective: what decides on the best epoch; where it isn't logged, "val_loss" does.
-        patience: epochs without a better one after which a training ends; None for never.
-        resumed: the state that the first training goes on from; None where it begins.
-        is_resumable: whether the first training may be gone on from by another process.
+        objective: defines the best epoch; "val_loss" does if it is not logged.
+        patience: epochs without improvement after which a training stops; None for never.
+        resumed: the state that the first training continues; None if it starts from scratch.
+        is_resumable: whether another process may resume the first training.
 
     Attributes:
-        trainings: in the order in which they began.
+        trainings: in the order in which they started.
         resumed: as above.
     """
 
@@ -87,12 +86,12 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         resumed = None if self.trainings else self.resumed
-        training = Training(self._path / self._place(), self.model, resumed)
+        training = Training(self._path / self._folder_name(), self.model, resumed)
         self.trainings.append(training)
         self._is_training = True
         self._started = time.perf_counter() - training.state.seconds
         self._others = [HistoryFile(self._path / HISTORY, training.state.history)]
-        if getattr(self.model, "optimizer", None) is not None:  # else TensorBoard's callback fails
+        if getattr(self.model, "optimizer", None) is not None:  # TensorBoard's callback needs one
             self._others.append(TensorBoardLogs(self._path / LOGS))
         if resumed is not None:
             training.checkpoints.restore(self.model, resumed)
@@ -103,7 +102,7 @@ class Recorder(keras.callbacks.Callback):
             other.on_train_begin(logs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._begin_anyway()
+        self._ensure_started()
         state = self.trainings[-1].state
         if state is self.resumed and epoch != state.epoch:
             raise NotResumableError
@@ -114,7 +113,7 @@ class Recorder(keras.callbacks.Callback):
         row = {name: float(value) for name, value in (logs or {}).items()}
         if not row:
             return
-        self._begin_anyway()
+        self._ensure_started()
         training = self.trainings[-1]
         state = training.state
         for other in self._others:
@@ -122,7 +121,7 @@ class Recorder(keras.callbacks.Callback):
         state.epoch += 1
         state.history.append(row)
         state.seconds = time.perf_counter() - self._started
-        self._judge(state, row)
+        self._update_best(state, row)
         if self._patience is not None and state.early_stopping["wait"] >= self._patience:
             self.model.stop_training = True
         state.stopped = bool(getattr(self.model, "stop_training", False))
@@ -136,21 +135,21 @@ class Recorder(keras.callbacks.Callback):
         self._is_training = False
 
     def close(self) -> None:
-        """Ends what a loop that calls `on_epoch_end` alone has left open."""
+        """Ends the training of a loop that calls `on_epoch_end` alone."""
         if self._is_training:
             self.on_train_end()
 
-    def _begin_anyway(self) -> None:
+    def _ensure_started(self) -> None:
         if not self._is_training:
             self.on_train_begin()
 
-    def _place(self) -> str:
+    def _folder_name(self) -> str:
         if self._is_resumable and not self.trainings:
             return CHECKPOINTS
         return f"{TRAININGS}/{len(self.trainings)}"
 
-    def _judge(self, state: RunState, row: dict[str, float]) -> None:
-        """Notes whether the last epoch is the best, as KerasTuner's `SaveBestEpoch` does."""
+    def _update_best(self, state: RunState, row: dict[str, float]) -> None:
+        """Records whether the last epoch is the best, as KerasTuner's `SaveBestEpoch` does."""
         epoch, found = state.epoch - 1, state.early_stopping
         objective = self._objective
         if objective.name not in row and "val_loss" in row:

@@ -1,4 +1,4 @@
-"""The trials of a search as its folder tells them, and the table of all their epochs."""
+"""The trials of a search as recorded in its folder, and the table of all their epochs."""
 
 import csv
 import functools
@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from keras_dlnotes.common.files import write_text
 from keras_dlnotes.common.printable import in_utf8
-from keras_dlnotes.runs import RunFolder
 from keras_dlnotes.runs.checkpoints import read_state
-from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.folder import CHECKPOINTS, RunFolder
 from keras_dlnotes.runs.records import CorruptRecordError, read_record
-from keras_dlnotes.tuning.contradictions import fault_in_trial
+from keras_dlnotes.tuning.consistency import fault_in_trial
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
-    ENDING,
+    OUTCOME,
     TRIAL,
-    Ending,
+    TrialOutcome,
     execution_path,
     logger,
-    read_ending,
+    read_outcome,
     trial_ids,
     trial_path,
 )
@@ -35,42 +34,42 @@ COLUMNS = ("trial", "status", "execution", "epoch")
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial as its files tell it.
+    """A trial as recorded in its folder.
 
     Attributes:
         name: its number, as KerasTuner writes it.
-        hyperparameters: the values that it was given.
-        ending: how it ended; None where it has not.
+        hyperparameters: their values.
+        outcome: how it ended; None while it runs.
         histories: for each execution, the logs of each epoch.
     """
 
     name: str
     hyperparameters: dict[str, Any]
-    ending: Ending | None
+    outcome: TrialOutcome | None
     histories: dict[int, list[dict[str, float]]] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
-        """COMPLETED, FAILED, OUT_OF_MEMORY, or RUNNING where it has not ended."""
-        return "RUNNING" if self.ending is None else self.ending.status
+        """COMPLETED, FAILED, OUT_OF_MEMORY, or RUNNING if it has not ended."""
+        return "RUNNING" if self.outcome is None else self.outcome.status
 
     @property
     def epochs(self) -> int:
-        """Finished epochs of all executions."""
+        """The number of finished epochs of all executions."""
         return sum(map(len, self.histories.values()))
 
     def score(self, objective: str) -> float | None:
-        """Returns the objective of its best epoch, averaged over the executions."""
-        return None if self.ending is None else self.ending.metrics.get(objective)
+        """Returns the objective of the best epoch, averaged over the executions."""
+        return None if self.outcome is None else self.outcome.metrics.get(objective)
 
 
 class Records:
-    """Reads a search's trials; a file that has not changed is read once.
+    """Reads a search's trials; a file that has not changed is read only once.
 
     Args:
         folder: of the search.
-        objective: what a completed trial has a value of.
-        read: `read_record`, which raises where a record is corrupt; `read_or_quarantine`, for the
+        objective: a metric that every completed trial has.
+        read: `read_record`, which raises if a record is corrupt; `read_or_quarantine`, for the
             process that holds the search's folder; or `read_or_warn`.
     """
 
@@ -89,26 +88,26 @@ class Records:
     def _record(self, name: str) -> TrialRecord | None:
         if name in self._ended:
             return self._ended[name]
-        ending = self._ending(name)
+        outcome = self._outcome(name)
         histories = self._histories(trial_path(self.folder, name))
-        if ending is not None and ending.status == COMPLETED and 0 in histories:
-            ending = self._ending(name, len(histories[0]))
-        values = self._values(name) if ending is None else ending.hyperparameters["values"]
+        if outcome is not None and outcome.status == COMPLETED and 0 in histories:
+            outcome = self._outcome(name, len(histories[0]))
+        values = self._values(name) if outcome is None else outcome.hyperparameters["values"]
         if values is None:
             return None
-        record = TrialRecord(name, values, ending, histories)
-        if ending is not None:
+        record = TrialRecord(name, values, outcome, histories)
+        if outcome is not None:
             self._ended[name] = record
         return record
 
-    def _ending(self, name: str, epochs: int | None = None) -> Ending | None:
-        """Returns how a trial ended, which of its epochs was the best one included."""
-        ending = read_ending(self.folder, name, self._objective, self._read)
-        if ending is None or epochs is None or ending.step < epochs:
-            return ending
-        path = trial_path(self.folder, name) / ENDING
-        fault = f"`step` is {ending.step}, but the trial has {epochs} epochs"
-        return self._read_record(path, Ending, lambda _: fault)
+    def _outcome(self, name: str, epochs: int | None = None) -> TrialOutcome | None:
+        """Returns how a trial ended, after checking that its best epoch exists."""
+        outcome = read_outcome(self.folder, name, self._objective, self._read)
+        if outcome is None or epochs is None or outcome.step < epochs:
+            return outcome
+        path = trial_path(self.folder, name) / OUTCOME
+        fault = f"`step` is {outcome.step}, but the trial has {epochs} epochs"
+        return self._read_record(path, TrialOutcome, lambda _: fault)
 
     def _values(self, name: str) -> dict[str, Any] | None:
         """Returns the hyperparameters of a trial that has not ended."""
@@ -124,18 +123,18 @@ class Records:
         found = {}
         for run in sorted(path.glob("execution_*[0-9]")):
             number = run.name.removeprefix("execution_")
-            if number.isdecimal():  # and not set aside
+            if number.isdecimal():  # and not quarantined
                 state = read_state(run / CHECKPOINTS, self._read)
                 if state is not None:
                     found[int(number)] = state.history
         return found
 
     def _read(self, path: Path, *shape: Any) -> Any:
-        """Reads a record, or returns what it was where the file is still the same."""
+        """Returns a record, from the cache if the file is unchanged."""
         try:
             status = path.stat()
             version = status.st_ino, status.st_mtime_ns, status.st_size
-        except OSError:  # of which reading will tell
+        except OSError:  # which reading will report
             version = None
         last, content = self._read_last.get(path, (None, None))
         if version is None or version != last:
@@ -145,10 +144,7 @@ class Records:
 
 
 def read_or_warn(path: Path, *shape: Any) -> Any:
-    """Returns a record; one that is corrupt is told in a warning, and there is none.
-
-    So a search goes on whose folder is only looked at.
-    """
+    """Returns a record, or None with a warning if it is corrupt, for readers that hold no lock."""
     try:
         return read_record(path, *shape)
     except CorruptRecordError as error:
@@ -159,9 +155,9 @@ def read_or_warn(path: Path, *shape: Any) -> Any:
 def to_frame(records: list[TrialRecord]) -> "pandas.DataFrame":
     """Returns a row for every trial, execution and epoch.
 
-    A trial without an epoch has one row. Columns are `trial`, `status`, `execution`, `epoch` (the
-    first is 1), the metrics, and one a hyperparameter; where both have the same name, the
-    hyperparameter's is "hyperparameter NAME".
+    A trial without an epoch has one row. The columns are `trial`, `status`, `execution`, `epoch`
+    (from 1), the metrics and the hyperparameters; a hyperparameter that has the same name as
+    another column becomes "hyperparameter NAME".
     """
     import pandas
 
@@ -193,13 +189,13 @@ def to_frame(records: list[TrialRecord]) -> "pandas.DataFrame":
 
 
 def write_table(path: Path, records: list[TrialRecord]) -> None:
-    """Writes the rows as CSV; whole numbers stay whole where some trials have none."""
+    """Writes the table as CSV; integers stay integers even if some trials lack them."""
     frame = to_frame(records)
     for name in frame.select_dtypes("float"):
         numbers = frame[name].dropna()
         if len(numbers) < len(frame) and (numbers % 1 == 0).all():
             frame[name] = frame[name].astype("Int64")
-    # the writer leaves a lone carriage return bare, and a reader takes it for the end of the line
+    # pandas does not quote a lone carriage return, which readers take for the end of the line
     quoting = csv.QUOTE_NONNUMERIC if _has_carriage_return(frame) else csv.QUOTE_MINIMAL
     write_text(path, frame.to_csv(index=False, quoting=quoting))
 

@@ -1,4 +1,4 @@
-"""What a user would not expect of a search that has come to its end."""
+"""Remarks on a finished search that may surprise its user."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from keras_dlnotes.tuning.records import TrialRecord
 
 
 def remarks_on(settings: Mapping[str, Any], trials: Sequence[TrialRecord]) -> list[str]:
-    """Returns sentences: that no trial had all epochs, that there are no further configurations."""
+    """Returns remarks: that no trial had all epochs, that no configurations are left."""
     return [*_on_epochs(settings, trials), *_on_configurations(settings, trials)]
 
 

@@ -18,7 +18,7 @@ from keras_dlnotes.runs.page import add_outcome
 from keras_dlnotes.runs.records import RunFolderError, read_record
 from keras_dlnotes.training.arguments import rows, verbosity
 from keras_dlnotes.tuning.best_execution import BestExecution
-from keras_dlnotes.tuning.contradictions import fault_in_search
+from keras_dlnotes.tuning.consistency import fault_in_search
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     SETTINGS,
@@ -128,8 +128,8 @@ class Results:
                 "trial": trial.name,
                 "status": trial.status,
                 "hyperparameters": trial.hyperparameters,
-                "metrics": {} if trial.ending is None else trial.ending.metrics,
-                "seconds": None if trial.ending is None else trial.ending.seconds,
+                "metrics": {} if trial.outcome is None else trial.outcome.metrics,
+                "seconds": None if trial.outcome is None else trial.outcome.seconds,
                 "executions": trial.histories,
             }
             for trial in self._trials
@@ -143,7 +143,7 @@ class Results:
     def failures(self) -> dict[str, str]:
         """Trial → traceback of each trial that failed."""
         return {
-            trial.name: trial.ending.message or trial.status
+            trial.name: trial.outcome.message or trial.status
             for trial in self._trials
             if trial.status not in (COMPLETED, "RUNNING")
         }
@@ -161,7 +161,7 @@ class Results:
     @property
     def best_hyperparameters(self) -> Configuration:
         """The hyperparameters of the best trial."""
-        return hyperparameters_of(self._best.ending.hyperparameters, Configuration)
+        return hyperparameters_of(self._best.outcome.hyperparameters, Configuration)
 
     def best_model(self) -> keras.Model:
         """Returns the best trial's model with the weights of its best epoch.
@@ -270,7 +270,7 @@ class Results:
         return BestExecution(
             execution_path(self.directory, best.name, number),
             self.best_hyperparameters,
-            best.ending.step + 1,
+            best.outcome.step + 1,
             recipe,
             recipe.load(),
             self._seed + number,

@@ -1,8 +1,8 @@
-"""Folders for what lasts as long as a search and is of no use after it, on this machine's own disk.
+"""Temporary folders on a local disk, which are removed even if the owner is killed.
 
-Its owner locks the folder, and the operating system frees the lock when the process ends, however
-that comes about. So the next search knows what dead ones have left, and removes it. Whoever tidies
-up temporary files by their age, as systemd does, leaves a locked folder alone.
+The owner locks the folder, and the operating system releases the lock when the process ends. So the
+next search recognizes abandoned folders and removes them. Services that remove temporary files by
+their age, such as systemd's, skip locked folders.
 """
 
 import contextlib
@@ -16,34 +16,34 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows, where there are no searches
+except ImportError:  # Windows, which does not support searches
     fcntl = None
 
-# Machines may share a file system that keeps no locks between them.
+# Machines may share a file system that does not share locks between them.
 PREFIX = f"keras_dlnotes_search_{zlib.crc32(platform.node().encode()):08x}_"
 NEW = ".new_"  # until it is locked
 
 
 @contextlib.contextmanager
 def scratch_folder(parent: str | Path | None = None) -> Iterator[Path]:
-    """Makes a folder that nobody else can look into, and removes it in the end.
+    """Creates a folder that only this user can read, and removes it on exit.
 
     Args:
-        parent: where; by default among the temporary files.
+        parent: its parent folder; by default the system's folder of temporary files.
     """
     parent = Path(tempfile.gettempdir() if parent is None else parent)
     remove_abandoned(parent)
     path = Path(tempfile.mkdtemp(prefix=NEW + PREFIX, dir=parent))
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: shutil.rmtree(path, ignore_errors=True))
-        with contextlib.suppress(OSError):  # without a lock, nobody removes it but its owner
+        with contextlib.suppress(OSError):  # without a lock, only its owner removes it
             stack.enter_context(_locked(path))
             path = path.rename(path.with_name(path.name.removeprefix(NEW)))
         yield path
 
 
 def remove_abandoned(parent: Path) -> None:
-    """Removes this user's folders whose owners have died."""
+    """Removes this user's folders whose owners have ended."""
     for path in parent.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), _locked(path):
             if path.stat().st_uid == os.geteuid():
@@ -52,9 +52,9 @@ def remove_abandoned(parent: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Holds the lock of a folder; raises OSError where another one does."""
+    """Holds the lock of a folder; raises OSError if another process holds it."""
     if fcntl is None:
-        raise OSError("This system has no such locks.")
+        raise OSError("This system does not support such locks.")
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

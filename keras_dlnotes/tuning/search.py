@@ -1,4 +1,4 @@
-"""Looking for the hyperparameters of the best model."""
+"""Searching for the best hyperparameters."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,26 +20,26 @@ from keras_dlnotes.tuning.arguments import (
     make_recipe,
     search_path,
 )
-from keras_dlnotes.tuning.contradictions import fault_in_search
+from keras_dlnotes.tuning.consistency import fault_in_search
 from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, host_name, logger
 from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.loggers import TrialLogger
+from keras_dlnotes.tuning.monitor import Progress, ProgressMonitor
 from keras_dlnotes.tuning.oracles import ORACLES
 from keras_dlnotes.tuning.recipes import Recipe, Space
 from keras_dlnotes.tuning.records import Records, TrialRecord
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.signals import unwinding
-from keras_dlnotes.tuning.space_check import settle_space
+from keras_dlnotes.tuning.space_check import check_space
 from keras_dlnotes.tuning.supervisor import SearchError, Supervisor, is_exhausted
-from keras_dlnotes.tuning.trials import Conditions
+from keras_dlnotes.tuning.trials import TrialSettings
 from keras_dlnotes.tuning.tuner_arguments import oracle_arguments
-from keras_dlnotes.tuning.watch import Progress, Watch
 
-SETTINGS_SECONDS = 300.0  # that a worker waits for the search's folder
-TRIALS = 20  # of the tuners that would never end by themselves
-MOST_WORKERS, MOST_EXECUTIONS = 1024, 1024
+SETTINGS_SECONDS = 300.0  # for which a worker waits for the search's folder
+TRIALS = 20  # of the tuners that would never stop
+MAX_WORKERS, MAX_EXECUTIONS = 1024, 1024
 ENDLESS_TUNERS = ("random", "bayesian")
 
 
@@ -69,66 +69,66 @@ def search(
     loggers: Sequence[TrialLogger] = (),
     on_progress: Callable[[Progress], Any] | None = None,
 ) -> Results:
-    """Tries configurations of a model and returns what came of them.
+    """Searches for the hyperparameters of the best model.
 
-    Every trial is a process of its own, so memory stays bounded and a trial that runs out of it
-    takes nothing else with it. Every epoch leaves a checkpoint: a search killed at any moment goes
-    on, by the same call, with the trials as they were and those interrupted from their last epoch.
+    Every trial runs in its own process, so memory stays bounded, and a trial that runs out of it
+    affects no other. Every epoch saves a checkpoint: a search killed at any moment is resumed by
+    the same call. Finished trials are kept, and interrupted ones resume after their last epoch.
 
     Args:
         task_or_hypermodel: the name of a task, a `Task`, a function `build(hp)` that returns a
-            compiled model, or a `keras_tuner.HyperModel`. Its `fit`, where it has one of its own,
-            is called as KerasTuner does, and returns a History, a number, a dict of metrics or a
-            list of these. A trial goes on from its last epoch where that is the History of its one
-            `model.fit`; every other one is done anew when it is killed, and `best_model()` has the
-            weights with which `fit` returned.
+            compiled model, or a `keras_tuner.HyperModel`. A custom `HyperModel.fit` is called as
+            KerasTuner does, and returns a History, a number, a dict of metrics or a list of these.
+            A killed trial resumes after its last epoch if that is the History of its only
+            `model.fit`; otherwise it starts over, and `best_model()` has the weights that the model
+            had when `fit` returned.
         tuner: "hyperband", "random", "bayesian" or "grid". The first trial is the default
             configuration.
-        max_trials: most trials, ≥ 1; by default 20 for "random" and "bayesian", and all there are
-            for the others. It may grow when a search goes on.
-        objective: name of the logged value to improve, or a `keras_tuner.Objective`, for a name
-            that does not tell which direction is better; by default what the task monitors, or
-            "val_loss", or the number that a hypermodel's own `fit` returns, which is then called
+        max_trials: maximum number of trials, ≥ 1; by default 20 for "random" and "bayesian", and
+            unlimited for the others. It may be increased when a search is resumed.
+        objective: name of the logged value to improve, or a `keras_tuner.Objective` if its
+            direction cannot be inferred from the name; by default what the task monitors, or
+            "val_loss", or the number that a custom `fit` returns, which is then called
             "default_objective" and minimized.
-        training: (inputs, targets), and sample weights if wanted, for a hypermodel.
-        validation: the same for the data that the objective is taken on.
+        training: (inputs, targets) and optional sample weights, for a hypermodel.
+        validation: the same for the data on which the objective is measured.
         space: hp → arguments of the task's builder; by default the task's own space.
-        data: another data set for a task, as `data.load` takes it.
-        epochs: most epochs of a trial; by default enough to compare configurations of the task, or
-            10.
-        batch_size: examples a step; by default the task's own, or 32.
-        patience: epochs without a better objective after which a trial stops; by default the
-            task's own, or never.
+        data: another data set for a task, as in `data.load`.
+        epochs: maximum number of epochs of a trial; by default enough to compare configurations of
+            the task, or 10.
+        batch_size: batch size; by default the task's own, or 32.
+        patience: epochs without improvement after which a trial stops; by default the task's own,
+            or never.
         executions_per_trial: trainings of each configuration, from 1 to 1024, with different
             seeds; their objectives are averaged.
-        tuner_arguments: further ones of KerasTuner's oracle, such as {"factor": 4}; with
+        tuner_arguments: further arguments of KerasTuner's oracle, such as {"factor": 4}; with
             {"hyperparameters": hp, "tune_new_entries": False}, only those that `hp` lists are
             tuned, and the others keep their defaults.
-        max_consecutive_failures: failed trials in a row after which the search stops; those that
-            ran out of memory don't count.
-        seed: int from 0 to 2³² − 1025 that fixes the configurations, initial weights and order of
+        max_consecutive_failures: consecutive failed trials after which the search stops; trials
+            that ran out of memory don't count.
+        seed: int from 0 to 2³² − 1025 for the configurations, the initial weights and the order of
             the examples.
-        workers: trials at a time, from 1, or 0 with a `chief`, to 1024; each gets its GPU or its
-            share of the cores.
-        chief: HOST:PORT at which workers of other machines (see `work`) find this search; its
-            folder must be on a file system that they share, and holds the secret that they need.
-        directory: the search's folder; `searches/NAME` where None, by the name of the task, the
-            function or the hypermodel. A lambda has none, and needs a folder that is given.
-        resume: go on with the search in the folder, if there is one.
+        workers: concurrent trials, from 1 (0 with a `chief`) to 1024; each worker gets a GPU or
+            its share of the processor cores.
+        chief: HOST:PORT at which workers on other machines (see `work`) reach this search; its
+            folder must be on a shared file system, and holds the secret that they need.
+        directory: the search's folder; None for `searches/NAME`, with the name of the task, the
+            function or the hypermodel. A lambda has no name, so its folder must be given.
+        resume: resume the search in the folder, if there is one.
         overwrite: replace the search in the folder.
-        loggers: take each trial that has ended, as `MLflowLogger` does.
-        on_progress: is called several times a second.
+        loggers: receive each trial that has ended, such as `MLflowLogger`.
+        on_progress: called with the `Progress` several times a second.
 
     Returns:
-        `Results`; they can be had later as well, by `Results(directory)`.
+        `Results`, which `Results(directory)` returns later as well.
 
     Raises:
         ValueError: for an argument out of range, or an objective that no trial logs.
-        SearchError: where the first step of the default or of a random model fails, a trial raises
-            KerasTuner's `FatalError`, too many trials fail, or none is completed; the message has
+        SearchError: if the first step of the default or of a random model fails, a trial raises
+            KerasTuner's `FatalError`, too many trials fail, or none completes; the message contains
             the trial's own exception.
-        RunFolderError: where the folder is occupied, in use or of other settings, another space,
-            model or other data, by the shape, type and SHA-256 of each array.
+        RunFolderError: if the folder is occupied or in use, or its search has different settings,
+            another space or model, or other data, by the shape, type and SHA-256 of each array.
 
     Example:
 
@@ -147,12 +147,12 @@ def search(
         patience=patience,
     )
     choice("tuner", tuner, ORACLES)
-    integer("workers", workers, 1 if chief is None else 0, MOST_WORKERS)
-    integer("executions_per_trial", executions_per_trial, 1, MOST_EXECUTIONS)
+    integer("workers", workers, 1 if chief is None else 0, MAX_WORKERS)
+    integer("executions_per_trial", executions_per_trial, 1, MAX_EXECUTIONS)
     integer("max_consecutive_failures", max_consecutive_failures, 1)
     if max_trials is not None:
         integer("max_trials", max_trials, 1)
-    integer("seed", seed, 0, LARGEST_SEED - MOST_EXECUTIONS)
+    integer("seed", seed, 0, LARGEST_SEED - MAX_EXECUTIONS)
     objective = check_objective(recipe.objective if objective is None else objective)
     if chief is not None:
         check_address("chief", chief)
@@ -181,22 +181,23 @@ def search(
     with SearchFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
         folder.settings.setdefault("asked", sorted(recipe.asked))
         job = job_of(recipe, folder.path, folder.settings)
-        metrics = settle_space(folder, job)
+        metrics = check_space(folder, job)
         job = job_of(recipe, folder.path, folder.settings)
-        objective = job.conditions.objective
+        objective = job.trial_settings.objective
         trials = Records(folder.path, objective.name, read_or_quarantine).read()
-        watch = Watch(job, folder.settings["space"], max_consecutive_failures, on_progress, loggers)
-        folder.begin()  # also where it is finished: an earlier version has recorded less
+        space = folder.settings["space"]
+        monitor = ProgressMonitor(job, space, max_consecutive_failures, on_progress, loggers)
+        folder.begin()  # even if it is finished: an earlier version has recorded less
         if not _is_finished(folder, trials):
-            if watch.warning is not None:
-                logger.warning("%s", watch.warning)
-            log_search(folder.path, folder.settings["space"], metrics)
+            if monitor.warning is not None:
+                logger.warning("%s", monitor.warning)
+            log_search(folder.path, space, metrics)
             try:
                 names = [f"worker{index}" for index in range(workers)]
-                Supervisor(job, folder.settings["space"], names, chief).run(watch)
+                Supervisor(job, space, names, chief).run(monitor)
             finally:
-                watch.write_table()
-        watch.check_completed()
+                monitor.write_table()
+        monitor.check_completed()
     return Results(path, recipe)
 
 
@@ -212,24 +213,24 @@ def work(
     workers: int = 1,
     on_progress: Callable[[Progress], Any] | None = None,
 ) -> None:
-    """Trains trials of a search whose chief is on another machine, until there are no more.
+    """Trains trials for a search whose chief runs on another machine, until none are left.
 
     Args:
-        task_or_hypermodel: what that search was started with, as the next three.
-        chief: HOST:PORT, as this machine reaches it.
-        directory: the search's folder, on a file system that both share.
-        training: see `search`.
-        validation: see `search`.
-        space: see `search`.
-        workers: trials at a time on this machine, from 1 to 1024.
-        on_progress: is called several times a second.
+        task_or_hypermodel: the same as that of the search.
+        chief: HOST:PORT of the chief.
+        directory: the search's folder, on a shared file system.
+        training: the same as that of the search.
+        validation: the same as that of the search.
+        space: the same as that of the search.
+        workers: concurrent trials on this machine, from 1 to 1024.
+        on_progress: called with the `Progress` several times a second.
 
     Raises:
-        ValueError: where the search is one of something else.
-        SearchError: where there is no such chief or folder, for minutes, or the processes crash.
-        RunFolderError: where the folder's `search.json` is corrupt.
+        ValueError: if the search in the folder is for something else.
+        SearchError: if the chief or the folder cannot be found for minutes, or the processes crash.
+        RunFolderError: if the folder's `search.json` is corrupt.
     """
-    integer("workers", workers, 1, MOST_WORKERS)
+    integer("workers", workers, 1, MAX_WORKERS)
     check_address("chief", chief)
     check_listeners((), on_progress)
     path = checks.path("directory", directory)
@@ -246,18 +247,18 @@ def work(
         expected = f"{settings['task']!r}, as in the search's folder"
         raise argument_error("task_or_hypermodel", expected, recipe.name)
     job = job_of(recipe, path, settings)
-    watch = Watch(job, settings["space"], None, on_progress)
+    monitor = ProgressMonitor(job, settings["space"], None, on_progress)
     with free_names(path, host_name(), workers) as names:
-        Supervisor(job, None, names, chief, is_chief=False).run(watch)
+        Supervisor(job, None, names, chief, is_chief=False).run(monitor)
 
 
 def job_of(recipe: Recipe, path: Path, settings: Mapping[str, Any]) -> Job:
-    """Returns what the processes of a search work on, from what the search was started with."""
+    """Returns the job of a search's processes."""
     arguments = settings["tuner_arguments"]
     objective = None
     if settings["objective"] is not None:
         objective = keras_tuner.Objective(settings["objective"], settings["direction"])
-    conditions = Conditions(
+    trial_settings = TrialSettings(
         objective,
         settings["executions"],
         settings["seed"],
@@ -270,11 +271,11 @@ def job_of(recipe: Recipe, path: Path, settings: Mapping[str, Any]) -> Job:
         "arguments": arguments,
     }
     recipe = replace(recipe, asked=frozenset(settings.get("asked", ())))
-    return Job(recipe, conditions, path.absolute(), oracle)
+    return Job(recipe, trial_settings, path.absolute(), oracle)
 
 
 def wait_for_settings(path: Path) -> dict[str, Any]:
-    """Returns what the search in a folder was started with, once its chief has written it there."""
+    """Returns the settings of the search in a folder, once its chief has written them."""
     deadline = time.monotonic() + SETTINGS_SECONDS
     while True:
         content = read_record(path / SETTINGS, SearchRecord, fault_in_search)
@@ -290,4 +291,4 @@ def _is_finished(folder: SearchFolder, trials: list[TrialRecord]) -> bool:
         return False
     most = folder.settings["max_trials"]
     has_enough = most is None or len(trials) >= most
-    return has_enough and all(trial.ending is not None for trial in trials)
+    return has_enough and all(trial.outcome is not None for trial in trials)

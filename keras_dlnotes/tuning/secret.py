@@ -1,4 +1,4 @@
-"""The secret of a search: whoever can read it may ask its chief for trials."""
+"""The secret of a search: any process that can read it may request trials from the chief."""
 
 import os
 import re
@@ -13,27 +13,27 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class SecretError(RuntimeError):
-    """A secret that others can read, or that is none."""
+    """A secret that other users can read, or that is malformed."""
 
 
-def settle_secret(path: Path) -> None:
-    """Makes the secret, where there is none or one that others may have read.
+def ensure_secret(path: Path) -> None:
+    """Creates the secret if there is none, or if other users may have read it.
 
-    It stays the same as long as it can, since workers that are at a trial know it.
+    A valid secret is kept, since workers in the middle of a trial use it.
     """
     try:
         read_secret(path)
     except (FileNotFoundError, SecretError):
         _make(path)
-        read_secret(path)  # raises where the file system keeps no permissions
+        read_secret(path)  # raises if the file system does not support permissions
 
 
 def read_secret(path: Path) -> bytes:
     """Returns the secret.
 
     Raises:
-        FileNotFoundError: where there is none yet.
-        SecretError: where it is of no use.
+        FileNotFoundError: if there is none yet.
+        SecretError: if it cannot be used.
     """
     try:
         with path.open("rb") as file:
@@ -45,11 +45,12 @@ def read_secret(path: Path) -> bytes:
         raise SecretError(f"The secret {path} can't be read: {error.strerror}.") from error
     if mode & OTHERS:
         raise SecretError(
-            f"The secret {path} has the permissions {stat.S_IMODE(mode):o} and must have 600, so "
-            "that nobody else can read it; the file system of a search's folder has to keep them."
+            f"The secret {path} must have the permissions 600, so that no other user can read it. "
+            f"It has {stat.S_IMODE(mode):o}. The file system of a search's folder must support "
+            "permissions."
         )
     if not FORM.fullmatch(content):
-        raise SecretError(f"The secret {path} is corrupt; a chief that is started anew mends it.")
+        raise SecretError(f"The secret {path} is corrupt. Restart the chief to replace it.")
     return bytes.fromhex(content.decode())
 
 

@@ -1,7 +1,6 @@
-"""The chief's service: one process that holds the oracle, many workers that ask it.
+"""The chief's service: one process holds the oracle, and many workers send it requests.
 
-A question is a connection of its own, so neither side has anything to notice where the other one
-has vanished.
+Each request has its own connection, so neither side needs to detect that the other has vanished.
 """
 
 import collections
@@ -17,29 +16,29 @@ from pathlib import Path
 from typing import Any
 
 from keras_dlnotes.tuning.folder import logger
-from keras_dlnotes.tuning.messages import ANSWER, QUESTION, Conversation, StrangerError
+from keras_dlnotes.tuning.messages import ANSWER, QUESTION, AuthenticationError, Conversation
 from keras_dlnotes.tuning.secret import read_secret
 
-ASK_SECONDS = 10.0  # within which a caller has to have asked
-ANSWER_SECONDS = 60.0  # within which the chief has to have answered
-CHIEF_SECONDS = 300.0  # that a worker waits for a chief that is being started
-AGAIN_SECONDS = 0.2
-MOST_CONNECTIONS = 100  # at a time; the oldest makes room for another one
-STRANGER_SECONDS = 60.0  # between two lines about callers without the secret
+ASK_SECONDS = 10.0  # timeout of a request
+ANSWER_SECONDS = 60.0  # timeout of an answer
+CHIEF_SECONDS = 300.0  # for which a worker waits for a chief that is being started
+RETRY_SECONDS = 0.2
+MAX_CONNECTIONS = 100  # at a time; beyond, the oldest is closed
+WARNING_SECONDS = 60.0  # between two warnings about clients without the secret
 BACKLOG = 128
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+ALL_INTERFACES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class NoChiefError(RuntimeError):
-    """Nobody answers where the chief should be."""
+    """No chief answers at its address."""
 
 
 class RefusedError(RuntimeError):
-    """The chief does not do what it is asked."""
+    """The chief refuses a request."""
 
 
 @dataclass(frozen=True)
-class Line:
+class Endpoint:
     """How to reach a chief.
 
     Attributes:
@@ -63,34 +62,34 @@ def split_address(address: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def ask(line: Line, seconds: float = CHIEF_SECONDS, **question: Any) -> dict[str, Any]:
-    """Returns the chief's answer; one that is being started anew has a while to come back.
+def ask(endpoint: Endpoint, seconds: float = CHIEF_SECONDS, **question: Any) -> dict[str, Any]:
+    """Returns the chief's answer, waiting for a chief that is being restarted.
 
     Raises:
-        NoChiefError: where nobody answers within that time.
-        StrangerError: where somebody answers who does not know the secret.
-        RefusedError: where the chief refuses.
-        SecretError: where the secret is of no use.
+        NoChiefError: if no chief answers within that time.
+        AuthenticationError: if the server does not know the secret.
+        RefusedError: if the chief refuses.
+        SecretError: if the secret cannot be used.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
-            answer = _ask_once(line, question)
+            answer = _ask_once(endpoint, question)
             break
-        except StrangerError:
+        except AuthenticationError:
             raise
-        except OSError as error:  # a secret that is not there yet included
+        except OSError as error:  # or the secret does not exist yet
             if time.monotonic() > deadline:
-                raise NoChiefError(f"No chief answers at {line.address}: {error}") from error
-        time.sleep(AGAIN_SECONDS)
+                raise NoChiefError(f"No chief answers at {endpoint.address}: {error}") from error
+        time.sleep(RETRY_SECONDS)
     if "refused" in answer:
         raise RefusedError(answer["refused"])
     return answer
 
 
-def _ask_once(line: Line, question: dict[str, Any]) -> dict[str, Any]:
-    secret = read_secret(Path(line.secret))
-    with _connection(line.address) as connection:
+def _ask_once(endpoint: Endpoint, question: dict[str, Any]) -> dict[str, Any]:
+    secret = read_secret(Path(endpoint.secret))
+    with _connection(endpoint.address) as connection:
         conversation = Conversation(connection, secret, ANSWER_SECONDS)
         conversation.reply()
         conversation.send(QUESTION, question)
@@ -108,12 +107,12 @@ def _connection(address: str) -> socket.socket:
             raise
         return connection
     host, port = split_address(address)
-    return socket.create_connection((EVERYWHERE.get(host, host), port), timeout=ASK_SECONDS)
+    return socket.create_connection((ALL_INTERFACES.get(host, host), port), timeout=ASK_SECONDS)
 
 
 @dataclass
 class _Pending:
-    """A question that waits for the chief's answer."""
+    """A request that waits for the chief's answer."""
 
     question: Any
     conversation: Conversation
@@ -121,86 +120,86 @@ class _Pending:
 
 
 class Service:
-    """Takes questions from many at a time and hands them to the chief one by one."""
+    """Accepts concurrent requests and passes them to the chief one by one."""
 
-    def __init__(self, line: Line):
-        self._secret = read_secret(Path(line.secret))
+    def __init__(self, endpoint: Endpoint):
+        self._secret = read_secret(Path(endpoint.secret))
         self._pending: queue.SimpleQueue[_Pending] = queue.SimpleQueue()
         self._open: collections.deque[socket.socket] = collections.deque()
-        self._told_of_strangers = -STRANGER_SECONDS
-        self._listener = _listener(line.address)
+        self._last_warning = -WARNING_SECONDS
+        self._listener = _listener(endpoint.address)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def answer(self, respond: Callable[[Any], dict[str, Any]], seconds: float) -> None:
-        """Waits so long for a question and answers it: in this thread, whatever it raises."""
+        """Waits for a request, at most `seconds`, and answers it in this thread."""
         with contextlib.suppress(queue.Empty):
             pending = self._pending.get(timeout=seconds)
-            if pending.conversation.seconds_left > 0:  # otherwise it has been asked again
+            if pending.conversation.seconds_left > 0:  # otherwise the worker has sent it again
                 pending.answer.put(respond(pending.question))
 
     def close(self) -> None:
-        """Takes no more questions."""
+        """Stops accepting requests."""
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # ends the wait for a caller
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends `accept`
         self._listener.close()
 
     def _accept(self) -> None:
         while self._listener.fileno() >= 0:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # no descriptors left, for a while
-                time.sleep(AGAIN_SECONDS)
+            except OSError:  # temporarily out of descriptors
+                time.sleep(RETRY_SECONDS)
                 continue
             self._open.append(connection)
-            while len(self._open) > MOST_CONNECTIONS:
+            while len(self._open) > MAX_CONNECTIONS:
                 with contextlib.suppress(OSError, IndexError):
                     self._open.popleft().shutdown(socket.SHUT_RDWR)
             try:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-            except RuntimeError:  # no threads left, for a while
+            except RuntimeError:  # temporarily out of threads
                 self._close(connection)
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            self._listen(connection)
-        except (OSError, queue.Empty):  # the worker asks again, if there still is one
+            self._handle(connection)
+        except (OSError, queue.Empty):  # the worker, if it still exists, retries
             pass
         finally:
             self._close(connection)
 
-    def _listen(self, connection: socket.socket) -> None:
-        caller = Conversation(connection, self._secret, ASK_SECONDS)
-        caller.greet()
+    def _handle(self, connection: socket.socket) -> None:
+        client = Conversation(connection, self._secret, ASK_SECONDS)
+        client.greet()
         try:
-            question = caller.receive(QUESTION)
-        except StrangerError as error:
-            self._tell(error)
-            caller.refuse()
+            question = client.receive(QUESTION)
+        except AuthenticationError as error:
+            self._warn(error)
+            client.refuse()
             raise
-        caller.grant(ANSWER_SECONDS)
-        pending = _Pending(question, caller)
+        client.set_timeout(ANSWER_SECONDS)
+        pending = _Pending(question, client)
         self._pending.put(pending)
-        caller.send(ANSWER, pending.answer.get(timeout=ANSWER_SECONDS))
+        client.send(ANSWER, pending.answer.get(timeout=ANSWER_SECONDS))
 
     def _close(self, connection: socket.socket) -> None:
         with contextlib.suppress(ValueError):
             self._open.remove(connection)
         connection.close()
 
-    def _tell(self, error: StrangerError) -> None:
+    def _warn(self, error: AuthenticationError) -> None:
         now = time.monotonic()
-        if now - self._told_of_strangers >= STRANGER_SECONDS:
-            self._told_of_strangers = now
-            logger.warning("Somebody without the secret asks for trials, and gets none: %s", error)
+        if now - self._last_warning >= WARNING_SECONDS:
+            self._last_warning = now
+            logger.warning("Rejected a client that does not know the secret: %s", error)
 
 
 def _listener(address: str) -> socket.socket:
     if os.sep in address:
-        Path(address).unlink(missing_ok=True)  # of a chief that was killed
+        Path(address).unlink(missing_ok=True)  # left by a chief that was killed
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(address)
         listener.listen(BACKLOG)
         return listener
     host, port = split_address(address)
-    family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return socket.create_server(place[:2], family=family, backlog=BACKLOG)
+    family, *_, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(found[:2], family=family, backlog=BACKLOG)

@@ -1,4 +1,4 @@
-"""An end by a signal that lets go of all that is held."""
+"""Termination by a signal that first leaves all `with` blocks."""
 
 import contextlib
 import math
@@ -12,13 +12,13 @@ from typing import Any
 
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-UNWINDING_SECONDS = 15.0  # in which further signals do not disturb it
+UNWINDING_SECONDS = 15.0  # in which further signals do not interrupt it
 
 
 class Terminated(SystemExit):
-    """A signal that ends this process, once all `with` blocks have been left.
+    """A signal that ends this process once all `with` blocks have been left.
 
-    The first process of a container does not die of signals, and ends as others do by this.
+    The first process of a container ignores default signal actions, and ends by this exception.
     """
 
     def __init__(self, number: int):
@@ -26,24 +26,24 @@ class Terminated(SystemExit):
         self.name = signal.Signals(number).name
 
     def __str__(self) -> str:
-        return f"{self.name} has ended the process."
+        return f"The process was ended by {self.name}."
 
 
 @contextlib.contextmanager
 def unwinding() -> Iterator[None]:
-    """Leaves the block by `Terminated` where a signal asks for the end, which comes after it.
+    """Raises `Terminated` in the block for a termination signal, which is sent again after it.
 
-    Only for signals that nobody handles or ignores, and in the main thread, where Python does.
+    Only for signals without a handler, and only in the main thread, in which Python handles them.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
+    received: list[int] = []
     is_inside, undisturbed_until = True, -math.inf
 
     def handle(number: int, frame: Any) -> None:
         nonlocal undisturbed_until
-        came.append(number)
+        received.append(number)
         now = time.monotonic()
         if is_inside and now > undisturbed_until:
             undisturbed_until = now + UNWINDING_SECONDS
@@ -58,8 +58,8 @@ def unwinding() -> Iterator[None]:
         is_inside = False
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
-        if came:
+        if received:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
                 sys.stderr.flush()
-            os.kill(os.getpid(), came[0])
+            os.kill(os.getpid(), received[0])

@@ -1,29 +1,28 @@
-"""What is searched, found by a preflight in a process of its own, and kept to from then on."""
+"""Runs the preflight in a separate process, and checks that a resumed search is the same one."""
 
 from typing import Any
 
-from keras_dlnotes.runs import RunFolderError
-from keras_dlnotes.runs.records import read_record
-from keras_dlnotes.tuning.data_record import difference
+from keras_dlnotes.runs.records import RunFolderError, read_record
+from keras_dlnotes.tuning.fingerprints import difference
 from keras_dlnotes.tuning.folder import SearchFolder
-from keras_dlnotes.tuning.formats import Answer, Refusal
+from keras_dlnotes.tuning.formats import PreflightError, PreflightResult
 from keras_dlnotes.tuning.job import Job, write_job
 from keras_dlnotes.tuning.launcher import LauncherError
 from keras_dlnotes.tuning.scratch import scratch_folder
 from keras_dlnotes.tuning.supervisor import SearchError, launcher
 
 
-def settle_space(folder: SearchFolder, job: Job) -> list[str]:
-    """Runs the preflight in a process of its own, and refuses a search of something else.
+def check_space(folder: SearchFolder, job: Job) -> list[str]:
+    """Runs the preflight in a separate process, and compares its result with the search's settings.
 
-    What is compared later becomes a setting: the space, what tells the model and the data from
-    others, and the objective, where what a trial returns has told it. A folder of an earlier
-    version, which lacks some of it, takes over what is found now.
+    The space, the fingerprints of the model and the data, and an objective that was derived from
+    the dry run become settings. The folder of an earlier version, which lacks some of them, adopts
+    the current ones.
 
     Returns:
-        The names that a trial logs.
+        The names of the metrics that a trial logs.
     """
-    found = _look_ahead(job)
+    found = _preflight(job)
     changed = what_differs(folder.settings, found)
     if changed is not None:
         raise RunFolderError(
@@ -35,15 +34,15 @@ def settle_space(folder: SearchFolder, job: Job) -> list[str]:
 
 
 def what_differs(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """Says what a search has other than now; None where it is the same."""
+    """Describes how a search's settings differ from the current ones; None if they do not."""
     space = earlier.get("space")
     if space is not None and space != now["space"]:
         names = _changed_names(space, now["space"])
         return f"another search space; what differs: {', '.join(names)}"
     for name in ("training_data", "validation_data"):
-        told = difference(earlier.get(name, now[name]), now[name])
-        if told is not None:
-            return f"other {name.replace('_', ' ')}: {told}"
+        changed = difference(earlier.get(name, now[name]), now[name])
+        if changed is not None:
+            return f"other {name.replace('_', ' ')}: {changed}"
     model = earlier.get("model")
     if None not in (model, now["model"]) and model != now["model"]:
         return f"another model: the default has {now['model']}, not {model}"
@@ -62,20 +61,20 @@ def _changed_names(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(named)) or ["the order"]
 
 
-def _look_ahead(job: Job) -> dict[str, Any]:
+def _preflight(job: Job) -> dict[str, Any]:
     with scratch_folder() as scratch:
         answer, log = scratch / "answer.json", scratch / "preflight.log"
         arguments = [str(write_job(job, scratch / "job.pickle")), str(answer)]
         code = None
         while code is None:
             try:
-                code = launcher().run("look_ahead", arguments, log)
+                code = launcher().run("preflight", arguments, log)
             except LauncherError as error:
-                if not error.was_killed:  # a fault, and not an accident
+                if not error.was_killed:  # it crashed by itself
                     raise SearchError("The processes cannot be started.", str(error)) from error
-        found = read_record(answer, Answer | Refusal)
+        found = read_record(answer, PreflightResult | PreflightError)
         if found is None:
-            summary = f"The process that takes the first step ended with code {code}."
+            summary = f"The preflight process ended with code {code}."
             raise SearchError(summary, log.read_text())
     if "error" not in found:
         return found

@@ -1,8 +1,7 @@
-"""Search spaces: hyperparameters → keyword arguments of a builder of `models`, and of the training.
+"""Search spaces: hyperparameters → keyword arguments of a model builder and of the training.
 
-A space builds nothing, so it can be read, tested and combined without a network. Its defaults are
-those of the builder or the task, so the first trial of a search is the network that would be
-trained without one.
+A space builds no network, so it can be tested and combined without one. Its defaults are those of
+the builder or the task, so the first trial of a search is the network that `fit` would train.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ Space = Callable[[HyperParameters], Mapping[str, Any]]
 
 
 def training(hp: HyperParameters, learning_rate: float = 1e-3) -> dict[str, Any]:
-    """How fast to learn."""
+    """The learning rate."""
     return {
         "learning_rate": hp.Float(
             "learning_rate", learning_rate / 10, 10 * learning_rate, sampling="log",
@@ -30,16 +29,16 @@ def training(hp: HyperParameters, learning_rate: float = 1e-3) -> dict[str, Any]
 def _steps(
     hp: HyperParameters, name: str, low: float, high: float, step: float, default: float = 0.0
 ) -> float:
-    """A choice of a range's steps, both ends included.
+    """A choice of evenly spaced values, both ends included.
 
-    KerasTuner's own way rounds their number down: 0 to 0.5 by 0.1 never comes to 0.5.
+    KerasTuner's `step` rounds their number down: 0 to 0.5 by 0.1 never reaches 0.5.
     """
     count = round((high - low) / step)
     return hp.Choice(name, [round(low + n * step, 6) for n in range(count + 1)], default=default)
 
 
 def augmentation(hp: HyperParameters, shift: float = 0.0, rotation: float = 0.0) -> dict[str, Any]:
-    """By how much each image is moved and turned anew, each time that it is shown."""
+    """The largest random shift and rotation of each image."""
     return {
         "shift": _steps(hp, "shift", 0.0, 0.2, step=0.05, default=shift),
         "rotation": _steps(hp, "rotation", 0.0, 0.1, step=0.025, default=rotation),
@@ -55,8 +54,8 @@ def convnet(
 ) -> dict[str, Any]:
     """Complex layers whose width doubles, the kind of their convolutions, and dense layers.
 
-    A moving statistic is only chosen where there is a batch normalization, and the number of hidden
-    units only where there is a hidden layer.
+    The moving statistic depends on batch normalization, and the number of hidden units on a hidden
+    layer.
     """
     width = hp.Choice("filters", [8, 16, 32, 64], default=filters)
     count = hp.Int("blocks", 1, most_blocks, default=blocks)
@@ -102,7 +101,7 @@ def vgg16(hp: HyperParameters) -> dict[str, Any]:
 
 
 def resnet(hp: HyperParameters) -> dict[str, Any]:
-    """Width, stages and depth of a residual network, and whether x is added at all."""
+    """Width, stages and depth of a residual network, with or without skip connections."""
     width = hp.Choice("filters", [8, 16, 32], default=16)
     stages = hp.Int("stages", 2, 4, default=3)
     return {
@@ -126,7 +125,7 @@ def densenet(hp: HyperParameters) -> dict[str, Any]:
 
 
 def unet(hp: HyperParameters) -> dict[str, Any]:
-    """Width and depth of a U-Net, and what keeps it from overfitting."""
+    """Width, depth and regularization of a U-Net."""
     return {
         "filters": hp.Choice("filters", [8, 16, 32, 64], default=16),
         "depth": hp.Int("depth", 1, 4, default=3),
@@ -136,7 +135,7 @@ def unet(hp: HyperParameters) -> dict[str, Any]:
 
 
 def autoencoder(hp: HyperParameters) -> dict[str, Any]:
-    """The size of the code and of the layers around it."""
+    """The size of the latent code and of the hidden layers."""
     count = hp.Int("hidden_layers", 1, 3, default=1)
     width = hp.Choice("hidden_units", [64, 128, 256], default=128)
     return {
@@ -147,14 +146,14 @@ def autoencoder(hp: HyperParameters) -> dict[str, Any]:
 
 
 def convolutional_autoencoder(hp: HyperParameters) -> dict[str, Any]:
-    """The size of the code and of the convolutions around it."""
+    """The size of the latent code and of the convolutions."""
     width = hp.Choice("filters", [8, 16, 32], default=16)
     count = hp.Int("convolutions", 1, 3, default=2)
     return {"latent_dim": _latent_dim(hp), "filters": _doubled(width, count)}
 
 
 def denoising_autoencoder(hp: HyperParameters) -> dict[str, Any]:
-    """An autoencoder, dense or convolutional, and the noise that it is trained against."""
+    """A dense or convolutional autoencoder, and the noise that it learns to remove."""
     kind = hp.Choice("layers", ["dense", "convolutional"])
     arguments = {
         "latent_dim": _latent_dim(hp),
@@ -189,9 +188,9 @@ def recurrent(hp: HyperParameters, units: int = 64) -> dict[str, Any]:
 
 
 def many_to_one(hp: HyperParameters, units: int = 64) -> dict[str, Any]:
-    """A recurrent network that reads forwards or both ways, with its gradient whole or truncated.
+    """A recurrent network, bidirectional or not, with full or truncated back-propagation.
 
-    How far the gradient goes back is only chosen where it is truncated.
+    The length of a block is chosen only if back-propagation is truncated.
     """
     arguments = recurrent(hp, units) | {"bidirectional": hp.Boolean("bidirectional")}
     hp.Boolean("truncated")
@@ -213,7 +212,7 @@ def language_model(hp: HyperParameters) -> dict[str, Any]:
 
 
 def tagger(hp: HyperParameters) -> dict[str, Any]:
-    """The same, reading forwards or both ways."""
+    """A recurrent network over embedded tokens, bidirectional or not."""
     arguments = recurrent(hp) | {"embedding_dim": _embedding_dim(hp)}
     return arguments | {"bidirectional": hp.Boolean("bidirectional", default=True)}
 
@@ -262,8 +261,8 @@ BUILDER_SPACES: dict[str, Space] = {
     "sequence_to_sequence": sequence_to_sequence,
 }
 TASK_SPACES: dict[str, Space] = {"digits": digits, "mnist": mnist}
-# Where nobody says otherwise: enough to tell good configurations from others. Just below a power of
-# three, Hyperband's shortest trials have three epochs; at it, it would make as many of one again.
+# Enough by default to compare configurations. Just below a power of three, Hyperband's shortest
+# trials have three epochs; at the power itself, it adds a bracket of trials of one epoch.
 TASK_EPOCHS: dict[str, int] = {"digits": 26, "mnist": 12}
 
 

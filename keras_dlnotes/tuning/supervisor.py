@@ -1,4 +1,4 @@
-"""Keeps the processes of a search alive, and ends with the last trial."""
+"""Keeps the processes of a search running until its last trial has ended."""
 
 import contextlib
 import os
@@ -10,25 +10,25 @@ from typing import Any
 
 from keras_dlnotes.common.printable import printable
 from keras_dlnotes.runs.records import CorruptRecordError, read_record
-from keras_dlnotes.tuning import disk
+from keras_dlnotes.tuning.disk import reason
+from keras_dlnotes.tuning.entrypoints import NO_CHIEF, NOT_AUTHENTICATED, NOTHING_LEFT, TRIAL_ENDED
 from keras_dlnotes.tuning.folder import ORACLE, logger
 from keras_dlnotes.tuning.formats import OracleState
 from keras_dlnotes.tuning.job import Job, write_job
 from keras_dlnotes.tuning.launcher import Launcher, LauncherError
-from keras_dlnotes.tuning.roles import NO_CHIEF, NOTHING_LEFT, STRANGER, TRIAL_ENDED
+from keras_dlnotes.tuning.resources import worker_resources
 from keras_dlnotes.tuning.scratch import scratch_folder
-from keras_dlnotes.tuning.secret import SECRET, SecretError, read_secret, settle_secret
-from keras_dlnotes.tuning.service import Line
-from keras_dlnotes.tuning.shares import shares_of
+from keras_dlnotes.tuning.secret import SECRET, SecretError, ensure_secret, read_secret
+from keras_dlnotes.tuning.service import Endpoint
 
 TICK_SECONDS = 0.2
-MOST_CRASHES = 3  # of one process in a row, without a trial's end between them
-CRASH_SECONDS = 60.0  # within which they count as in a row
-SILENCE_SECONDS = 60.0  # after which a worker on another machine counts as lost
-FAREWELL_SECONDS = 5.0  # that a chief waits for workers elsewhere to hear of the end
+MAX_CRASHES = 3  # consecutive ones of a process, without a finished trial between them
+CRASH_SECONDS = 60.0  # within which crashes count as consecutive
+HEARTBEAT_TIMEOUT = 60.0  # after which a worker on another machine counts as lost
+SHUTDOWN_SECONDS = 5.0  # for which a chief tells workers on other machines that no trials are left
 LOG_LINES = 15
 SOCKET = "chief"
-MOST_SOCKET_BYTES = 100  # that the path of a socket may have: 103 on macOS, 107 on Linux
+MAX_SOCKET_BYTES = 100  # of the path of a socket: the limit is 103 on macOS, 107 on Linux
 SHORT_FOLDER = "/tmp"
 WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
 
@@ -36,11 +36,11 @@ _launcher: Launcher | None = None
 
 
 class SearchError(RuntimeError):
-    """A search that cannot go on, or that ended without one completed trial.
+    """A search that cannot continue, or that ended without a completed trial.
 
     Attributes:
         summary: one line.
-        details: what the processes told, such as a trial's traceback.
+        details: output of the processes, such as a trial's traceback.
     """
 
     def __init__(self, summary: str, details: str = ""):
@@ -50,7 +50,7 @@ class SearchError(RuntimeError):
 
 
 def launcher() -> Launcher:
-    """Returns this process's launcher, which all its searches share."""
+    """Returns this process's launcher, which all of its searches share."""
     global _launcher
     if _launcher is not None and not _launcher.is_alive():
         _launcher.close()
@@ -62,7 +62,7 @@ def launcher() -> Launcher:
 
 @dataclass
 class Slot:
-    """The place of a worker, whose processes have the same name one after the other."""
+    """A worker, whose successive processes share one name."""
 
     name: str
     environment: dict[str, str]
@@ -77,11 +77,11 @@ class Supervisor:
     """Runs a search's chief and workers.
 
     Args:
-        job: what they work on.
+        job: of the search.
         space: the configuration of the hyperparameters; only the chief needs it.
-        workers: the names of those on this machine.
-        address: HOST:PORT of the chief; by default a socket that only this user can reach.
-        is_chief: whether the chief runs here.
+        workers: the names of the workers on this machine.
+        address: HOST:PORT of the chief; by default a socket that only this user can access.
+        is_chief: whether to run the chief.
     """
 
     def __init__(
@@ -102,16 +102,17 @@ class Supervisor:
         self._chief_crashes: list[float] = []
         self._losses: list[float] = []
         self._slots = [
-            Slot(name, *share) for name, share in zip(workers, shares_of(len(workers)), strict=True)
+            Slot(name, *resources)
+            for name, resources in zip(workers, worker_resources(len(workers)), strict=True)
         ]
 
     def run(self, tick: Callable[[], Any]) -> None:
-        """Works until every trial has ended; calls `tick` several times a second.
+        """Runs until every trial has ended; calls `tick` several times a second.
 
-        Whatever `tick` raises ends the search.
+        An exception of `tick` ends the search.
         """
-        with scratch_folder() as scratch, self._line_in(scratch) as line:
-            self._line = asdict(line)
+        with scratch_folder() as scratch, self._endpoint_in(scratch) as endpoint:
+            self._endpoint = asdict(endpoint)
             self._pickle = write_job(self._job, scratch / "job.pickle")
             outline = replace(self._job, recipe=self._job.recipe.outline())
             self._outline = write_job(outline, scratch / "outline.pickle")
@@ -126,29 +127,29 @@ class Supervisor:
                     self._handle(ended)
                     tick()
                 if self._is_chief and self._is_remote:
-                    time.sleep(FAREWELL_SECONDS)
+                    time.sleep(SHUTDOWN_SECONDS)
             finally:
                 self._kill_all()
 
     @contextlib.contextmanager
-    def _line_in(self, scratch: Path) -> Iterator[Line]:
-        """Settles how the processes find their chief, and makes the secret where it is ours."""
+    def _endpoint_in(self, scratch: Path) -> Iterator[Endpoint]:
+        """Chooses the chief's address, and creates the secret if this is the chief."""
         secret = (self._job.folder if self._is_remote else scratch) / SECRET
         try:
             if self._is_chief:
-                settle_secret(secret)
+                ensure_secret(secret)
             elif secret.exists():
                 read_secret(secret)
         except SecretError as error:
             raise SearchError(str(error)) from error
         if self._is_remote:
-            yield Line(self._address, str(secret))
+            yield Endpoint(self._address, str(secret))
             return
         with contextlib.ExitStack() as stack:
-            place = scratch / SOCKET
-            if len(os.fsencode(place)) > MOST_SOCKET_BYTES:
-                place = stack.enter_context(scratch_folder(SHORT_FOLDER)) / SOCKET
-            yield Line(str(place), str(secret))
+            path = scratch / SOCKET
+            if len(os.fsencode(path)) > MAX_SOCKET_BYTES:
+                path = stack.enter_context(scratch_folder(SHORT_FOLDER)) / SOCKET
+            yield Endpoint(str(path), str(secret))
 
     def _is_finished(self) -> bool:
         if self._slots and all(slot.is_retired for slot in self._slots):
@@ -158,14 +159,14 @@ class Supervisor:
     def _start_missing(self) -> None:
         if self._is_chief and self._chief is None:
             self._chief = launcher().start(
-                "be_chief",
+                "chief",
                 [
                     str(self._outline),
-                    self._line,
+                    self._endpoint,
                     self._space,
                     None if self._is_remote else [slot.name for slot in self._slots],
                     self._keep_ongoing,
-                    SILENCE_SECONDS if self._is_remote else 0.0,
+                    HEARTBEAT_TIMEOUT if self._is_remote else 0.0,
                 ],
                 self._log("chief"),
                 WITHOUT_GPU,
@@ -175,7 +176,7 @@ class Supervisor:
             if slot.number is None and not slot.is_retired:
                 slot.number = launcher().start(
                     "train",
-                    [str(self._pickle), self._line, slot.name, slot.has_died],
+                    [str(self._pickle), self._endpoint, slot.name, slot.has_died],
                     self._log(slot.name),
                     slot.environment,
                     slot.cores,
@@ -194,54 +195,54 @@ class Supervisor:
             elif code == NOTHING_LEFT:
                 slot.is_retired = True
             elif code == NO_CHIEF:
-                raise SearchError(f"No chief answers at {self._line['address']}.")
+                raise SearchError(f"No chief answers at {self._endpoint['address']}.")
             elif code < 0:
                 slot.has_died = True
-                logger.warning("%s was killed by signal %d; it starts anew.", slot.name, -code)
+                logger.warning("%s was killed by signal %d; restarting it.", slot.name, -code)
             else:
                 self._check_disk(code)
                 slot.crashes += 1
-                if slot.crashes >= MOST_CRASHES:
+                if slot.crashes >= MAX_CRASHES:
                     self._give_up(slot.name, code)
 
     def _handle_chief(self, code: int) -> None:
         self._chief = None
         if code < 0:
-            logger.warning("The chief was killed by signal %d; it starts anew.", -code)
+            logger.warning("The chief was killed by signal %d; restarting it.", -code)
         elif code:
             self._check_disk(code)
             now = time.monotonic()
             recent = [at for at in self._chief_crashes if now - at < CRASH_SECONDS]
             self._chief_crashes = [*recent, now]
-            if len(self._chief_crashes) >= MOST_CRASHES:
+            if len(self._chief_crashes) >= MAX_CRASHES:
                 self._give_up("chief", code)
 
     def _check_disk(self, code: int) -> None:
-        if (told := disk.reason(code)) is not None:
-            raise SearchError(f"Folder {self._job.folder} can't be written to: {told}.")
+        if (message := reason(code)) is not None:
+            raise SearchError(f"Folder {self._job.folder} can't be written to: {message}.")
 
     def _give_up(self, name: str, code: int) -> None:
-        if code == STRANGER:
+        if code == NOT_AUTHENTICATED:
             raise SearchError(
-                "What answers at {address} does not know this search's secret, {secret}: it is the "
-                "chief of another search, or none.".format(**self._line)
+                "The server at {address} does not know this search's secret, {secret}: it is the "
+                "chief of another search, or no chief at all.".format(**self._endpoint)
             )
         path = self._log(name)
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
         raise SearchError(
             "\n".join(
-                [f"Process {name} ended {MOST_CRASHES} times with code {code}. {path}:", *lines]
+                [f"Process {name} ended {MAX_CRASHES} times with code {code}. {path}:", *lines]
             )
         )
 
     def _count_loss(self, error: LauncherError) -> None:
-        """Starts everything anew, unless that does not help: a fault ends it again and again."""
+        """Has all processes restarted, unless the fork server keeps crashing."""
         now = time.monotonic()
         recent = [at for at in self._losses if now - at < CRASH_SECONDS]
         self._losses = recent if error.was_killed else [*recent, now]
-        if len(self._losses) >= MOST_CRASHES:
+        if len(self._losses) >= MAX_CRASHES:
             raise SearchError("The processes cannot be started.", str(error)) from error
-        logger.warning("The process that starts the others has ended; all start anew.")
+        logger.warning("The fork server has ended; restarting all processes.")
         self._forget_all()
 
     def _forget_all(self) -> None:
@@ -260,10 +261,10 @@ class Supervisor:
 
 
 def is_exhausted(folder: Path) -> bool:
-    """Tells whether no trial of a search is left, neither to begin nor to end."""
+    """Returns whether a search has no trial left, neither to start nor to finish."""
     try:
         state = read_record(folder / ORACLE, OracleState)
-    except CorruptRecordError:  # which the chief will tell of
+    except CorruptRecordError:  # which the chief will report
         return False
     if state is None:
         return False

@@ -1,4 +1,4 @@
-"""Training one trial in its folder, from its last finished epoch where it has begun."""
+"""Training one trial in its folder, resuming after its last finished epoch."""
 
 import itertools
 import math
@@ -12,39 +12,41 @@ import keras
 import keras_tuner
 from keras_tuner.errors import FailedTrialError, FatalError
 
-from keras_dlnotes.runs import RunFolder, RunState, Splits, fit_resumable, run_state
-from keras_dlnotes.runs.checkpoints import Checkpoints
-from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
+from keras_dlnotes.runs.folder import CHECKPOINTS, RunFolder
 from keras_dlnotes.runs.records import CorruptRecordError, UnreadableRecordError, quarantine
-from keras_dlnotes.tuning import disk
+from keras_dlnotes.runs.resumable import fit_resumable, run_state
+from keras_dlnotes.runs.task import Splits
+from keras_dlnotes.tuning.custom_fit import train_with_custom_fit
+from keras_dlnotes.tuning.disk import is_full
 from keras_dlnotes.tuning.entries import check_entries, names_of
+from keras_dlnotes.tuning.execution import Execution
+from keras_dlnotes.tuning.fit_metrics import mean_of, missing
+from keras_dlnotes.tuning.fit_results import read_fit_result
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     FAILED,
     OUT_OF_MEMORY,
-    Ending,
+    TrialOutcome,
     execution_path,
     logger,
 )
-from keras_dlnotes.tuning.keeping import read_outcome
-from keras_dlnotes.tuning.outcomes import mean_of, missing
-from keras_dlnotes.tuning.own_fit import train_by_own_fit
 from keras_dlnotes.tuning.recipes import Recipe
 
-LOCK_SECONDS = 10.0  # that a killed predecessor's folder may stay locked
+LOCK_SECONDS = 10.0  # for which the folder of a killed process may stay locked
 MEMORY_WORDS = ("out of memory", "oom when allocating", "resource_exhausted", "bad_alloc")
 
 
 @dataclass(frozen=True)
-class Conditions:
+class TrialSettings:
     """What all trials of a search have in common.
 
     Attributes:
-        objective: what is to improve; None before the preflight has told, where nobody says.
+        objective: what to improve; None until the preflight has derived it.
         executions: trainings of each trial, which differ in their seed.
-        seed: of the first of them.
-        retries: how often a trial that fails is tried again.
-        allows_new_entries: whether a trial may ask for hyperparameters that nobody has listed.
+        seed: of the first execution.
+        retries: how often a failed trial is retried.
+        allows_new_entries: whether a trial may ask for hyperparameters that are not listed.
     """
 
     objective: keras_tuner.Objective | None
@@ -58,11 +60,11 @@ def run_trial(
     recipe: Recipe,
     splits: Splits,
     hp: keras_tuner.HyperParameters,
-    conditions: Conditions,
+    settings: TrialSettings,
     folder: Path,
     trial_id: str,
-) -> Ending:
-    """Trains a trial to its end and returns what came of it, an exception included.
+) -> TrialOutcome:
+    """Trains a trial to its end and returns its outcome, which may be an exception.
 
     Raises:
         FatalError: KerasTuner's, which ends the search.
@@ -71,35 +73,43 @@ def run_trial(
     for attempt in itertools.count():
         try:
             known = names_of(hp)
-            states = [
-                _execute(recipe, splits, hp, conditions, folder, trial_id, execution)
-                for execution in range(conditions.executions)
-            ]
-            if not conditions.allows_new_entries:
+            states = []
+            for number in range(settings.executions):
+                path = execution_path(folder, trial_id, number)
+                epochs = hp.values.get("tuner/epochs", recipe.epochs)
+                ancestor = None
+                if hp.values.get("tuner/trial_id") is not None:
+                    ancestor = execution_path(folder, hp.values["tuner/trial_id"], number)
+                seed = settings.seed + number
+                execution = Execution(
+                    recipe, splits, hp, settings.objective, epochs, seed, ancestor
+                )
+                states.append(_execute(path, execution))
+            if not settings.allows_new_entries:
                 check_entries(known, hp)
-            return _ending(states, hp, conditions.objective)
-        except (FatalError, UnreadableRecordError):  # of which the latter is no fault of the trial
+            return _outcome(states, hp, settings.objective)
+        except (FatalError, UnreadableRecordError):  # the latter is not the trial's fault
             raise
         except Exception as error:
-            if disk.is_full(error):
+            if is_full(error):
                 raise
-            if attempt < conditions.retries and not isinstance(error, FailedTrialError):
-                logger.warning("Trial %s is tried again.", trial_id, exc_info=True)
+            if attempt < settings.retries and not isinstance(error, FailedTrialError):
+                logger.warning("Retrying trial %s.", trial_id, exc_info=True)
                 continue
             status = OUT_OF_MEMORY if is_out_of_memory(error) else FAILED
             seconds = round(time.perf_counter() - started, 3)
             message = traceback.format_exc()
-            return Ending(status, hp.get_config(), message=message, seconds=seconds)
+            return TrialOutcome(status, hp.get_config(), message=message, seconds=seconds)
 
 
-def _ending(
+def _outcome(
     states: list[RunState], hp: keras_tuner.HyperParameters, objective: keras_tuner.Objective
-) -> Ending:
+) -> TrialOutcome:
     best = [state.history[state.early_stopping["best_epoch"]] for state in states]
     metrics = mean_of(best)
     if math.isnan(metrics[objective.name]):
         raise ValueError(f"The objective {objective.name} is NaN.")
-    return Ending(
+    return TrialOutcome(
         COMPLETED,
         hp.get_config(),
         metrics,
@@ -109,7 +119,7 @@ def _ending(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tells whether a framework had no memory left; each has its own exception for it.
+    """Returns whether a framework ran out of memory; each has its own exception for it.
 
     >>> is_out_of_memory(MemoryError()), is_out_of_memory(ValueError("memory"))
     (True, False)
@@ -120,76 +130,40 @@ def is_out_of_memory(error: BaseException) -> bool:
     return "resourceexhausted" in text or any(words in text for words in MEMORY_WORDS)
 
 
-def _execute(
-    recipe: Recipe,
-    splits: Splits,
-    hp: keras_tuner.HyperParameters,
-    conditions: Conditions,
-    folder: Path,
-    trial_id: str,
-    execution: int,
-) -> RunState:
-    path = execution_path(folder, trial_id, execution)
+def _execute(path: Path, execution: Execution) -> RunState:
     try:
-        return _train(recipe, splits, hp, conditions, path)
+        return _train(path, execution)
     except CorruptRecordError as error:
-        quarantine(path, f"{error} Execution {execution} of trial {trial_id} starts anew.")
-        return _train(recipe, splits, hp, conditions, path)
+        quarantine(path, f"{error} {path.name} of {path.parent.name} starts over.")
+        return _train(path, execution)
 
 
-def _train(
-    recipe: Recipe,
-    splits: Splits,
-    hp: keras_tuner.HyperParameters,
-    conditions: Conditions,
-    path: Path,
-) -> RunState:
-    values = hp.values
-    seed = conditions.seed + int(path.name.rpartition("_")[2])
-    epochs = values.get("tuner/epochs", recipe.epochs)
-    settings = {"hyperparameters": values, "seed": seed, "epochs": epochs}
+def _train(path: Path, execution: Execution) -> RunState:
+    values = execution.hp.values
+    settings = {"hyperparameters": values, "seed": execution.seed, "epochs": execution.epochs}
     with RunFolder(path, settings, resume=True, wait=LOCK_SECONDS) as run:
         run.begin()
-        ancestor = None
-        if values.get("tuner/trial_id") is not None:
-            first = execution_path(path.parents[1], values["tuner/trial_id"], 0)
-            ancestor = first.with_name(path.name)
-            _inherit(ancestor, run, values["tuner/initial_epoch"])
-        logger.info("%s goes on from epoch %d", path, run_state(run).epoch)
-        objective = conditions.objective
-        return train_in(run, recipe, splits, hp, objective, epochs, seed, ancestor)[0]
+        if execution.ancestor is not None:
+            _inherit(execution.ancestor, run, values["tuner/initial_epoch"])
+        logger.info("%s continues after epoch %d", path, run_state(run).epoch)
+        return train_in(run, execution)[0]
 
 
-def train_in(
-    run: RunFolder,
-    recipe: Recipe,
-    splits: Splits,
-    hp: keras_tuner.HyperParameters,
-    objective: keras_tuner.Objective | None,
-    epochs: int,
-    seed: int,
-    ancestor: Path | None = None,
-) -> tuple[RunState, keras_tuner.Objective]:
-    """Trains a model in an entered run folder: the one way of every trial and of the preflight.
-
-    Args:
-        objective: what is to improve; None, for a `fit` of the user's own, for what it returns.
-        ancestor: the folder of the execution that this one goes on from.
-    """
-    if recipe.has_own_fit:
-        weights = ancestor and ancestor / CHECKPOINTS
-        return train_by_own_fit(run, recipe, splits, hp, objective, epochs, seed, weights)
-    keras.utils.set_random_seed(seed)
-    model = recipe.build(hp, splits)
+def train_in(run: RunFolder, execution: Execution) -> tuple[RunState, keras_tuner.Objective]:
+    """Trains a model in an entered run folder, for trials and for the dry run alike."""
+    recipe, objective = execution.recipe, execution.objective
+    if recipe.has_custom_fit:
+        return train_with_custom_fit(run, execution)
+    keras.utils.set_random_seed(execution.seed)
     state = fit_resumable(
-        model,
-        splits.training,
-        splits.validation,
+        recipe.build(execution.hp, execution.splits),
+        execution.splits.training,
+        execution.splits.validation,
         run,
-        epochs=epochs,
-        batch_size=recipe.batch_size_of(hp),
-        seed=seed,
-        patience=epochs if recipe.patience is None else recipe.patience,
+        epochs=execution.epochs,
+        batch_size=recipe.batch_size_of(execution.hp),
+        seed=execution.seed,
+        patience=execution.epochs if recipe.patience is None else recipe.patience,
         monitor=objective.name,
         mode=objective.direction,
         batches=recipe.batches,
@@ -202,17 +176,17 @@ def train_in(
 
 
 def _inherit(ancestor: Path, run: RunFolder, epochs: int) -> None:
-    """Begins with the state that another trial of these hyperparameters ended with.
+    """Starts from the last state of another trial with these hyperparameters.
 
-    What a `fit` of the user's own left is no state to go on from, unless it was one training that
-    has not ended by itself.
+    The state of a custom `fit` can be continued only if it comes from a single training that has
+    not stopped early.
     """
     if run_state(run).epoch or not epochs:
         return
-    outcome = read_outcome(ancestor)
-    if outcome is not None:
+    fit_result = read_fit_result(ancestor)
+    if fit_result is not None:
         state = Checkpoints(ancestor / CHECKPOINTS).read()
-        if not outcome.is_plain or state.stopped:
+        if not fit_result.is_plain or state.stopped:
             return
     partial = run.path / ".partial-checkpoints"
     shutil.rmtree(partial, ignore_errors=True)

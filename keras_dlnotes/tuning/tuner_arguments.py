@@ -1,4 +1,4 @@
-"""The arguments of KerasTuner's oracles: those that a search hands on, and those of its own."""
+"""The arguments of KerasTuner's oracles that a search passes on."""
 
 import functools
 import inspect
@@ -12,7 +12,7 @@ import keras_tuner
 from keras_dlnotes.common.checks import argument_error, flag, integer, mapping, number
 from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
 
-# the oracle's own name → the argument of `search` that takes its place
+# the oracle's argument → the argument of `search` that replaces it
 OWN = {
     "objective": "objective",
     "max_trials": "max_trials",
@@ -20,13 +20,13 @@ OWN = {
     "seed": "seed",
     "max_consecutive_failed_trials": "max_consecutive_failures",
 }
-MOST_RETRIES = 1024
+MAX_RETRIES = 1024
 
 
 def oracle_arguments(
     tuner: str, arguments: Any, objective: keras_tuner.Objective | None, epochs: int
 ) -> dict[str, Any]:
-    """Returns the further arguments of KerasTuner's oracle as JSON values, or raises.
+    """Returns further arguments of KerasTuner's oracle as JSON values.
 
     >>> oracle_arguments("hyperband", {"factor": 4}, None, epochs=10)
     {'factor': 4}
@@ -61,7 +61,7 @@ def oracle_arguments(
         space = keras_tuner.HyperParameters()
         shared = {"max_trials": 1, "epochs": epochs, "seed": 0, "folder": Path()}
         make_oracle(tuner, objective, space, **shared, arguments=found)
-    except Exception as error:  # whatever an oracle's constructor stumbles over
+    except Exception as error:  # whatever an oracle's constructor raises
         expected = f"what {tuner!r} of KerasTuner takes"
         raise argument_error("tuner_arguments", expected, arguments, str(error)) from error
     return found
@@ -86,7 +86,7 @@ CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "hyperparameters": _listed,
     "tune_new_entries": flag,
     "allow_new_entries": flag,
-    "max_retries_per_trial": functools.partial(integer, minimum=0, maximum=MOST_RETRIES),
+    "max_retries_per_trial": functools.partial(integer, minimum=0, maximum=MAX_RETRIES),
     "factor": functools.partial(integer, minimum=2),
     "hyperband_iterations": functools.partial(integer, minimum=1),
     "num_initial_points": _optional_count,

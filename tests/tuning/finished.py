@@ -14,14 +14,20 @@ from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.runs.records import read_or_quarantine
 from keras_dlnotes.tasks import Splits
 from keras_dlnotes.tuning import Results
-from keras_dlnotes.tuning.folder import FAILED, Ending, SearchFolder, execution_path, write_ending
+from keras_dlnotes.tuning.folder import (
+    FAILED,
+    SearchFolder,
+    TrialOutcome,
+    execution_path,
+    write_outcome,
+)
 from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.recipes import HyperModelRecipe
 from keras_dlnotes.tuning.records import Records
-from keras_dlnotes.tuning.trials import Conditions, run_trial
+from keras_dlnotes.tuning.trials import TrialSettings, run_trial
 
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
-CONDITIONS = Conditions(OBJECTIVE, 2, 0)
+TRIAL_SETTINGS = TrialSettings(OBJECTIVE, 2, 0)
 EPOCHS = 2
 
 
@@ -87,7 +93,7 @@ def oracle_of(folder: Path, tuner: str = "random") -> Any:
 
 
 def make_search(folder: Path, tuner: str = "random", is_trained: bool = True) -> None:
-    """Makes the folder; where nothing is trained, the trials have endings alone."""
+    """Makes the folder; where nothing is trained, the trials have outcomes alone."""
     with SearchFolder(folder, settings() | {"tuner": tuner}) as search:
         search.settings["space"] = space().get_config()
         search.begin()
@@ -95,14 +101,15 @@ def make_search(folder: Path, tuner: str = "random", is_trained: bool = True) ->
         while (trial := oracle.create_trial("worker0")).status == "RUNNING":
             hp = trial.hyperparameters
             if int(trial.trial_id) == 2:
-                ending = Ending(FAILED, hp.get_config(), message="Traceback\nValueError: no")
+                outcome = TrialOutcome(FAILED, hp.get_config(), message="Traceback\nValueError: no")
             elif is_trained:
                 ours = recipe()
-                ending = run_trial(ours, ours.load(), hp, CONDITIONS, folder, trial.trial_id)
+                outcome = run_trial(ours, ours.load(), hp, TRIAL_SETTINGS, folder, trial.trial_id)
             else:
                 loss = math.sqrt(1 + int(trial.trial_id))
-                ending = Ending("COMPLETED", hp.get_config(), {"val_loss": loss, "loss": 0.1}, 1)
-            write_ending(folder, trial.trial_id, ending)
+                metrics = {"val_loss": loss, "loss": 0.1}
+                outcome = TrialOutcome("COMPLETED", hp.get_config(), metrics, 1)
+            write_outcome(folder, trial.trial_id, outcome)
             oracle.end_trial(trial)
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 import keras_dlnotes
 
 TUNERS = ("random", "grid", "hyperband", "bayesian")
-MOST_TRIALS = {"random": 8, "grid": 8, "hyperband": 10, "bayesian": 8}
+MAX_TRIALS = {"random": 8, "grid": 8, "hyperband": 10, "bayesian": 8}
 EPOCHS = 4
 SEARCH = """
 import sys
@@ -63,7 +63,7 @@ class Killer:
         self, tuner: str, directory: Path, generator: random.Random, trials: int | None = None
     ):
         self.tuner = tuner
-        self.trials = MOST_TRIALS[tuner] if trials is None else trials
+        self.trials = MAX_TRIALS[tuner] if trials is None else trials
         self.directory = directory
         self.kills: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -160,14 +160,14 @@ class Killer:
             if count != 1:
                 self.failures.append(f"trial {name} ended {count} times")
         for name in trials:
-            ending = json.loads((self.directory / name / "ending.json").read_text())
-            values = ending["hyperparameters"]["values"]
+            outcome = json.loads((self.directory / name / "ending.json").read_text())
+            values = outcome["hyperparameters"]["values"]
             run = json.loads(
                 (self.directory / name / "execution_0/checkpoints/state.json").read_text()
             )
             epochs = len(run["history"])
-            if ending["status"] != "COMPLETED" or epochs != values.get("tuner/epochs", EPOCHS):
-                self.failures.append(f"{name}: {ending['status']} after {epochs} epochs")
+            if outcome["status"] != "COMPLETED" or epochs != values.get("tuner/epochs", EPOCHS):
+                self.failures.append(f"{name}: {outcome['status']} after {epochs} epochs")
 
     def _check_orphans(self) -> None:
         time.sleep(1.5)
@@ -184,7 +184,7 @@ class Killer:
     @property
     def resumed(self) -> int:
         """How often a trial went on from an epoch after its first."""
-        return len(re.findall(r"goes on from epoch [1-9]", self._logs()))
+        return len(re.findall(r"continues after epoch [1-9]", self._logs()))
 
 
 def children(pid: int) -> list[int]:

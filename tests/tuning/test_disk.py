@@ -8,6 +8,7 @@ import pytest
 
 from keras_dlnotes.runs import RunFolderError
 from keras_dlnotes.tuning import disk, trials
+from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.supervisor import SearchError, Supervisor
 
 REASON = os.strerror(errno.ENOSPC)
@@ -36,9 +37,11 @@ def test_a_full_disk_is_no_failure_of_a_trial(tmp_path, monkeypatch, fault):
         raise fault
 
     monkeypatch.setattr(trials, "_execute", execute)
-    conditions = trials.Conditions(keras_tuner.Objective("val_loss", "min"), 1, seed=0, retries=2)
+    objective = keras_tuner.Objective("val_loss", "min")
+    settings = trials.TrialSettings(objective, executions=1, seed=0, retries=2)
+    recipe = Recipe(name="none", epochs=1, batch_size=1)
     with pytest.raises(type(fault)) as caught:
-        trials.run_trial(None, None, keras_tuner.HyperParameters(), conditions, tmp_path, "0")
+        trials.run_trial(recipe, None, keras_tuner.HyperParameters(), settings, tmp_path, "0")
     assert disk.exit_code(caught.value) == CODE
 
 

@@ -8,7 +8,7 @@ import pytest
 from keras_dlnotes.cli import search_display
 from keras_dlnotes.cli.console import PlainConsole
 from keras_dlnotes.tuning import Progress
-from keras_dlnotes.tuning.folder import COMPLETED, FAILED, Ending
+from keras_dlnotes.tuning.folder import COMPLETED, FAILED, TrialOutcome
 from keras_dlnotes.tuning.records import TrialRecord
 
 PLACE = f"  File {'/deep' * 40}/model.py"  # wider than the console
@@ -17,8 +17,8 @@ PLACE = f"  File {'/deep' * 40}/model.py"  # wider than the console
 def trial(name, status=None, loss=None, epochs=0, **values):
     metrics = {} if loss is None else {"val_loss": loss}
     message = f"{PLACE}\nValueError: too deep" if status == FAILED else None
-    ending = None if status is None else Ending(status, {}, metrics, message=message)
-    return TrialRecord(name, values, ending, {0: [metrics] * epochs})
+    outcome = None if status is None else TrialOutcome(status, {}, metrics, message=message)
+    return TrialRecord(name, values, outcome, {0: [metrics] * epochs})
 
 
 TRIALS = [
@@ -64,8 +64,8 @@ def test_quiet_still_tells_failures(shown):
 
 
 def test_what_the_display_tells_is_not_logged_as_well(caplog):
-    endings = logging.getLogger("keras_dlnotes.tuning.endings")
+    outcomes = logging.getLogger("keras_dlnotes.tuning.outcomes")
     with search_display.SearchDisplay(is_shown=False):
-        endings.warning("Trial 1: FAILED")
-    endings.warning("Trial 2: FAILED")
+        outcomes.warning("Trial 1: FAILED")
+    outcomes.warning("Trial 2: FAILED")
     assert caplog.messages == ["Trial 2: FAILED"]

@@ -12,14 +12,14 @@ import pytest
 
 from keras_dlnotes import tuning
 from keras_dlnotes.tuning.launcher import Launcher, LauncherError
-from keras_dlnotes.tuning.supervisor import shares_of
+from keras_dlnotes.tuning.supervisor import worker_resources
 from tests.backends import only_on
 
 # tells of a fork with the launcher's imports, and of one after the framework has started
 FORKS = """
 import os, warnings
 import keras
-from keras_dlnotes.tuning import roles
+from keras_dlnotes.tuning import entrypoints
 
 def is_warned_of():
     with warnings.catch_warnings(record=True) as told:
@@ -86,7 +86,7 @@ def test_a_failed_trial_is_told_and_the_search_goes_on(search_table, tmp_path, c
 
 def test_too_many_failures_in_a_row_stop_the_search(search_table, tmp_path):
     started = time.monotonic()
-    with pytest.raises(tuning.SearchError, match="2 trials in a row have failed: ZeroDiv") as error:
+    with pytest.raises(tuning.SearchError, match="2 consecutive trials failed: ZeroDiv") as error:
         search_table(
             tmp_path / "search", "random", AlwaysRaises(), max_trials=4, max_consecutive_failures=2
         )
@@ -95,7 +95,7 @@ def test_too_many_failures_in_a_row_stop_the_search(search_table, tmp_path):
 
 
 def test_a_search_without_a_completed_trial_raises(search_table, tmp_path):
-    with pytest.raises(tuning.SearchError, match="Of 1 trials none was completed: ZeroDiv"):
+    with pytest.raises(tuning.SearchError, match="None of 1 trials completed: ZeroDiv"):
         search_table(tmp_path / "search", "random", AlwaysRaises(), max_trials=1)
 
 
@@ -135,13 +135,13 @@ def test_mistakes_are_told_at_once(arguments, message, search_table, tmp_path):
 def test_each_worker_has_its_own_gpu_or_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3, 4}, raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
-    (first, cores), (second, others) = shares_of(2)
+    (first, cores), (second, others) = worker_resources(2)
     assert first["CUDA_VISIBLE_DEVICES"] == "4" and second["CUDA_VISIBLE_DEVICES"] == "5"
     assert (cores, others) == ([0, 2, 4], [1, 3])
     assert "TF_FORCE_GPU_ALLOW_GROWTH" not in first
-    assert {share["CUDA_VISIBLE_DEVICES"] for share, _ in shares_of(3)} == {"4", "5"}
-    assert all(share["TF_FORCE_GPU_ALLOW_GROWTH"] == "true" for share, _ in shares_of(3))
-    assert shares_of(1) == [({}, None)]
+    assert {share["CUDA_VISIBLE_DEVICES"] for share, _ in worker_resources(3)} == {"4", "5"}
+    assert all(share["TF_FORCE_GPU_ALLOW_GROWTH"] == "true" for share, _ in worker_resources(3))
+    assert worker_resources(1) == [({}, None)]
 
 
 def test_a_killed_launcher_is_told_from_one_with_a_fault():

@@ -13,10 +13,10 @@ import keras_dlnotes
 from keras_dlnotes import tuning
 from keras_dlnotes.tuning import chief
 from keras_dlnotes.tuning.folder import free_names, host_name
-from keras_dlnotes.tuning.messages import StrangerError
+from keras_dlnotes.tuning.messages import AuthenticationError
 from keras_dlnotes.tuning.search import wait_for_settings
-from keras_dlnotes.tuning.secret import SECRET, settle_secret
-from keras_dlnotes.tuning.service import Line, ask
+from keras_dlnotes.tuning.secret import SECRET, ensure_secret
+from keras_dlnotes.tuning.service import Endpoint, ask
 from tests.tuning.addresses import free_port
 from tests.tuning.conftest import build
 from tests.tuning.test_oracles import oracle_in
@@ -39,10 +39,10 @@ print(len(results.to_frame()))
 
 
 def assert_refuses_strangers(address, search, folder):
-    settle_secret(folder / "another")
+    ensure_secret(folder / "another")
     for _ in range(4):  # more than the search has trials
-        with pytest.raises(StrangerError):
-            ask(Line(address, str(folder / "another")), call="create_trial", worker="host-0")
+        with pytest.raises(AuthenticationError):
+            ask(Endpoint(address, str(folder / "another")), call="create_trial", worker="host-0")
     assert stat.S_IMODE((search / SECRET).stat().st_mode) == 0o600
 
 

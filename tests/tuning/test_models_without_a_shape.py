@@ -8,7 +8,7 @@ from keras_dlnotes import tasks, tuning
 from keras_dlnotes.runs import RunFolder, run_state
 from keras_dlnotes.tuning.folder import COMPLETED, execution_path
 from keras_dlnotes.tuning.recipes import HyperModelRecipe
-from keras_dlnotes.tuning.trials import Conditions, run_trial
+from keras_dlnotes.tuning.trials import TrialSettings, run_trial
 
 
 class Halves(keras.Model):
@@ -49,9 +49,9 @@ def recipe_of(table):
 def run(recipe, folder, trial, **hyperband):
     hp = keras_tuner.HyperParameters()
     hp.values = {"units": 4, "rate": 0.05, **hyperband}
-    conditions = Conditions(keras_tuner.Objective("val_loss", "min"), executions=1, seed=0)
-    ending = run_trial(recipe, recipe.load(), hp, conditions, folder, trial)
-    assert ending.status == COMPLETED, ending.message
+    trial_settings = TrialSettings(keras_tuner.Objective("val_loss", "min"), executions=1, seed=0)
+    outcome = run_trial(recipe, recipe.load(), hp, trial_settings, folder, trial)
+    assert outcome.status == COMPLETED, outcome.message
     with RunFolder(execution_path(folder, trial, 0), {}, resume=True) as entered:
         return run_state(entered)
 

@@ -6,7 +6,7 @@ import os
 import keras_tuner
 import pytest
 
-from keras_dlnotes.tuning.folder import COMPLETED, Ending, trial_path, write_ending
+from keras_dlnotes.tuning.folder import COMPLETED, TrialOutcome, trial_path, write_outcome
 from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
 
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
@@ -56,8 +56,9 @@ def run(oracle, worker="worker0"):
     while (trial := oracle.create_trial(worker)).status == "RUNNING":
         values = trial.hyperparameters.values
         if not (trial_path(oracle.folder, trial.trial_id) / "ending.json").exists():
-            ending = Ending(COMPLETED, trial.hyperparameters.get_config(), metrics(values), 0)
-            write_ending(oracle.folder, trial.trial_id, ending)
+            config = trial.hyperparameters.get_config()
+            outcome = TrialOutcome(COMPLETED, config, metrics(values), 0)
+            write_outcome(oracle.folder, trial.trial_id, outcome)
         oracle.end_trial(trial)
     assert trial.status == "STOPPED"
 
@@ -148,12 +149,12 @@ def test_a_grid_is_the_whole_grid_and_the_same_for_two_workers(tmp_path):
             if not at_work:
                 break
             for trial in at_work.values():
-                ending = Ending(
+                outcome = TrialOutcome(
                     COMPLETED,
                     trial.hyperparameters.get_config(),
                     metrics(trial.hyperparameters.values),
                 )
-                write_ending(oracle.folder, trial.trial_id, ending)
+                write_outcome(oracle.folder, trial.trial_id, outcome)
                 oracle.end_trial(trial)
             at_work = {}
         found.append({json.dumps(values, sort_keys=True) for values in configurations(oracle)})
@@ -190,8 +191,8 @@ def test_a_lost_worker_s_trial_is_for_the_next(tmp_path):
 def test_an_ended_trial_cannot_end_again(tmp_path):
     oracle = oracle_in(tmp_path, "random")
     trial = oracle.create_trial("worker0")
-    ending = Ending(COMPLETED, trial.hyperparameters.get_config(), {"val_loss": 1.0})
-    write_ending(oracle.folder, trial.trial_id, ending)
+    outcome = TrialOutcome(COMPLETED, trial.hyperparameters.get_config(), {"val_loss": 1.0})
+    write_outcome(oracle.folder, trial.trial_id, outcome)
     oracle.end_trial(trial)
     before = records(tmp_path)
     oracle.end_trial(trial)
@@ -203,8 +204,8 @@ def test_an_ended_trial_cannot_end_again(tmp_path):
 def test_a_truncated_oracle_file_is_set_aside(tuner, names, tmp_path, caplog):
     oracle = oracle_in(tmp_path, tuner)
     first = oracle.create_trial("worker0")
-    ending = Ending(COMPLETED, first.hyperparameters.get_config(), {"val_loss": 1.0})
-    write_ending(oracle.folder, first.trial_id, ending)
+    outcome = TrialOutcome(COMPLETED, first.hyperparameters.get_config(), {"val_loss": 1.0})
+    write_outcome(oracle.folder, first.trial_id, outcome)
     oracle.end_trial(first)
     interrupted = oracle.create_trial("worker0")
     before = records(tmp_path)
@@ -223,8 +224,8 @@ def test_a_truncated_trial_comes_back(has_ended, tmp_path, caplog):
     trial = oracle.create_trial("worker0")
     values = trial.hyperparameters.values
     if has_ended:
-        ending = Ending(COMPLETED, trial.hyperparameters.get_config(), {"val_loss": 1.0})
-        write_ending(oracle.folder, trial.trial_id, ending)
+        outcome = TrialOutcome(COMPLETED, trial.hyperparameters.get_config(), {"val_loss": 1.0})
+        write_outcome(oracle.folder, trial.trial_id, outcome)
         oracle.end_trial(trial)
     else:
         run_folder = trial_path(oracle.folder, trial.trial_id) / "execution_0"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes.tuning.arguments import make_recipe
-from keras_dlnotes.tuning.preflight import look_ahead
+from keras_dlnotes.tuning.preflight import dry_run
 
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
 
@@ -45,7 +45,7 @@ def recipe_of(hypermodel, count=5, **arguments):
 
 @pytest.mark.parametrize("hypermodel", [Plain, Hands, Names])
 def test_sample_weights_are_handed_on(hypermodel):
-    names = look_ahead(recipe_of(hypermodel()), OBJECTIVE)["metrics"]
+    names = dry_run(recipe_of(hypermodel()), OBJECTIVE)["metrics"]
     assert names == ["loss", "mae", "val_loss", "val_mae"]
 
 
@@ -61,9 +61,9 @@ class OfFourRows(Plain):
 
 
 def test_the_last_batch_of_an_epoch_is_tried_too():
-    look_ahead(recipe_of(OfFourRows(), count=8), OBJECTIVE)
+    dry_run(recipe_of(OfFourRows(), count=8), OBJECTIVE)
     with pytest.raises(Exception, match=r"(?i)shape|size"):
-        look_ahead(recipe_of(OfFourRows(), count=9), OBJECTIVE)
+        dry_run(recipe_of(OfFourRows(), count=9), OBJECTIVE)
 
 
 class OfFloat32(keras.metrics.Mean):
@@ -87,7 +87,7 @@ def test_lists_of_float64_reach_a_metric_of_ones_own_as_float32():
     inputs, targets = generator.normal(size=(2, 5, 2)), generator.normal(size=(2, 5, 1))
     part = list(inputs), list(targets), np.ones(5)
     recipe = make_recipe(build, training=part, validation=part, batch_size=4)
-    assert "val_second_own" in look_ahead(recipe, OBJECTIVE)["metrics"]
+    assert "val_second_own" in dry_run(recipe, OBJECTIVE)["metrics"]
 
 
 def test_what_every_trial_refuses_is_refused():
@@ -96,7 +96,7 @@ def test_what_every_trial_refuses_is_refused():
             return model.fit(x, y, epochs=1, verbose=0)
 
     with pytest.raises(ValueError, match=r"`objective` must be one of the metrics.*: loss, mae"):
-        look_ahead(recipe_of(Forgets()), OBJECTIVE)
+        dry_run(recipe_of(Forgets()), OBJECTIVE)
 
     class Diverges(Plain):
         def build(self, hp):
@@ -105,4 +105,4 @@ def test_what_every_trial_refuses_is_refused():
             return model
 
     with pytest.raises(RuntimeError, match="NaN"):
-        look_ahead(recipe_of(Diverges()), OBJECTIVE)
+        dry_run(recipe_of(Diverges()), OBJECTIVE)

@@ -11,26 +11,26 @@ from pathlib import Path
 import pytest
 
 from keras_dlnotes.tuning import messages, secret, service
-from keras_dlnotes.tuning.messages import ANSWER, QUESTION, Conversation, StrangerError
-from keras_dlnotes.tuning.service import Line, NoChiefError, RefusedError, Service, ask
+from keras_dlnotes.tuning.messages import ANSWER, QUESTION, AuthenticationError, Conversation
+from keras_dlnotes.tuning.service import Endpoint, NoChiefError, RefusedError, Service, ask
 from tests.tuning.addresses import free_port
 
 NUMBERS = [0.1, 1e-300, math.pi, float("inf"), 2**70, -0.0]
 
 
 @pytest.fixture(params=["unix", "tcp"])
-def line(request, tmp_path):
+def endpoint(request, tmp_path):
     path = tmp_path / secret.SECRET
-    secret.settle_secret(path)
+    secret.ensure_secret(path)
     place = tmp_path / "chief" if request.param == "unix" else f"127.0.0.1:{free_port()}"
-    return Line(str(place), str(path))
+    return Endpoint(str(place), str(path))
 
 
 @pytest.fixture
-def asked(line):
+def asked(endpoint):
     """The questions that a service has answered, each by itself and some numbers."""
     questions = []
-    chief = Service(line)
+    chief = Service(endpoint)
     ends = threading.Event()
 
     def respond(question):
@@ -49,45 +49,45 @@ def asked(line):
     chief.close()
 
 
-def another_secret(line, folder):
-    secret.settle_secret(folder / "another")
-    return Line(line.address, str(folder / "another"))
+def another_secret(endpoint, folder):
+    secret.ensure_secret(folder / "another")
+    return Endpoint(endpoint.address, str(folder / "another"))
 
 
-def assert_answers(line):
+def assert_answers(endpoint):
     started = time.monotonic()
-    assert ask(line, seconds=5.0, call="x")["question"] == {"call": "x"}
+    assert ask(endpoint, seconds=5.0, call="x")["question"] == {"call": "x"}
     assert time.monotonic() - started < 2.0
 
 
-def test_numbers_travel_whole(line, asked):
-    assert ask(line, call="create_trial")["numbers"] == NUMBERS
+def test_numbers_travel_whole(endpoint, asked):
+    assert ask(endpoint, call="create_trial")["numbers"] == NUMBERS
     assert asked == [{"call": "create_trial"}]
 
 
-def test_another_secret_is_refused_at_once_on_both_sides(line, asked, tmp_path, caplog):
+def test_another_secret_is_refused_at_once_on_both_sides(endpoint, asked, tmp_path, caplog):
     for _ in range(4):
-        with pytest.raises(StrangerError, match="without the secret"):
-            ask(another_secret(line, tmp_path), call="create_trial", worker="worker0")
+        with pytest.raises(AuthenticationError, match="not authenticated by the secret"):
+            ask(another_secret(endpoint, tmp_path), call="create_trial", worker="worker0")
     assert asked == []
-    assert caplog.text.count("Somebody without the secret") == 1
-    assert_answers(line)
+    assert caplog.text.count("Rejected a client") == 1
+    assert_answers(endpoint)
 
 
-def test_what_was_overheard_is_of_no_use_again(line, asked, monkeypatch):
+def test_what_was_overheard_is_of_no_use_again(endpoint, asked, monkeypatch):
     sent = []
     write = Conversation._write
     monkeypatch.setattr(
         Conversation, "_write", lambda self, content: (sent.append(content), write(self, content))
     )
-    ask(line, call="create_trial")
+    ask(endpoint, call="create_trial")
     heard = [
         content for content in sent if b"create_trial" in content and b"numbers" not in content
     ]
     own = [content for content in sent if len(content) == messages.RANDOM_BYTES]
     assert len(heard) == 1 and len(own) == 2
     for number in own:
-        with service._connection(line.address) as connection:
+        with service._connection(endpoint.address) as connection:
             connection.recv(messages.RANDOM_BYTES)
             connection.sendall(number + heard[0])
             assert connection.recv(100) == bytes(messages.HEAD.size)
@@ -122,27 +122,27 @@ STRANGERS = {
 
 
 @pytest.mark.parametrize("speak", STRANGERS.values(), ids=STRANGERS)
-def test_a_stranger_is_in_nobody_s_way(speak, line, asked):
-    with service._connection(line.address) as connection:
+def test_a_stranger_is_in_nobody_s_way(speak, endpoint, asked):
+    with service._connection(endpoint.address) as connection:
         with contextlib.suppress(OSError):  # the service may have hung up
             speak(connection)
-        assert_answers(line)
+        assert_answers(endpoint)
         assert asked == [{"call": "x"}]
 
 
-def test_many_silent_callers_are_in_nobody_s_way(line, asked, monkeypatch):
-    monkeypatch.setattr(service, "MOST_CONNECTIONS", 8)
+def test_many_silent_callers_are_in_nobody_s_way(endpoint, asked, monkeypatch):
+    monkeypatch.setattr(service, "MAX_CONNECTIONS", 8)
     with contextlib.ExitStack() as stack:
         for _ in range(40):
-            stack.enter_context(service._connection(line.address))
+            stack.enter_context(service._connection(endpoint.address))
         for _ in range(3):
-            assert_answers(line)
+            assert_answers(endpoint)
 
 
-def test_a_silent_or_slow_caller_is_left_in_time(line, asked, monkeypatch):
+def test_a_silent_or_slow_caller_is_left_in_time(endpoint, asked, monkeypatch):
     monkeypatch.setattr(service, "ASK_SECONDS", 0.3)
     started = time.monotonic()
-    with service._connection(line.address) as connection:
+    with service._connection(endpoint.address) as connection:
         connection.settimeout(5.0)
         connection.recv(messages.RANDOM_BYTES)
         with pytest.raises(OSError):
@@ -155,41 +155,41 @@ def test_a_silent_or_slow_caller_is_left_in_time(line, asked, monkeypatch):
 @pytest.mark.parametrize(
     "text", [b"", b"{", b"\xff", b"[" * 4000], ids=["empty", "open", "no text", "deep"]
 )
-def test_a_message_that_is_no_json_is_refused(text, line, asked):
-    with service._connection(line.address) as connection:
-        conversation = Conversation(connection, secret.read_secret(Path(line.secret)), 5.0)
+def test_a_message_that_is_no_json_is_refused(text, endpoint, asked):
+    with service._connection(endpoint.address) as connection:
+        conversation = Conversation(connection, secret.read_secret(Path(endpoint.secret)), 5.0)
         conversation.reply()
-        seal = conversation._seal(QUESTION, text)
+        seal = conversation._hmac(QUESTION, text)
         conversation._write(messages.HEAD.pack(seal, len(text)) + text)
-        with pytest.raises(StrangerError):
+        with pytest.raises(AuthenticationError):
             conversation.receive(ANSWER)
-    assert_answers(line)
+    assert_answers(endpoint)
     assert asked == [{"call": "x"}]
 
 
-def test_a_chief_that_is_not_there(line):
+def test_a_chief_that_is_not_there(endpoint):
     started = time.monotonic()
     with pytest.raises(NoChiefError, match="No chief answers at"):
-        ask(line, seconds=0.5, call="x")
+        ask(endpoint, seconds=0.5, call="x")
     assert 0.4 < time.monotonic() - started < 3.0
 
 
-def test_a_chief_without_a_secret_yet(line, tmp_path):
+def test_a_chief_without_a_secret_yet(endpoint, tmp_path):
     with pytest.raises(NoChiefError):
-        ask(Line(line.address, str(tmp_path / "none")), seconds=0.1, call="x")
+        ask(Endpoint(endpoint.address, str(tmp_path / "none")), seconds=0.1, call="x")
 
 
-def test_a_chief_that_vanishes_in_the_middle(line, monkeypatch):
+def test_a_chief_that_vanishes_in_the_middle(endpoint, monkeypatch):
     """It takes the connection and says nothing, as a machine that has lost its power."""
     monkeypatch.setattr(service, "ANSWER_SECONDS", 0.3)
-    listener = service._listener(line.address)
+    listener = service._listener(endpoint.address)
     with pytest.raises(NoChiefError, match=r"too slow|timed out"):
-        ask(line, seconds=0.5, call="x")
+        ask(endpoint, seconds=0.5, call="x")
     listener.close()
 
 
-def test_somebody_else_where_the_chief_should_be(line):
-    listener = service._listener(line.address)
+def test_somebody_else_where_the_chief_should_be(endpoint):
+    listener = service._listener(endpoint.address)
 
     def greet():
         connection, _ = listener.accept()
@@ -198,14 +198,14 @@ def test_somebody_else_where_the_chief_should_be(line):
         connection.close()
 
     threading.Thread(target=greet, daemon=True).start()
-    with pytest.raises(StrangerError):
-        ask(line, call="x")
+    with pytest.raises(AuthenticationError):
+        ask(endpoint, call="x")
     listener.close()
 
 
-def test_a_question_whose_time_is_over_is_not_answered(line):
-    chief = Service(line)
-    with service._connection(line.address) as connection:
+def test_a_question_whose_time_is_over_is_not_answered(endpoint):
+    chief = Service(endpoint)
+    with service._connection(endpoint.address) as connection:
         late = Conversation(connection, b"", -1.0)
         chief._pending.put(service._Pending({}, late))
         chief.answer(lambda question: pytest.fail("answered"), 1.0)
@@ -226,17 +226,17 @@ def outcome_of(call):
     return found
 
 
-def test_what_goes_wrong_in_the_oracle_ends_the_chief(line):
-    chief = Service(line)
-    outcome_of(lambda: ask(line, seconds=0.1, call="x"))
+def test_what_goes_wrong_in_the_oracle_ends_the_chief(endpoint):
+    chief = Service(endpoint)
+    outcome_of(lambda: ask(endpoint, seconds=0.1, call="x"))
     with pytest.raises(ZeroDivisionError):
         chief.answer(lambda question: 1 / 0, 5.0)
     chief.close()
 
 
-def test_a_refusal_has_its_reason(line):
-    chief = Service(line)
-    found = outcome_of(lambda: ask(line, call="x"))
+def test_a_refusal_has_its_reason(endpoint):
+    chief = Service(endpoint)
+    found = outcome_of(lambda: ask(endpoint, call="x"))
     chief.answer(lambda question: {"refused": "for a reason"}, 5.0)
     error = found.get(timeout=5.0)
     assert isinstance(error, RefusedError) and str(error) == "for a reason"

@@ -56,7 +56,7 @@ def test_a_process_finds_the_user_s_modules_behind_python_s_own(shadows, monkeyp
     monkeypatch.setattr(sys, "path", ["", str(later), *sys.path[:-1]])
     try:
         arguments = [str(tmp_path / "job"), str(tmp_path / "answer.json")]
-        assert launcher.run("look_ahead", arguments, tmp_path / "log") == 1
+        assert launcher.run("preflight", arguments, tmp_path / "log") == 1
     finally:
         launcher.close()
         del sys.modules["own_models"]

@@ -224,7 +224,7 @@ def left_in(folder):
 @pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.slow)])
 def test_a_search_that_is_ended_leaves_nothing_else_and_says_how_to_go_on(name, short_folder):
     said = end_search(short_folder, name)
-    assert f"dlnotes: {name} has ended the process. The same command with --resume" in said
+    assert f"dlnotes: The process was ended by {name}. The same command with --resume" in said
     assert left_in(short_folder) == []
     assert not list(short_folder.glob("search/**/.partial-*"))
 

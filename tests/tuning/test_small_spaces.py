@@ -8,7 +8,7 @@ import pytest
 from keras_tuner.oracles import HyperbandOracle
 
 from keras_dlnotes.tuning.configurations import configurations
-from keras_dlnotes.tuning.folder import COMPLETED, FAILED, Ending, write_ending
+from keras_dlnotes.tuning.folder import COMPLETED, FAILED, TrialOutcome, write_outcome
 from keras_dlnotes.tuning.formats import HyperbandState
 from keras_dlnotes.tuning.oracles import ORACLES, Durable, make_oracle
 from keras_dlnotes.tuning.records import TrialRecord
@@ -50,8 +50,8 @@ def run(oracle, workers=1, fails=lambda values: False):
             status = FAILED if fails(values) else COMPLETED
             metrics = {} if status == FAILED else {"val_loss": values["width"] / 1.0}
             message = "ruled out" if status == FAILED else None
-            ending = Ending(status, trial.hyperparameters.get_config(), metrics, 0, message)
-            write_ending(oracle.folder, trial.trial_id, ending)
+            outcome = TrialOutcome(status, trial.hyperparameters.get_config(), metrics, 0, message)
+            write_outcome(oracle.folder, trial.trial_id, outcome)
             oracle.end_trial(trial)
         trial = oracle.create_trial(f"worker{name}")
         if trial.status == "RUNNING":
@@ -148,7 +148,7 @@ def test_configurations_are_counted():
     assert {values.get("depth") for values in found} == {None, 1, 2, 4, 8}
     hp.Float("step", 0.0, 0.5, step=0.25, default=0.1)  # a default that is never drawn
     assert len(configurations(hp)) == 3 * (3 + 4 * 2) + 1
-    assert configurations(hp, most=20) is None
+    assert configurations(hp, limit=20) is None
     hp.Int("many", 1, 10**12)
     assert configurations(hp) is None
 
@@ -157,15 +157,15 @@ def test_a_bracket_that_max_trials_cuts_short_is_told(tmp_path):
     hp = space_of(3)
     hp.Float("rate", 0.0, 1.0)
     oracle = oracle_in(tmp_path, "hyperband", hp, max_trials=6)
-    assert "max_trials=6 ends Hyperband within its first bracket, which has" in oracle.warning()
+    assert "max_trials=6 ends Hyperband within its first bracket of" in oracle.warning()
     oracle.max_trials = oracle.first_bracket()
     assert oracle.warning() is None
     assert max(epochs_of(run(oracle))) == 10
 
 
 def trials_of(*values):
-    ending = Ending(COMPLETED, {"space": [], "values": {}})
-    return [TrialRecord(str(number), one, ending) for number, one in enumerate(values)]
+    outcome = TrialOutcome(COMPLETED, {"space": [], "values": {}})
+    return [TrialRecord(str(number), one, outcome) for number, one in enumerate(values)]
 
 
 def test_what_a_search_that_ended_early_says():
@@ -189,7 +189,7 @@ def test_a_search_tells_that_it_has_tried_all(search_table, tmp_path, caplog):
 
     arguments = {"hypermodel": build, "epochs": 3}
     results = search_table(tmp_path / "cut", "hyperband", max_trials=2, **arguments)
-    assert "max_trials=2 ends Hyperband within its first bracket, which has 3 trials" in caplog.text
+    assert "max_trials=2 ends Hyperband within its first bracket of 3 trials" in caplog.text
     assert "2 of 2 trials completed. The longest trial had 1 of 3 epochs, since" in repr(results)
     results = search_table(tmp_path / "cut", "hyperband", max_trials=9, **arguments)
     assert results.remarks == ["All 2 configurations of the space were tried."]

@@ -6,7 +6,8 @@ import keras_tuner
 import pytest
 
 from keras_dlnotes import models, tasks
-from keras_dlnotes.tuning import neighbours, spaces
+from keras_dlnotes.tuning import spaces
+from keras_dlnotes.tuning.default_space import task_space
 from keras_dlnotes.tuning.recipes import TRAINING
 
 
@@ -49,7 +50,7 @@ def test_every_builder_has_a_space():
 @pytest.mark.parametrize("name", spaces.TASK_SPACES)
 def test_the_default_is_the_task_itself(name):
     task = tasks.get(name)
-    _, arguments = configurations(neighbours.space_of(task), count=0)[0]
+    _, arguments = configurations(task_space(task), count=0)[0]
     training = {key: arguments.pop(key) for key in TRAINING if key in arguments}
     parameters = inspect.signature(models.convnet).parameters
     defaults = {key: parameters[key].default for key in arguments if key in parameters}
@@ -92,7 +93,7 @@ def test_what_a_space_chooses_can_be_built(name, arguments):
 @pytest.mark.parametrize("name", [name for name in tasks.names() if name not in spaces.TASK_SPACES])
 def test_around_a_task_lies_the_task_itself(name):
     task = tasks.get(name)
-    (_, default), *others = configurations(neighbours.space_of(task), count=10)
+    (_, default), *others = configurations(task_space(task), count=10)
     rate = default.pop("learning_rate")
     assert rate == task.learning_rate
     assert {**task.arguments, **default} == dict(task.arguments)

@@ -7,10 +7,10 @@ import keras_tuner
 import pytest
 
 from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
-from keras_dlnotes.tuning.preflight import look_ahead
+from keras_dlnotes.tuning.preflight import dry_run
 from keras_dlnotes.tuning.tuner_arguments import CHECKS, OWN, oracle_arguments
 from tests import bad_calls
-from tests.tuning.own_fits import LOSS, Line, given, recipe_of
+from tests.tuning.custom_fits import LOSS, Line, given, recipe_of
 
 FURTHER = {
     "hyperparameters": (keras_tuner.HyperParameters(), bad_calls.without(bad_calls.CHOICE, None)),
@@ -78,7 +78,7 @@ def listing():
 def preflight(recipe, **arguments):
     arguments = {"hyperparameters": listing(), **arguments}
     arguments = oracle_arguments("random", arguments, LOSS, epochs=9)
-    return look_ahead(recipe, LOSS, arguments)["space"]["space"]
+    return dry_run(recipe, LOSS, arguments)["space"]["space"]
 
 
 def names(space):

@@ -10,10 +10,10 @@ import pytest
 from keras_dlnotes import tasks
 from keras_dlnotes.runs import RunFolderError
 from keras_dlnotes.tuning.arguments import make_recipe, search_path
-from keras_dlnotes.tuning.data_record import difference, record_of
+from keras_dlnotes.tuning.fingerprints import difference, fingerprint
 from keras_dlnotes.tuning.recipes import check_hypermodel
 from keras_dlnotes.tuning.space_check import what_differs
-from tests.tuning.own_fits import Line
+from tests.tuning.custom_fits import Line
 
 WIDTHS = np.arange(12.0).reshape(4, 3)
 
@@ -36,8 +36,8 @@ WIDTHS = np.arange(12.0).reshape(4, 3)
     ],
 )
 def test_data_are_told_from_others(now, told):
-    earlier = json.loads(json.dumps(record_of((WIDTHS, WIDTHS))))
-    assert difference(earlier, record_of(now)) == told
+    earlier = json.loads(json.dumps(fingerprint((WIDTHS, WIDTHS))))
+    assert difference(earlier, fingerprint(now)) == told
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_data_are_told_from_others(now, told):
     ],
 )
 def test_every_value_counts(one, other):
-    assert difference(record_of((one,)), record_of((one.copy(),))) is None
-    assert difference(record_of((one,)), record_of((other,))) == "the inputs have other values"
+    assert difference(fingerprint((one,)), fingerprint((one.copy(),))) is None
+    assert difference(fingerprint((one,)), fingerprint((other,))) == "the inputs have other values"
 
 
 def test_a_memory_map_is_the_array_that_it_holds(tmp_path):
     np.save(tmp_path / "array.npy", WIDTHS)
     mapped = np.load(tmp_path / "array.npy", mmap_mode="r")
-    assert difference(record_of((WIDTHS,)), record_of((mapped,))) is None
+    assert difference(fingerprint((WIDTHS,)), fingerprint((mapped,))) is None
 
 
 def test_tasks_of_ours_are_known_by_the_names_of_their_data():
@@ -116,7 +116,7 @@ def test_what_has_no_name_for_a_folder_needs_one_that_is_given(hypermodel, tmp_p
     [
         ({}, None),
         (
-            {"training_data": record_of((-WIDTHS,))},
+            {"training_data": fingerprint((-WIDTHS,))},
             "other training data: the inputs have other values",
         ),
         ({"validation_data": []}, "other validation data: there are none, not inputs"),
@@ -133,8 +133,8 @@ def test_what_differs_is_told(changed, told):
     hp.Choice("units", [1, 2])
     earlier = {
         "space": hp.get_config(),
-        "training_data": record_of((WIDTHS,)),
-        "validation_data": record_of((WIDTHS,)),
+        "training_data": fingerprint((WIDTHS,)),
+        "validation_data": fingerprint((WIDTHS,)),
         "model": "4 weights of 9 numbers",
     }
     found = what_differs(earlier, earlier | changed)

@@ -1,4 +1,4 @@
-"""What a search remembers of its data: the shape, type and content of each array."""
+"""Fingerprints of a search's data: the shape, type and checksum of each array."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -7,15 +7,15 @@ from typing import Any
 import keras
 import numpy as np
 
-CHUNK = 2**24  # bytes that are read at a time, of a memory-mapped file, too
+CHUNK = 2**24  # bytes to read at a time, also from memory-mapped files
 PARTS = ("inputs", "targets", "sample weights")
-Record = list[dict[str, Any]]
+Fingerprint = list[dict[str, Any]]
 
 
-def record_of(arrays: Sequence[Any], with_content: bool = True) -> Record:
-    """Returns the record of (inputs, targets, …), as JSON values.
+def fingerprint(arrays: Sequence[Any], with_content: bool = True) -> Fingerprint:
+    """Returns the fingerprint of (inputs, targets, …), as JSON values.
 
-    >>> record_of([np.zeros((2, 3), "float32")], with_content=False)
+    >>> fingerprint([np.zeros((2, 3), "float32")], with_content=False)
     [{'part': 'inputs', 'shape': [2, 3], 'dtype': 'float32'}]
     """
     found = []
@@ -29,10 +29,10 @@ def record_of(arrays: Sequence[Any], with_content: bool = True) -> Record:
     return found
 
 
-def difference(earlier: Record, now: Record) -> str | None:
-    """Says how the first array that differs does so; None where all are the same.
+def difference(earlier: Fingerprint, now: Fingerprint) -> str | None:
+    """Describes the first difference between two fingerprints; None if they are the same.
 
-    >>> zeros, ones = record_of([np.zeros(3)]), record_of([np.ones(3)])
+    >>> zeros, ones = fingerprint([np.zeros(3)]), fingerprint([np.ones(3)])
     >>> difference(zeros, ones)
     'the inputs have other values'
     """
@@ -64,7 +64,7 @@ def _pieces(array: np.ndarray) -> Iterator[bytes | np.ndarray]:
     rows = max(CHUNK // max(array[:1].nbytes, 1), 1)
     for start in range(0, len(array), rows):
         part = array[start : start + rows]
-        if part.dtype.kind in "OT":  # the bytes of these are where the texts are, not the texts
+        if part.dtype.kind in "OT":  # whose bytes are pointers to the texts
             for entry in part.flat:
                 text = entry.encode(errors="surrogatepass") if isinstance(entry, str) else entry
                 yield f"{type(entry).__name__} {len(text)} ".encode()

@@ -5,8 +5,8 @@ import keras_tuner
 import pytest
 
 from keras_dlnotes.runs.checkpoints import Checkpoints
-from keras_dlnotes.tuning.keeping import read_outcome
-from tests.tuning.own_fits import (
+from keras_dlnotes.tuning.fit_results import read_fit_result
+from tests.tuning.custom_fits import (
     INPUTS,
     KINDS,
     LOSS,
@@ -46,9 +46,9 @@ def test_the_score_is_that_of_keras_tuner(kind, tmp_path):
     objective = tuner.oracle.objective
     for number, trial in enumerate(theirs):
         values = dict(trial.hyperparameters.values)
-        ending = run(recipe_of(kind(), **epochs), values, tmp_path, objective, number)
-        assert ending.message is None
-        assert ending.metrics[objective.name] == pytest.approx(trial.score, rel=1e-5)
+        outcome = run(recipe_of(kind(), **epochs), values, tmp_path, objective, number)
+        assert outcome.message is None
+        assert outcome.metrics[objective.name] == pytest.approx(trial.score, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -65,17 +65,17 @@ def test_the_score_is_that_of_keras_tuner(kind, tmp_path):
 def test_the_weights_are_those_of_the_score(kind, is_plain, epochs, tmp_path):
     recipe = recipe_of(kind(), epochs=3) if kind is not ReturnsDict else recipe_of(kind())
     objective = OBJECTIVES.get(kind, LOSS)
-    ending = run(recipe, {"rate": RATES[1]}, tmp_path, objective)
+    outcome = run(recipe, {"rate": RATES[1]}, tmp_path, objective)
     path = tmp_path / "trial_0" / "execution_0"
     checkpoints = Checkpoints(path / "checkpoints")
     state = checkpoints.read()
     assert len(state.history) == epochs
-    assert state.history[state.early_stopping["best_epoch"]] == ending.metrics
-    outcome = read_outcome(path)
+    assert state.history[state.early_stopping["best_epoch"]] == outcome.metrics
+    outcome = read_fit_result(path)
     assert (outcome.is_plain, outcome.has_weights) == (is_plain, True)
     model = recipe.build(keras_tuner.HyperParameters(), recipe.load())
     checkpoints.restore_best(model, state)
-    expected = ending.metrics.get("val_loss")
+    expected = outcome.metrics.get("val_loss")
     assert loss_of(model) == pytest.approx(expected, rel=1e-5)
 
 
@@ -89,7 +89,7 @@ def test_weights_that_nobody_saved_are_not_taken_for_the_best(tmp_path):
     for kind, has_weights in ((HidesCallbacks, True), (Overshoots, False)):
         run(recipe_of(kind()), {"rate": RATES[0]}, tmp_path / kind.__name__, LOSS)
         path = tmp_path / kind.__name__ / "trial_0" / "execution_0"
-        assert read_outcome(path).has_weights == has_weights
+        assert read_fit_result(path).has_weights == has_weights
 
 
 class Killed(BaseException):
@@ -128,7 +128,7 @@ def test_a_killed_trial_ends_as_if_left_alone(kind, tmp_path):
 
     again = run(recipe_of(Counts(), **epochs), values, tmp_path / "killed", LOSS)
     assert again.metrics == pytest.approx(alone.metrics)
-    is_plain = read_outcome(tmp_path / "killed" / "trial_0" / "execution_0").is_plain
+    is_plain = read_fit_result(tmp_path / "killed" / "trial_0" / "execution_0").is_plain
     if is_plain:
         assert begun == [2]  # from its last epoch
     else:

@@ -1,11 +1,11 @@
-"""What of this machine each worker gets: its GPU, or its part of the cores."""
+"""The GPUs and processor cores that each worker gets."""
 
 import os
 import subprocess
 
 
-def shares_of(workers: int) -> list[tuple[dict[str, str], list[int] | None]]:
-    """Returns the environment and the processor cores of each worker: its part of this machine."""
+def worker_resources(workers: int) -> list[tuple[dict[str, str], list[int] | None]]:
+    """Returns the environment and the processor cores of each worker."""
     if workers == 1:
         return [({}, None)]
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -26,7 +26,7 @@ def shares_of(workers: int) -> list[tuple[dict[str, str], list[int] | None]]:
 
 
 def visible_gpus() -> list[str]:
-    """Returns the names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    """Returns the GPUs that this process may use, as CUDA_VISIBLE_DEVICES lists them."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name for name in chosen.split(",") if name.strip() not in ("", "-1")]

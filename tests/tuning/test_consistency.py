@@ -86,7 +86,7 @@ def test_a_trial_whose_folder_is_gone_is_told_and_counts_as_failed(search, caplo
     folder, _, _ = search
     shutil.rmtree(folder / "trial_1")
     finished.go_on(folder)
-    assert "Nothing tells what trial 1 was; it counts as failed." in caplog.text
+    assert "All files of trial 1 are lost; it counts as failed." in caplog.text
     assert Results(folder).failures.keys() == {"1", "2"}
 
 

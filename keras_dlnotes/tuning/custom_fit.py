@@ -1,4 +1,4 @@
-"""Trials of a hypermodel with a `fit` of its own, as KerasTuner documents it."""
+"""Trials of a hypermodel that overrides `HyperModel.fit`, as KerasTuner documents it."""
 
 import inspect
 import re
@@ -10,45 +10,34 @@ from typing import Any
 import keras
 import keras_tuner
 
-from keras_dlnotes.runs import RunFolder, RunState, Splits
-from keras_dlnotes.runs.checkpoints import Checkpoints
-from keras_dlnotes.runs.folder import CHECKPOINTS
+from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
+from keras_dlnotes.runs.folder import CHECKPOINTS, RunFolder
 from keras_dlnotes.training.arguments import as_arguments
 from keras_dlnotes.training.building import built_on
-from keras_dlnotes.tuning.keeping import is_plain, keep, read_outcome
-from keras_dlnotes.tuning.outcomes import objective_for
-from keras_dlnotes.tuning.recipes import Recipe
+from keras_dlnotes.tuning.execution import Execution
+from keras_dlnotes.tuning.fit_metrics import objective_for
+from keras_dlnotes.tuning.fit_results import is_plain, read_fit_result, save_fit_result
 from keras_dlnotes.tuning.recorder import TRAININGS, NotResumableError, Recorder
 
-LEFT_TO_FIT = {"epochs", "verbose", "batch_size"}  # what it may well set itself
+LEFT_TO_FIT = {"epochs", "verbose", "batch_size"}  # arguments that a custom `fit` often sets itself
 GIVEN_TWICE = re.compile(r"got multiple values for (?:keyword )?argument '(\w+)'")
 
 
-def train_by_own_fit(
-    run: RunFolder,
-    recipe: Recipe,
-    splits: Splits,
-    hp: keras_tuner.HyperParameters,
-    objective: keras_tuner.Objective | None,
-    epochs: int,
-    seed: int,
-    ancestor: Path | None = None,
+def train_with_custom_fit(
+    run: RunFolder, execution: Execution
 ) -> tuple[RunState, keras_tuner.Objective]:
-    """Trains in an entered run folder, and leaves there what `fit` returned and its weights.
+    """Trains in an entered run folder; saves what `fit` returned and the matching weights there.
 
-    Where `fit` returns the History of its one call of `model.fit`, a killed trial goes on from its
-    last epoch; every other one is done anew. The weights are those that the returned metrics are
-    of: the best epoch's where they are an epoch's, or else those that the model has in the end.
-
-    Args:
-        objective: what is to improve; None for what the result tells.
-        ancestor: checkpoints of the trial whose weights it begins with.
+    If `fit` returns the History of its only call of `model.fit`, a killed trial resumes after its
+    last epoch; any other trial starts over. The weights are those of the best epoch if the returned
+    metrics are an epoch's, and otherwise those that the model has when `fit` returns.
 
     Returns:
-        The state, whose history has the metrics, and the objective.
+        The state, whose history holds the metrics, and the objective.
     """
+    recipe, objective = execution.recipe, execution.objective
     checkpoints = Checkpoints(run.path / CHECKPOINTS)
-    found = read_outcome(run.path)
+    found = read_fit_result(run.path)
     if found is not None:
         return checkpoints.read(), keras_tuner.Objective(found.objective, found.direction)
     recorder: Recorder | None = None
@@ -56,69 +45,60 @@ def train_by_own_fit(
     def offer(model: keras.Model) -> dict[str, Any]:
         nonlocal recorder
         state = checkpoints.read()
-        is_anew = not state.epoch or state.stopped or (run.path / TRAININGS).exists()
-        if is_anew:
-            _forget(run.path)
-            if ancestor is not None:
-                built_on(model, recipe.batches(splits.training, recipe.batch_size, seed))
-                origin = Checkpoints(ancestor)
+        starts_over = not state.epoch or state.stopped or (run.path / TRAININGS).exists()
+        if starts_over:
+            _remove_checkpoints(run.path)
+            if execution.ancestor is not None:
+                arrays = execution.splits.training
+                built_on(model, recipe.batches(arrays, recipe.batch_size, execution.seed))
+                origin = Checkpoints(execution.ancestor / CHECKPOINTS)
                 origin.restore_best(model, origin.read())
         recorder = Recorder(
             run.path,
             objective or keras_tuner.Objective("val_loss", "min"),
             recipe.patience,
-            resumed=None if is_anew else state,
+            resumed=None if starts_over else state,
             is_resumable=not (run.path / TRAININGS).exists(),
         )
         recorder.set_model(model)
-        offered = _offered(recipe, splits, [recorder], epochs, 0)
-        first = hp.values.get("tuner/initial_epoch") if is_anew else state.epoch
+        offered = _offered(execution, [recorder], 0)
+        first = execution.hp.values.get("tuner/initial_epoch") if starts_over else state.epoch
         return offered if first is None else offered | {"initial_epoch": first}
 
     while True:
         try:
-            model, result = fitted(recipe, hp, splits, splits.training, offer, seed)
+            model, result = _fit(execution, execution.splits.training, offer)
             recorder.close()
             if recorder.resumed is None or is_plain(result, recorder):
                 break
         except NotResumableError:
             pass
-        (run.path / TRAININGS).mkdir(exist_ok=True)  # the sign that nobody tries that again
+        (run.path / TRAININGS).mkdir(exist_ok=True)  # marks that resuming must not be tried again
     objective = objective or objective_for(result)
-    return keep(run.path, model, result, recorder, objective), objective
+    return save_fit_result(run.path, model, result, recorder, objective), objective
 
 
-def train_again(
-    recipe: Recipe,
-    splits: Splits,
-    hp: keras_tuner.HyperParameters,
-    training: tuple[Any, ...],
-    epochs: int,
-    seed: int,
-    verbose: str | int,
-) -> keras.Model:
-    """Returns a new model that a hypermodel's own `fit` has trained."""
-    offered = _offered(recipe, splits, [], epochs, verbose)
-    return fitted(recipe, hp, splits, training, lambda model: offered, seed)[0]
+def train_again(execution: Execution, training: tuple[Any, ...], verbose: str | int) -> keras.Model:
+    """Returns a new model that a hypermodel's custom `fit` has trained."""
+    offered = _offered(execution, [], verbose)
+    return _fit(execution, training, lambda model: offered)[0]
 
 
-def fitted(
-    recipe: Recipe,
-    hp: keras_tuner.HyperParameters,
-    splits: Splits,
+def _fit(
+    execution: Execution,
     training: tuple[Any, ...],
     offer: Callable[[keras.Model], Mapping[str, Any]],
-    seed: int,
 ) -> tuple[keras.Model, Any]:
-    """Returns a new model that its `fit` was called with, and what that returned.
+    """Builds a model and calls its custom `fit`; returns the model and what `fit` returned.
 
-    It starts anew without an argument of ours that `fit` turns out to set itself.
+    Starts over without an argument of ours if `fit` turns out to set it itself.
     """
+    recipe = execution.recipe
     unwanted: set[str] = set()
     while True:
-        keras.utils.set_random_seed(seed)
-        model = recipe.build(hp, splits)
-        fit = recipe.fit(hp, model)
+        keras.utils.set_random_seed(execution.seed)
+        model = recipe.build(execution.hp, execution.splits)
+        fit = recipe.fit(execution.hp, model)
         options = options_for(fit, offer(model), recipe.asked)
         options = {name: value for name, value in options.items() if name not in unwanted}
         try:
@@ -130,14 +110,12 @@ def fitted(
             unwanted.add(match[1])
 
 
-def _offered(
-    recipe: Recipe, splits: Splits, callbacks: list, epochs: int, verbose: str | int
-) -> dict[str, Any]:
+def _offered(execution: Execution, callbacks: list, verbose: str | int) -> dict[str, Any]:
     return {
-        "validation_data": splits.validation,
+        "validation_data": execution.splits.validation,
         "callbacks": callbacks,
-        "epochs": epochs,
-        "batch_size": recipe.batch_size,
+        "epochs": execution.epochs,
+        "batch_size": execution.recipe.batch_size,
         "verbose": verbose,
     }
 
@@ -145,10 +123,10 @@ def _offered(
 def options_for(
     fit: Callable, offered: Mapping[str, Any], asked: Set[str] = frozenset()
 ) -> dict[str, Any]:
-    """Returns those of the keyword arguments that a `fit` is called with.
+    """Returns the keyword arguments to call a custom `fit` with.
 
-    What it has no place for is left out, and so is what it has a default of its own for: but what
-    the user has asked for is handed on in any case, as KerasTuner does.
+    Arguments that it does not accept are left out, and so are those of `LEFT_TO_FIT` for which it
+    has a default. What the user has set is passed in any case, as KerasTuner does.
 
     >>> offered = {"epochs": 10, "callbacks": [], "verbose": 0}
     >>> options_for(lambda x, y, callbacks=None, epochs=3: None, offered)
@@ -171,7 +149,7 @@ def options_for(
 
 
 def call(fit: Callable, training: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
-    """Calls a `fit` with the data by place, or by name where it takes them so, and the options."""
+    """Calls a `fit` with the options and the data, positional unless `fit` wants them by name."""
     by_place, weights = as_arguments(training)
     parameters = inspect.signature(fit).parameters
     by_name = {
@@ -184,8 +162,8 @@ def call(fit: Callable, training: tuple[Any, ...], options: Mapping[str, Any]) -
     return fit(*by_place, **by_name, **weights, **options)
 
 
-def _forget(path: Path) -> None:
-    """Removes what an interrupted `fit` has left, but for the sign that it is done anew."""
+def _remove_checkpoints(path: Path) -> None:
+    """Removes what an interrupted `fit` has left, except the mark that it starts over."""
     shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
     for entry in path.glob(f"{TRAININGS}/*"):
         shutil.rmtree(entry, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a hypermodel's own `fit` returns, read as KerasTuner reads it."""
+"""The metrics in what a hypermodel's custom `fit` returns, as KerasTuner reads them."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ UNNAMED = keras_tuner.Objective("default_objective", "min")  # KerasTuner's, for
 
 
 def objective_for(result: Any) -> keras_tuner.Objective:
-    """Returns what is improved where nobody says: a number, which has no name, or "val_loss".
+    """Returns the default objective of a result: "default_objective" for a number, else "val_loss".
 
     >>> objective_for(0.5).name, objective_for({"val_loss": 0.5}).name
     ('default_objective', 'val_loss')
@@ -28,13 +28,13 @@ def objective_for(result: Any) -> keras_tuner.Objective:
 
 
 def metrics_of(result: Any, objective: keras_tuner.Objective) -> dict[str, float]:
-    """Returns the metrics that a result stands for; those of several executions are averaged.
+    """Returns the metrics of a result; those of several executions are averaged.
 
     >>> metrics_of([{"val_loss": 1.0}, 2.0], keras_tuner.Objective("val_loss", "min"))
     {'val_loss': 1.5}
 
     Raises:
-        FatalTypeError: for what is no result, which is a mistake that ends the search.
+        FatalTypeError: for anything else, which ends the search.
         FatalValueError: for a dict without the objective.
         ValueError: for a History without it.
     """
@@ -62,7 +62,7 @@ def rows_of(history: keras.callbacks.History) -> list[dict[str, float]]:
 def best_row(
     rows: Sequence[dict[str, float]], objective: keras_tuner.Objective
 ) -> tuple[int, dict[str, float]]:
-    """Returns the best epoch, from 0, and its logs; the first of those that are equally good."""
+    """Returns the best epoch, from 0, and its logs; the first one if several are equally good."""
     if not rows or objective.name not in rows[0]:
         raise missing(objective, rows[0] if rows else {})
     best = 0
@@ -73,7 +73,7 @@ def best_row(
 
 
 def mean_of(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Returns the mean of each metric, over those that have it.
+    """Returns the mean of each metric over the entries that have it.
 
     >>> mean_of([{"a": 1.0, "b": 3.0}, {"a": 2.0}])
     {'a': 1.5, 'b': 3.0}
@@ -85,7 +85,7 @@ def mean_of(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def missing(objective: keras_tuner.Objective, names: Sequence[str] | Mapping) -> ValueError:
-    """Returns the error that no trial has the objective."""
+    """Returns the error for an objective that no trial logs."""
     found = ", ".join(sorted(map(str, names))) or "none"
     expected = f"one of the metrics that a trial logs: {found}"
     return argument_error("objective", expected, objective.name)

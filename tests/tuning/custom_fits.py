@@ -7,7 +7,7 @@ import keras_tuner
 import numpy as np
 
 from keras_dlnotes.tuning.arguments import make_recipe
-from keras_dlnotes.tuning.trials import Conditions, run_trial
+from keras_dlnotes.tuning.trials import TrialSettings, run_trial
 
 INPUTS = np.linspace(-1.0, 1.0, 16, dtype="float32").reshape(8, 2)
 TARGETS = INPUTS @ np.array([[1.0], [-2.0]], "float32")
@@ -145,14 +145,14 @@ def recipe_of(hypermodel, **arguments):
     return make_recipe(hypermodel, training=training, validation=VALIDATION, **arguments)
 
 
-def run(recipe, values, folder, objective, number=0, executions=1, **conditions):
+def run(recipe, values, folder, objective, number=0, executions=1, **settings):
     """Runs a trial in this process."""
     hp = keras_tuner.HyperParameters()
     recipe.declare(hp)
     hp.values = dict(values)
     (folder / f"trial_{number}").mkdir(parents=True, exist_ok=True)
-    conditions = Conditions(objective, executions, 0, **conditions)
-    return run_trial(recipe, recipe.load(), hp, conditions, folder, str(number))
+    trial_settings = TrialSettings(objective, executions, 0, **settings)
+    return run_trial(recipe, recipe.load(), hp, trial_settings, folder, str(number))
 
 
 def loss_of(model):

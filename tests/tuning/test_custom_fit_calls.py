@@ -3,9 +3,10 @@
 import keras_tuner
 import pytest
 
-from keras_dlnotes.tuning.own_fit import train_again
-from keras_dlnotes.tuning.preflight import RuledOutError, look_ahead
-from tests.tuning.own_fits import (
+from keras_dlnotes.tuning.custom_fit import train_again
+from keras_dlnotes.tuning.execution import Execution
+from keras_dlnotes.tuning.preflight import RuledOutError, dry_run
+from tests.tuning.custom_fits import (
     INPUTS,
     LOSS,
     RATES,
@@ -39,9 +40,9 @@ def test_what_a_fit_is_given():
     for fit, arguments in ((by_place, {}), (by_name, {}), (with_defaults, {})):
         recipe = recipe_of(given(fit), **arguments)
         hp = keras_tuner.HyperParameters()
-        train_again(recipe, recipe.load(), hp, (INPUTS, TARGETS), 5, 0, 0)
+        train_again(Execution(recipe, recipe.load(), hp, None, 5, 0), (INPUTS, TARGETS), 0)
     recipe = recipe_of(given(with_defaults), epochs=3, batch_size=4)
-    train_again(recipe, recipe.load(), hp, (INPUTS, TARGETS), 3, 0, 0)
+    train_again(Execution(recipe, recipe.load(), hp, None, 3, 0), (INPUTS, TARGETS), 0)
     rest = ["callbacks", "validation_data"]
     assert seen == [
         ((8, 2), (8, 1), 2, 0),
@@ -53,9 +54,9 @@ def test_what_a_fit_is_given():
 
 def test_what_is_asked_for_and_set_by_fit_too_is_refused():
     with pytest.raises(TypeError, match="multiple values for keyword argument 'epochs'"):
-        look_ahead(recipe_of(SetsItsEpochs(), epochs=3), LOSS)
+        dry_run(recipe_of(SetsItsEpochs(), epochs=3), LOSS)
     with pytest.raises(TypeError, match="multiple values for keyword argument 'epochs'"):
-        look_ahead(recipe_of(SetsItsEpochs()), LOSS, epochs_are_asked=True)
+        dry_run(recipe_of(SetsItsEpochs()), LOSS, epochs_are_asked=True)
 
 
 @pytest.mark.parametrize(
@@ -79,15 +80,15 @@ def test_what_is_no_result_ends_the_search(result, error, message, tmp_path):
 @pytest.mark.parametrize("result", [float("nan"), {"val_loss": float("nan")}, [1.0, float("nan")]])
 def test_a_score_that_is_no_number_fails_the_trial(result, tmp_path):
     recipe = recipe_of(given(lambda self, *args, **kwargs: result))
-    ending = run(recipe, {"rate": RATES[0]}, tmp_path, LOSS)
-    assert ending.status == "FAILED" and "The objective val_loss is NaN." in ending.message
+    outcome = run(recipe, {"rate": RATES[0]}, tmp_path, LOSS)
+    assert outcome.status == "FAILED" and "The objective val_loss is NaN." in outcome.message
 
 
 def test_executions_are_averaged(tmp_path):
     results = iter([{"val_loss": 1.0, "a": 1.0}, {"val_loss": 3.0}])
     recipe = recipe_of(given(lambda self, *args, **kwargs: next(results)))
-    ending = run(recipe, {"rate": RATES[0]}, tmp_path, LOSS, executions=2)
-    assert ending.metrics == {"val_loss": 2.0, "a": 1.0}
+    outcome = run(recipe, {"rate": RATES[0]}, tmp_path, LOSS, executions=2)
+    assert outcome.metrics == {"val_loss": 2.0, "a": 1.0}
 
 
 def test_an_error_is_tried_again_as_often_as_asked(tmp_path):
@@ -106,8 +107,8 @@ def test_an_error_is_tried_again_as_often_as_asked(tmp_path):
     ):
         tries = []
         folder = tmp_path / status
-        ending = run(recipe_of(flaky(error)), {"rate": RATES[0]}, folder, LOSS, retries=2)
-        assert (ending.status, len(tries)) == (status, count)
+        outcome = run(recipe_of(flaky(error)), {"rate": RATES[0]}, folder, LOSS, retries=2)
+        assert (outcome.status, len(tries)) == (status, count)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_an_error_is_tried_again_as_often_as_asked(tmp_path):
     [(ReturnsHistory, "val_loss"), (ReturnsNumber, "default_objective"), (ReturnsDict, "val_loss")],
 )
 def test_a_number_has_the_name_that_keras_tuner_gives_it(kind, objective):
-    found = look_ahead(recipe_of(kind()), None)
+    found = dry_run(recipe_of(kind()), None)
     assert (found["objective"], found["direction"]) == (objective, "min")
     assert objective in found["metrics"]
 
@@ -127,7 +128,7 @@ def test_what_fit_asks_for_joins_the_space():
                 hp.Int("times", 1, 3)
         return hp.Float("scale", 0.0, 1.0)
 
-    space = look_ahead(recipe_of(given(fit)), None)["space"]["space"]
+    space = dry_run(recipe_of(given(fit)), None)["space"]["space"]
     assert [entry["config"]["name"] for entry in space] == ["rate", "shuffle", "times", "scale"]
 
 
@@ -149,7 +150,7 @@ def test_a_configuration_that_is_ruled_out_makes_room_for_another():
     for out in ({0}, set(range(1, 20)), set(range(10))):
         hypermodel = RulesOut()
         hypermodel.out, hypermodel.seen = out, []
-        found = look_ahead(recipe_of(hypermodel), LOSS)
+        found = dry_run(recipe_of(hypermodel), LOSS)
         assert out & set(hypermodel.seen)
         assert "val_loss" in found["metrics"]
         names = [entry["config"]["name"] for entry in found["space"]["space"]]
@@ -160,7 +161,7 @@ def test_where_all_are_ruled_out_that_is_told():
     hypermodel = RulesOut()
     hypermodel.out, hypermodel.seen = set(range(20)), []
     with pytest.raises(RuledOutError, match=r"Each of the \d+ configurations .* is too large"):
-        look_ahead(recipe_of(hypermodel), LOSS)
+        dry_run(recipe_of(hypermodel), LOSS)
 
 
 def test_a_space_that_only_ruled_out_configurations_lead_to_ends():
@@ -173,7 +174,7 @@ def test_a_space_that_only_ruled_out_configurations_lead_to_ends():
                 hp.Int("depth", 1, 3)
             return super().build(hp)
 
-    assert "val_loss" in look_ahead(recipe_of(Hides()), LOSS)["metrics"]
+    assert "val_loss" in dry_run(recipe_of(Hides()), LOSS)["metrics"]
 
 
 def test_hyperparameters_that_are_declared_beforehand():
@@ -181,7 +182,7 @@ def test_hyperparameters_that_are_declared_beforehand():
         def declare_hyperparameters(self, hp):
             hp.Choice("declared", [1, 2])
 
-    found = look_ahead(recipe_of(Declares(tunable=False)), LOSS)
+    found = dry_run(recipe_of(Declares(tunable=False)), LOSS)
     assert [entry["config"]["name"] for entry in found["space"]["space"]] == ["declared"]
 
 
@@ -192,7 +193,7 @@ def test_what_is_no_model_is_refused(made):
             return made
 
     with pytest.raises(keras_tuner.errors.FatalTypeError, match=r"must return a keras\.Model"):
-        look_ahead(recipe_of(Makes()), LOSS)
+        dry_run(recipe_of(Makes()), LOSS)
 
 
 def test_a_fatal_error_is_no_ending(tmp_path):

@@ -1,4 +1,4 @@
-"""What in a record of a search contradicts the rest of it, or can't be read by KerasTuner."""
+"""Checks that a search's records are consistent and can be read by KerasTuner."""
 
 import copy
 import math
@@ -11,18 +11,18 @@ from keras_tuner.engine.trial import Trial
 
 from keras_dlnotes.tuning.formats import OracleState, SearchRecord, Space, TrialState, Value
 
-TUNERS_OWN = "tuner/"  # how the names begin of what a tuner notes down for itself
-ROUNDING = 1e-5  # of a number that earlier versions sent in single precision
+TUNERS_OWN = "tuner/"  # prefix of the names of a tuner's own entries
+ROUNDING = 1e-5  # of numbers that earlier versions stored in single precision
 
 
 def fault_in_search(record: SearchRecord) -> str | None:
-    """Says what is wrong with how a search was started."""
+    """Returns what is wrong with a search's settings, or None."""
     space = record["settings"].get("space")
     return None if space is None else fault_in_space(space, needs_values=False)
 
 
 def fault_in_space(config: Space, needs_values: bool = True) -> str | None:
-    """Says what is wrong with hyperparameters and their values, which a mere space has not."""
+    """Returns what is wrong with hyperparameters and, if `needs_values`, their values."""
     try:
         found = keras_tuner.HyperParameters.from_config(copy.deepcopy(config))
         fault = _fault_in_entries(config, found.get_config())
@@ -32,7 +32,7 @@ def fault_in_space(config: Space, needs_values: bool = True) -> str | None:
 
 
 def _fault_in_entries(config: Space, again: Space) -> str | None:
-    """Compares a space with what KerasTuner makes of it."""
+    """Compares a space with KerasTuner's own round trip of it."""
     for number, (one, other) in enumerate(zip(config["space"], again["space"], strict=True)):
         name = one["config"]["name"]
         if one in config["space"][:number]:
@@ -58,7 +58,7 @@ def _fault_in_values(config: Space, found: keras_tuner.HyperParameters) -> str |
 
 
 def _fits(value: Value, entry: dict[str, Any]) -> bool:
-    """Tells whether a value is one of a hyperparameter's."""
+    """Returns whether a value is allowed for a hyperparameter."""
     if "min_value" in entry:
         least, most = entry["min_value"], entry["max_value"]
         if isinstance(value, bool | str):
@@ -76,7 +76,7 @@ def _same(one: Value, other: Value) -> bool:
 
 
 def fault_in_trial(state: TrialState, trial_id: str, objective: str) -> str | None:
-    """Says what is wrong with a trial."""
+    """Returns what is wrong with a trial, or None."""
     if state["trial_id"] != trial_id:
         return f"`trial_id` is {state['trial_id']}, but the trial is {trial_id}"
     if fault := fault_in_space(state["hyperparameters"]):
@@ -102,12 +102,12 @@ def fault_in_trial(state: TrialState, trial_id: str, objective: str) -> str | No
 def fault_in_oracle(
     state: OracleState, space: keras_tuner.HyperParameters, begun: Iterable[str]
 ) -> str | None:
-    """Says what is wrong with an oracle's state.
+    """Returns what is wrong with an oracle's state, or None.
 
     Args:
         state: to check.
         space: the hyperparameters that the search was started with.
-        begun: trials that have left results, so that the state must know them.
+        begun: trials that have left results, which the state must include.
     """
     started = state["start_order"]
     if unknown := sorted(set(begun) - set(started)):
@@ -131,7 +131,7 @@ def fault_in_oracle(
 
 
 def _named_trials(state: OracleState) -> dict[str, list[str]]:
-    """Returns the trials that each part of an oracle's state names."""
+    """Returns the trials that each part of an oracle's state refers to."""
     found = {name: state[name] for name in ("start_order", "end_order", "retry_queue")}
     found |= {name: list(state[name]) for name in ("run_times", "id_to_hash")}
     found["ongoing_trials"] = list(state["ongoing_trials"].values())

@@ -1,27 +1,26 @@
-"""A space around any task: its own network, smaller and larger, and how fast it learns."""
+"""The default search space of a task: narrower and wider networks, and the learning rate."""
 
 from collections.abc import Callable
 from typing import Any
 
 from keras_tuner import HyperParameters
 
-from keras_dlnotes.runs import Task
+from keras_dlnotes.runs.task import Task
 from keras_dlnotes.tuning.spaces import CELLS, TASK_SPACES, Space, training
 
 
-def space_of(task: Task) -> Space:
-    """Returns the space that was made for a task, or else the one around it."""
-    return TASK_SPACES.get(task.name) or around(task)
+def task_space(task: Task) -> Space:
+    """Returns a task's own search space, or its default one."""
+    return TASK_SPACES.get(task.name) or default_space(task)
 
 
-def around(task: Task) -> Space:
-    """Returns the space of those of the task's arguments that have a rule here.
+def default_space(task: Task) -> Space:
+    """Returns a space over the learning rate and those of the task's arguments that have a rule.
 
-    The rate of learning is always among them. What a task is about, such as the size of a code or
-    whether it reads both ways, stays.
+    Arguments that define the task, such as the size of a latent code, stay fixed.
 
     >>> from keras_dlnotes import tasks
-    >>> sorted(around(tasks.get("vowels"))(HyperParameters()))
+    >>> sorted(default_space(tasks.get("vowels"))(HyperParameters()))
     ['cell', 'dropout', 'learning_rate', 'units']
     """
 
@@ -36,8 +35,8 @@ def around(task: Task) -> Space:
     return space
 
 
-def _times(hp: HyperParameters, name: str, value: Any) -> Any:
-    """Half of a width, the width itself or twice of it; of several widths, all alike."""
+def _scaled(hp: HyperParameters, name: str, value: Any) -> Any:
+    """Half, once or twice a width; several widths are scaled by one factor."""
     if isinstance(value, int):
         return hp.Choice(name, [max(value // 2, 1), value, 2 * value], default=value)
     factor = hp.Choice(f"{name} times", [0.5, 1.0, 2.0], default=1.0)
@@ -56,11 +55,11 @@ def _cell(hp: HyperParameters, name: str, value: str) -> str:
 
 
 RULES = {
-    "filters": _times,
-    "units": _times,
-    "hidden": _times,
-    "embedding_dim": _times,
-    "growth_rate": _times,
+    "filters": _scaled,
+    "units": _scaled,
+    "hidden": _scaled,
+    "embedding_dim": _scaled,
+    "growth_rate": _scaled,
     "dropout": _up_to(0.6),
     "shift": _up_to(0.2),
     "rotation": _up_to(0.1),

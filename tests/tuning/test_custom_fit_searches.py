@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import tuning
-from tests.tuning.own_fits import INPUTS, RATES, TARGETS, VALIDATION, Line, OwnLoop, loss_of
+from tests.tuning.custom_fits import INPUTS, RATES, TARGETS, VALIDATION, Line, OwnLoop, loss_of
 
 
 def search(hypermodel, directory, **arguments):

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from keras_dlnotes.tuning import supervisor
-from keras_dlnotes.tuning.messages import StrangerError
-from keras_dlnotes.tuning.secret import SECRET, settle_secret
-from keras_dlnotes.tuning.service import Line, RefusedError, _connection, ask
+from keras_dlnotes.tuning.messages import AuthenticationError
+from keras_dlnotes.tuning.secret import SECRET, ensure_secret
+from keras_dlnotes.tuning.service import Endpoint, RefusedError, _connection, ask
 
 TRY = """
 import os, pathlib, pwd, socket, sys
@@ -67,13 +67,13 @@ def test_a_search_among_strangers_ends_with_all_its_trials(search_table, tmp_pat
             for folder, name in ((short, supervisor.SOCKET), (long, SECRET), (long, "job.pickle"))
         )
         seen.append((mode_of(chief.parent), mode_of(secret.parent), mode_of(secret)))
-        settle_secret(tmp_path / "another")
+        ensure_secret(tmp_path / "another")
         for _ in range(4):  # more than the search has trials
-            with pytest.raises(StrangerError):
-                line = Line(str(chief), str(tmp_path / "another"))
-                ask(line, call="create_trial", worker="worker0")
+            with pytest.raises(AuthenticationError):
+                endpoint = Endpoint(str(chief), str(tmp_path / "another"))
+                ask(endpoint, call="create_trial", worker="worker0")
             with pytest.raises(RefusedError):
-                ask(Line(str(chief), str(secret)), call="create_trial", worker="worker1")
+                ask(Endpoint(str(chief), str(secret)), call="create_trial", worker="worker1")
         silent.append(_connection(str(chief)))
         if os.geteuid() == 0:
             command = [sys.executable, "-I", "-c", TRY, chief, secret, pickle]

@@ -1,0 +1,32 @@
+"""One execution of a trial: everything that its training depends on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras_tuner
+
+from keras_dlnotes.runs.task import Splits
+from keras_dlnotes.tuning.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One training of a trial's hyperparameters.
+
+    Attributes:
+        recipe: what to train.
+        splits: the data.
+        hp: the hyperparameters.
+        objective: what to improve; None, for a custom `fit`, to derive it from what `fit` returns.
+        epochs: the maximum number of epochs.
+        seed: of the initial weights and the order of the examples.
+        ancestor: folder of the execution that this one continues; None to start from scratch.
+    """
+
+    recipe: Recipe
+    splits: Splits
+    hp: keras_tuner.HyperParameters
+    objective: keras_tuner.Objective | None
+    epochs: int
+    seed: int
+    ancestor: Path | None = None
