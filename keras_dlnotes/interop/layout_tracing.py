@@ -6,9 +6,10 @@ import keras
 import numpy as np
 
 from keras_dlnotes import layers
+from keras_dlnotes.common.calls import FoldTime, UnfoldTime
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import children
-from keras_dlnotes.interop.calls import Call, FoldTime, UnfoldTime, calls_of
+from keras_dlnotes.interop.calls import Call, calls_of
 from keras_dlnotes.interop.layout import IDENTITY, Permutation, Unknown
 from keras_dlnotes.interop.layout_rules import (
     Elementwise,

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import tree
 
+from keras_dlnotes.common.calls import join
 from keras_dlnotes.common.graph import graph_inputs, graph_nodes
-from keras_dlnotes.reports.costs.trace import join
 
 
 class Probe(keras.layers.Layer):

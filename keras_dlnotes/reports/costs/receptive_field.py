@@ -82,12 +82,12 @@ def receptive_field(
 def _tensors(traced: Trace, layer: str | keras.Layer | None) -> tuple[list[KerasTensor], str]:
     if layer is None:
         return traced.outputs, "the output"
-    steps = traced.steps + traced.containers
-    for step in steps:
-        if step.name == layer or step.operation is layer:
-            return step.outputs, f"layer {step.name!r}"
-    for step in steps:
-        if step.name.split("/")[-1] == layer:
-            return step.outputs, f"layer {step.name!r}"
+    calls = traced.calls + traced.containers
+    for call in calls:
+        if call.name == layer or call.operation is layer:
+            return call.outputs, f"layer {call.name!r}"
+    for call in calls:
+        if call.name.split("/")[-1] == layer:
+            return call.outputs, f"layer {call.name!r}"
     received = getattr(layer, "name", layer)
     raise argument_error("layer", "a layer of the model or its name", received)

@@ -9,11 +9,12 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
+from keras_dlnotes.common.calls import Call, FoldTime, UnfoldTime
 from keras_dlnotes.common.checks import integer
 from keras_dlnotes.reports.costs.rules import Move, find_view
 from keras_dlnotes.reports.costs.rules.operations import get_item
 from keras_dlnotes.reports.costs.rules.progression import Progression
-from keras_dlnotes.reports.costs.trace import FoldTime, Step, Trace, UnfoldTime
+from keras_dlnotes.reports.costs.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class ReceptiveFields:
         start: State = {axis: Tracked(axis, still, still) for axis in self.axes}
         self._states: dict[int, State] = {id(entrance): start}
         self._misaligned: dict[int, tuple[str, ...]] = {}
-        for step in traced.steps:
-            self._take(step)
+        for call in traced.calls:
+            self._take(call)
 
     def of(self, tensor: KerasTensor) -> State:
         """Returns what is known of a tensor."""
@@ -104,18 +105,18 @@ class ReceptiveFields:
         misaligned = self._misaligned.get(id(tensor), ())
         return ReceptiveField(tuple(sizes), tuple(strides), tuple(starts), misaligned)
 
-    def _take(self, step: Step) -> None:
-        states = [self.of(operand) for operand in step.operands]
+    def _take(self, call: Call) -> None:
+        states = [self.of(operand) for operand in call.operands]
         names = dict.fromkeys(
-            name for operand in step.operands for name in self._misaligned.get(id(operand), ())
+            name for operand in call.operands for name in self._misaligned.get(id(operand), ())
         )
         state = next((state for state in states if isinstance(state, Unknown)), None)
         if state is None and not any(states):
             return
         if state is None:
-            moves = _moves(step)
+            moves = _moves(call)
             if moves is None:
-                state = Unknown(step.name, type(step.operation).__name__)
+                state = Unknown(call.name, type(call.operation).__name__)
             else:
                 moved = [
                     {axis: _move(tracked, taken) for axis, tracked in state.items()}
@@ -124,8 +125,8 @@ class ReceptiveFields:
                 ]
                 state, aligned = _union(moved)
                 if not aligned:
-                    names[step.name] = None
-        for output in step.outputs:
+                    names[call.name] = None
+        for output in call.outputs:
             self._states[id(output)] = state
             self._misaligned[id(output)] = tuple(names)
 
@@ -138,7 +139,7 @@ def _input_axes(traced: Trace, entrance: KerasTensor) -> list[int]:
     rank = len(entrance.shape)
     if rank == 2:
         return [1] if _is_looked_up(traced, entrance) else []
-    formats = (getattr(step.operation, "data_format", None) for step in traced.steps)
+    formats = (getattr(call.operation, "data_format", None) for call in traced.calls)
     if next(filter(None, formats), None) == "channels_first":
         return list(range(2, rank))
     return list(range(1, rank - 1))
@@ -146,31 +147,31 @@ def _input_axes(traced: Trace, entrance: KerasTensor) -> list[int]:
 
 def _is_looked_up(traced: Trace, entrance: KerasTensor) -> bool:
     return any(
-        isinstance(step.operation, keras.layers.Embedding)
-        and any(operand is entrance for operand in step.operands)
-        for step in traced.steps
+        isinstance(call.operation, keras.layers.Embedding)
+        and any(operand is entrance for operand in call.operands)
+        for call in traced.calls
     )
 
 
-def _moves(step: Step) -> Sequence[Mapping[int, Move | None]] | None:
+def _moves(call: Call) -> Sequence[Mapping[int, Move | None]] | None:
     """Returns the moves of the axes of each operand."""
-    operation = step.operation
-    count = len(step.operands)
-    shapes = [tuple(operand.shape) for operand in step.operands]
+    operation = call.operation
+    count = len(call.operands)
+    shapes = [tuple(operand.shape) for operand in call.operands]
     ranks = range(max(map(len, shapes)) + 1)
     if isinstance(operation, FoldTime):
         return [{axis: Move(axis - 1) for axis in ranks if axis}] * count
     if isinstance(operation, UnfoldTime):
         return [{axis: Move(axis + 1) for axis in ranks}] * count
     if type(operation).__name__ == "GetItem" and not isinstance(operation, keras.Layer):
-        args, kwargs = step.arguments
+        args, kwargs = call.args, call.kwargs
         moves: Any = get_item(args[1] if len(args) > 1 else kwargs.get("key"), shapes[0])
     else:
         rule = find_view(operation)
         if rule is None:
             return None
         given = shapes if count > 1 else shapes[0]
-        moves = rule(operation, given, tuple(step.outputs[0].shape))
+        moves = rule(operation, given, tuple(call.outputs[0].shape))
     if moves is None:
         return None
     return moves if isinstance(moves, list) else [moves] * count

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from keras_dlnotes.common.calls import Call
 from keras_dlnotes.common.checks import argument_error, flag, integer, text
 from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.summary import summarize
-from keras_dlnotes.reports.costs.trace import Step, trace
+from keras_dlnotes.reports.costs.trace import trace
 
 if TYPE_CHECKING:
     import pandas
@@ -145,18 +146,18 @@ def savings(
 def _convolutions(model: keras.Model, input_shape: Any) -> dict[str, Convolution]:
     traced = trace(model, input_shape, lambda layer: find_cost(layer) is not None)
     return {
-        step.name: _convolution(step)
-        for step in traced.steps
-        if isinstance(step.operation, keras.layers.Conv2D)
-        and max(step.operation.kernel_size) > 1
-        and step.operation.groups == 1
+        call.name: _convolution(call)
+        for call in traced.calls
+        if isinstance(call.operation, keras.layers.Conv2D)
+        and max(call.operation.kernel_size) > 1
+        and call.operation.groups == 1
     }
 
 
-def _convolution(step: Step) -> Convolution:
-    layer, shape = step.operation, tuple(step.operands[0].shape)
+def _convolution(call: Call) -> Convolution:
+    layer, shape = call.operation, tuple(call.operands[0].shape)
     if None in shape:
-        expected = f"given with all its lengths, one of which layer {step.name!r} needs"
+        expected = f"given with all its lengths, one of which layer {call.name!r} needs"
         raise argument_error("input_shape", expected, shape)
     return Convolution(
         shape[1:],

@@ -8,12 +8,13 @@ from typing import Any
 
 import keras
 
+from keras_dlnotes.common.calls import Call
 from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.reports.costs.cost_report import Report
 from keras_dlnotes.reports.costs.receptive_fields import ReceptiveFields
 from keras_dlnotes.reports.costs.row import Row
 from keras_dlnotes.reports.costs.rules import find_cost
-from keras_dlnotes.reports.costs.trace import Step, Trace, trace
+from keras_dlnotes.reports.costs.trace import Trace, trace
 
 
 def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) -> Report:
@@ -75,18 +76,18 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
 class _Account:
     """What is added up for one layer."""
 
-    step: Step
+    call: Call
     parameters: int = 0
     multiplications: int | None = 0
     activation_bytes: int = 0
     calls: int = 0
 
     def row(self, fields: ReceptiveFields, open_batch: bool) -> Row:
-        field = fields.describe(self.step.outputs[0])
+        field = fields.describe(self.call.outputs[0])
         return Row(
-            name=self.step.name or self.step.operation.name,
-            kind=type(self.step.operation).__name__,
-            output_shape=_shown_shape(self.step.outputs[0], open_batch),
+            name=self.call.name or self.call.operation.name,
+            kind=type(self.call.operation).__name__,
+            output_shape=_shown_shape(self.call.outputs[0], open_batch),
             parameters=self.parameters,
             multiplications=self.multiplications,
             activation_bytes=self.activation_bytes,
@@ -97,30 +98,30 @@ class _Account:
 
 
 def _accounts(traced: Trace) -> list[_Account]:
-    containers = {id(step.operation): step for step in reversed(traced.containers)}
+    containers = {id(call.operation): call for call in reversed(traced.containers)}
     accounts: dict[int, _Account] = {}
-    for step in traced.steps:
-        if not step.counted or _is_mask(step):
+    for call in traced.calls:
+        if not call.counted or _is_mask(call):
             continue
-        key = id(step.owner)
-        account = accounts.setdefault(key, _Account(containers.get(key, step)))
-        cost = _cost(step)
+        key = id(call.owner)
+        account = accounts.setdefault(key, _Account(containers.get(key, call)))
+        cost = _cost(call)
         if cost is None or account.multiplications is None:
             account.multiplications = None
         else:
             account.multiplications += cost
-        if step.operation is step.owner:
+        if call.operation is call.owner:
             account.calls += 1
-            account.activation_bytes += _activation_bytes(step)
+            account.activation_bytes += _activation_bytes(call)
     seen: set[int] = set()
     for key, account in accounts.items():
         if key not in containers:
-            account.parameters = _new_parameters(account.step.owner, seen)
+            account.parameters = _new_parameters(account.call.owner, seen)
     # What a container has for itself is what none of those inside it has.
-    for key, step in reversed(containers.items()):
-        account = accounts.setdefault(key, _Account(step))
-        account.parameters = _new_parameters(step.operation, seen)
-        account.calls = sum(other.operation is step.operation for other in traced.containers)
+    for key, call in reversed(containers.items()):
+        account = accounts.setdefault(key, _Account(call))
+        account.parameters = _new_parameters(call.operation, seen)
+        account.calls = sum(other.operation is call.operation for other in traced.containers)
     return [
         account
         for key, account in accounts.items()
@@ -128,30 +129,30 @@ def _accounts(traced: Trace) -> list[_Account]:
     ]
 
 
-def _is_mask(step: Step) -> bool:
+def _is_mask(call: Call) -> bool:
     """Tells whether a plain operation computes what a layer's mask is made of."""
-    return not isinstance(step.operation, keras.Layer) and step.outputs[0].dtype == "bool"
+    return not isinstance(call.operation, keras.Layer) and call.outputs[0].dtype == "bool"
 
 
-def _cost(step: Step) -> int | None:
-    shapes = [tuple(operand.shape) for operand in step.operands]
-    output_shape = tuple(step.outputs[0].shape)
-    if step.times is None or None in {length for s in (*shapes, output_shape) for length in s}:
-        expected = f"given with all its lengths, one of which layer {step.name!r} needs"
+def _cost(call: Call) -> int | None:
+    shapes = [tuple(operand.shape) for operand in call.operands]
+    output_shape = tuple(call.outputs[0].shape)
+    if call.times is None or None in {length for s in (*shapes, output_shape) for length in s}:
+        expected = f"given with all its lengths, one of which layer {call.name!r} needs"
         raise argument_error("input_shape", expected, _plain(shapes))
-    rule = find_cost(step.operation)
+    rule = find_cost(call.operation)
     if rule is None:
         return None
-    cost = rule(step.operation, _plain(shapes), output_shape)
-    return None if cost is None else int(cost) * step.times
+    cost = rule(call.operation, _plain(shapes), output_shape)
+    return None if cost is None else int(cost) * call.times
 
 
 def _plain(shapes: list) -> Any:
     return shapes[0] if len(shapes) == 1 else shapes
 
 
-def _activation_bytes(step: Step) -> int:
-    return sum(prod(output.shape) * _bytes(output.dtype) for output in step.outputs) * step.times
+def _activation_bytes(call: Call) -> int:
+    return sum(prod(output.shape) * _bytes(output.dtype) for output in call.outputs) * call.times
 
 
 def _bytes(dtype: str) -> int:
