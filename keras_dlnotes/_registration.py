@@ -1,20 +1,10 @@
 """Imports every class that a saved model can name, which registers it with Keras."""
 
-BACKENDS = ("tensorflow", "jax", "torch")
+from keras_dlnotes.common.extras import chosen_backend
 
-try:
+with chosen_backend():
     import keras
-except ModuleNotFoundError as error:
-    backend = (error.name or "").partition(".")[0]
-    if backend not in BACKENDS:
-        raise
-    raise ModuleNotFoundError(
-        f"Keras's backend {backend} is not installed. Install it: "
-        f"pip install 'keras_dlnotes[{backend}]', or set the environment variable KERAS_BACKEND "
-        f"to one that is: {', '.join(BACKENDS)}.",
-        name=backend,
-    ) from error
 
-from keras_dlnotes import layers, models, text  # noqa: E402
+from keras_dlnotes import layers, models, text
 
 __all__ = ["keras", "layers", "models", "text"]

@@ -3,6 +3,17 @@
 Each command has a module, which adds it to the application where it is imported.
 """
 
+import sys
+
+from keras_dlnotes.common.extras import MissingPackageError, require
+
+try:
+    extras = {"report": "reports", "tune": "tasks,tuning"}
+    require(extras.get("".join(sys.argv[1:2]), "tasks"), "rich", "typer")
+except MissingPackageError as error:
+    print(f"dlnotes: {error}.", file=sys.stderr)
+    sys.exit(2)
+
 from keras_dlnotes.cli import fit, listing, report, tune
 from keras_dlnotes.cli.application import MEANINGS, CommandError, ExitCode, main
 

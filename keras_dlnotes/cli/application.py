@@ -11,6 +11,7 @@ from rich.table import Table
 from keras_dlnotes._version import __version__
 from keras_dlnotes.cli.console import console, plain_warnings, print_error, print_traceback
 from keras_dlnotes.cli.streams import lasting_streams
+from keras_dlnotes.common.extras import MissingPackageError
 
 
 class ExitCode(IntEnum):
@@ -27,7 +28,7 @@ class ExitCode(IntEnum):
 MEANINGS = {
     ExitCode.DONE: "done, or it had been done already",
     ExitCode.FAILED: "the run failed",
-    ExitCode.USAGE: "unknown task, data set, model or option; backend that is not installed",
+    ExitCode.USAGE: "unknown task, data set, model or option; a package is not installed",
     ExitCode.FOLDER: "the run folder is occupied, in use, not writable, of other settings or "
     "corrupt; the disk is full; a page can't be written; the working directory is gone",
     ExitCode.DATA: "the data set is not to be had or does not suit the task",
@@ -91,6 +92,8 @@ def _explain(error: Exception) -> ExitCode:
     """Says on one line of the error stream what went wrong."""
     if isinstance(error, CommandError):
         message, code = str(error), error.code
+    elif isinstance(error, MissingPackageError):
+        message, code = f"{error}.", ExitCode.USAGE
     elif isinstance(error, UsageError):
         message, code = error.format_message(), ExitCode.USAGE
     else:

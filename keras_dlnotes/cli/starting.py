@@ -1,7 +1,6 @@
 """Choosing Keras's backend and starting it, which takes seconds and is talkative."""
 
 import contextlib
-import importlib.util
 import os
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO
 
 from keras_dlnotes.cli.application import CommandError, ExitCode
 from keras_dlnotes.cli.console import console
+from keras_dlnotes.common.extras import MissingPackageError, chosen_backend, require
 
 
 class Backend(StrEnum):
@@ -26,12 +26,7 @@ def select_backend(backend: Backend) -> None:
 
     Keras reads the environment variable when it is imported, and never again.
     """
-    if importlib.util.find_spec(backend) is None:
-        raise CommandError(
-            f"Backend {backend} is not installed. Install it: "
-            f"pip install 'keras_dlnotes[{backend}]'",
-            ExitCode.USAGE,
-        )
+    require(backend, backend)
     os.environ["KERAS_BACKEND"] = backend
     if "keras" in sys.modules and sys.modules["keras"].backend.backend() != backend:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
@@ -39,6 +34,7 @@ def select_backend(backend: Backend) -> None:
 
 def start_tasks() -> Any:
     """Imports the tasks and starts TensorFlow, which the data sets and logs need on any backend."""
+    require("tasks", "tensorflow")
     with _starting():
         import tensorflow
 
@@ -61,10 +57,10 @@ def start_keras() -> Any:
 def _starting() -> Iterator[None]:
     """Shows that the command starts; if Keras cannot be imported, names its configuration file."""
     try:
-        with console.status("Starting …"), _quiet_error_stream():
+        with console.status("Starting …"), _quiet_error_stream(), chosen_backend():
             yield
-    except ModuleNotFoundError as error:
-        raise CommandError(str(error), ExitCode.USAGE) from error
+    except MissingPackageError:
+        raise
     except Exception as error:
         if "keras" in sys.modules:
             raise

@@ -6,8 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
+from keras_dlnotes.common.extras import require
 from keras_dlnotes.data.errors import DataUnavailableError
 
 if TYPE_CHECKING:
@@ -42,13 +41,13 @@ def load(
     >>> test["image"].shape, test["image"].dtype, test["image"].max()
     ((359, 8, 8, 1), dtype('uint8'), np.uint8(16))
     """
-    import tensorflow_datasets as tfds
-
     prepared = builder(name, data_dir)
     if split is None:
         split = {part: part for part in prepared.info.splits}
     else:
         _check_split(prepared, split)
+    import tensorflow_datasets as tfds
+
     return tfds.as_numpy(prepared.as_dataset(split=split, batch_size=-1))
 
 
@@ -70,6 +69,7 @@ def builder(
     >>> builder("digits").as_dataset(split="train", as_supervised=True).cardinality().numpy()
     np.int64(1222)
     """
+    require("tasks", "filelock", "requests", "sklearn", "tensorflow", "tensorflow_datasets")
     if isinstance(name, str) and name.startswith("tfds:"):
         from keras_dlnotes.data import full as source
     else:
@@ -101,6 +101,8 @@ def _is_prepared(found: "tfds.core.DatasetBuilder") -> bool:
 @contextlib.contextmanager
 def _alone(name: str, found: "tfds.core.DatasetBuilder") -> Iterator[None]:
     """Keeps all other processes out of the data set; a killed one's lock is released."""
+    from filelock import FileLock
+
     root = found.data_dir_root
     try:
         root.mkdir(parents=True, exist_ok=True)

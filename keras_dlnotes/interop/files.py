@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.extras import require
 from keras_dlnotes.common.files import write_bytes
 from keras_dlnotes.interop.buffers import State, clean
 
@@ -36,7 +35,7 @@ def read_state(state, argument: str = "state_dict", prefix: str = "") -> State:
         if path.suffix not in (".safetensors", *_PICKLES):
             expected = f"a state dict, or a path that ends in {_SUFFIXES}"
             raise argument_error(argument, expected, str(path))
-        torch = None if path.suffix == ".safetensors" else _torch(path)
+        torch = None if path.suffix == ".safetensors" else _torch()
         if not path.is_file():
             raise FileNotFoundError(f"Argument `{argument}`: there is no file {path}.")
         if torch is None:
@@ -71,7 +70,7 @@ def check_path(path) -> Path:
 
 def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
     metadata = {"format": "pt", _ORDER: json.dumps(list(tensors))}
-    write_bytes(path, safetensors.numpy.save(tensors, metadata=metadata))
+    write_bytes(path, _safetensors().numpy.save(tensors, metadata=metadata))
 
 
 def _check_entries(state, argument) -> None:
@@ -91,6 +90,7 @@ def _check_entries(state, argument) -> None:
 
 
 def _read_safetensors(path, argument):
+    safetensors = _safetensors()
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             order = (file.metadata() or {}).get(_ORDER)
@@ -114,7 +114,7 @@ def _read_safetensors(path, argument):
 def _in_numpy(path, types):
     """NumPy has no bfloat16: it is the upper half of a float32."""
     if "BF16" not in types.values():
-        return safetensors.numpy.load_file(path)
+        return _safetensors().numpy.load_file(path)
     content = path.read_bytes()
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
@@ -134,14 +134,17 @@ def _in_numpy(path, types):
     return tensors
 
 
-def _torch(path):
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path.name} takes PyTorch: install it, or save the weights by "
-            "safetensors.torch.save_file, which takes no PyTorch to read."
-        ) from error
+def _safetensors():
+    require("interop", "safetensors")
+    import safetensors.numpy
+
+    return safetensors
+
+
+def _torch():
+    require("torch", "torch")
+    import torch
+
     return torch
 
 

@@ -1,5 +1,9 @@
 """Tables, pictures and pages about any Keras model."""
 
+from keras_dlnotes.common.extras import require
+
+require("reports", "jinja2", "matplotlib", "pandas", "rich", "sklearn")
+
 from keras_dlnotes.reports.activations import feature_maps, first_kernel
 from keras_dlnotes.reports.costs.cost_report import Report
 from keras_dlnotes.reports.costs.receptive_field import MisalignedBranchesWarning, receptive_field

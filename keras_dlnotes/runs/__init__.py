@@ -1,5 +1,9 @@
 """The engine of a fit that survives interruptions: task, folder, checkpoints, page."""
 
+from keras_dlnotes.common.extras import require
+
+require("tasks", "filelock", "matplotlib")
+
 from keras_dlnotes.runs.batches import ConsecutiveBatches, ShuffledBatches
 from keras_dlnotes.runs.checkpoints import RunState
 from keras_dlnotes.runs.fit import FitResult, fit

@@ -6,6 +6,7 @@ import functools
 import io
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ class HistoryFile(keras.callbacks.Callback):
         table.writeheader()
         table.writerows({**row, "epoch": epoch} for epoch, row in enumerate(self._history))
         write_text(self._path, content.getvalue())
+
+
+def writes_tensorboard() -> bool:
+    """Tells whether this environment can write TensorBoard's logs: Keras does so by TensorFlow."""
+    return all(find_spec(package) for package in ("tensorboard", "tensorflow"))
 
 
 class TensorBoardLogs(keras.callbacks.TensorBoard):

@@ -27,7 +27,7 @@ from keras_dlnotes.runs.folder import (
     RunFolderError,
     check_locked,
 )
-from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs
+from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs, writes_tensorboard
 from keras_dlnotes.training.arguments import (
     as_arguments,
     callback_list,
@@ -179,7 +179,7 @@ def fit_resumable(
                 keras.callbacks.TerminateOnNaN(raise_error=True),
                 *([] if early_stopping is None else [early_stopping]),
                 HistoryFile(folder.path / HISTORY, state.history),
-                TensorBoardLogs(folder.path / LOGS),
+                *([TensorBoardLogs(folder.path / LOGS)] if writes_tensorboard() else ()),
                 *callbacks,
                 SaveState(checkpoints, state, early_stopping),
             ],

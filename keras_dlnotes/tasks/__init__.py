@@ -1,5 +1,9 @@
 """The example fits: each a task, made of data, a model, a loss, a score and pictures."""
 
+from keras_dlnotes.common.extras import require
+
+require("tasks", "skimage", "sklearn", "tensorflow_datasets")
+
 from keras_dlnotes.runs import (
     STRATEGIES,
     Baseline,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.extras import require
 from keras_dlnotes.text.texts import texts_of, unicode_text
 from keras_dlnotes.text.tokenization import registered
 from keras_dlnotes.text.tokenizer import Tokenizer
@@ -58,12 +59,10 @@ class BytePairTokenizer(Tokenizer):
         Raises:
             ValueError: for a single string, or an entry that is not text.
         """
-        from tokenizers import trainers
-
         learner = _byte_level([], {})
         learner.train_from_iterator(
             texts_of(texts),
-            trainers.BpeTrainer(
+            _package().trainers.BpeTrainer(
                 vocab_size=self.vocabulary_size - len(self.special_tokens),
                 initial_alphabet=list(_LETTERS),
                 min_frequency=2,
@@ -113,11 +112,18 @@ class BytePairTokenizer(Tokenizer):
 
 def _byte_level(merges: list[tuple[str, str]], vocabulary: dict[str, int]):
     """Returns an encoder that changes nothing in a text."""
-    import tokenizers
-
+    tokenizers = _package()
     encoder = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=merges))
     encoder.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     return encoder
+
+
+def _package():
+    # imported here, since `import keras_dlnotes`, which imports this module, does without it
+    require("text", "tokenizers")
+    import tokenizers.trainers
+
+    return tokenizers
 
 
 def _byte_letters() -> list[str]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.common.checks import LARGEST, argument_error, integer
+from keras_dlnotes.common.extras import require
 from keras_dlnotes.text.texts import entries
 
 TOKENIZERS: dict[str, type] = {}  # those that a saved layer may name
@@ -86,6 +87,7 @@ class Tokenization(keras.layers.Layer):
         return self.call(inputs)
 
     def call(self, inputs):
+        require("tensorflow", "tensorflow")
         import tensorflow as tf
 
         try:

@@ -1,5 +1,9 @@
 """Looking for the best hyperparameters: searches that survive, and leave data and pictures."""
 
+from keras_dlnotes.common.extras import require
+
+require("tuning", "cloudpickle", "filelock", "keras_tuner", "pandas", "sklearn")
+
 from keras_dlnotes.tuning.loggers import MLflowLogger, TrialLogger
 from keras_dlnotes.tuning.monitor import Progress
 from keras_dlnotes.tuning.results import Configuration, Results

@@ -9,7 +9,6 @@ import keras_tuner
 from keras_dlnotes.common.checks import argument_error, function, integer, is_sequence, path, text
 from keras_dlnotes.common.metrics import DIRECTIONS, direction_of
 from keras_dlnotes.runs.task import Splits, Task, check_data
-from keras_dlnotes.tasks.table import find, get, names
 from keras_dlnotes.training.arguments import rows
 from keras_dlnotes.tuning.default_space import task_space
 from keras_dlnotes.tuning.recipes import (
@@ -47,6 +46,8 @@ def make_recipe(
     task, training, validation = check_trained(task_or_hypermodel, training, validation, space)
     if task is not None:
         check_data(task, data)
+        from keras_dlnotes.tasks.table import TASKS
+
         return TaskRecipe(
             name=task.name,
             epochs=epochs or TASK_EPOCHS.get(task.name, task.epochs),
@@ -56,7 +57,7 @@ def make_recipe(
             task=task,
             space=space or task_space(task),
             data=data or task.data,
-            is_ours=task.name in names() and get(task.name) is task,
+            is_ours=TASKS.get(task.name) is task,
         )
     if data is not None:
         raise argument_error("data", "None for a hypermodel, which has its own", data)
@@ -87,9 +88,11 @@ def check_trained(
                 raise argument_error(name, "None for a task, which has its own data", "arrays")
         if space is not None:
             function("space", space)
-        is_task = isinstance(task_or_hypermodel, Task)
-        task = task_or_hypermodel if is_task else find("task_or_hypermodel", task_or_hypermodel)
-        return task, None, None
+        if isinstance(task_or_hypermodel, Task):
+            return task_or_hypermodel, None, None
+        from keras_dlnotes.tasks.table import find  # needs packages that hypermodels do not
+
+        return find("task_or_hypermodel", task_or_hypermodel), None, None
     check_hypermodel(task_or_hypermodel)
     if space is not None:
         raise argument_error("space", "None for a hypermodel, which has its own", space)

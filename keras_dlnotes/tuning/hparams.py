@@ -5,13 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tensorboard.compat.proto import event_pb2, summary_pb2
-from tensorboard.plugins.hparams import api, api_pb2
-from tensorboard.plugins.hparams import summary as hparams_summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
 from keras_dlnotes.common.printable import in_utf8
 from keras_dlnotes.runs.folder import LOGS
+from keras_dlnotes.runs.logs import writes_tensorboard
 from keras_dlnotes.tuning.folder import COMPLETED, TrialOutcome, execution_path, logger
 
 VALIDATION = "val_"
@@ -19,8 +15,10 @@ VALIDATION = "val_"
 
 def log_search(folder: Path, space: Mapping[str, Any], metrics: list[str]) -> None:
     """Logs the columns, once: the hyperparameters, and the metrics as Keras logs them."""
-    if list(folder.glob("events.out.*")):
+    if not writes_tensorboard() or list(folder.glob("events.out.*")):
         return
+    from tensorboard.plugins.hparams import api
+
     names = [in_utf8(entry["config"]["name"]) for entry in space["space"]]
     columns = [
         api.Metric(
@@ -36,6 +34,11 @@ def log_search(folder: Path, space: Mapping[str, Any], metrics: list[str]) -> No
 
 def log_trial(folder: Path, trial_id: str, executions: int, outcome: TrialOutcome) -> None:
     """Logs a trial's hyperparameters and outcome beside the curves of each execution."""
+    if not writes_tensorboard():
+        return
+    from tensorboard.plugins.hparams import api, api_pb2
+    from tensorboard.plugins.hparams.summary import session_end_pb
+
     values = {
         in_utf8(name): in_utf8(value)
         for name, value in outcome.hyperparameters["values"].items()
@@ -48,11 +51,14 @@ def log_trial(folder: Path, trial_id: str, executions: int, outcome: TrialOutcom
         if logs.is_dir():
             start = time.time() - outcome.seconds
             started = api.hparams_pb(values, trial_id=trial_id, start_time_secs=start)
-            _write(logs, started, hparams_summary.session_end_pb(status))
+            _write(logs, started, session_end_pb(status))
 
 
 def _write(folder: Path, *summaries: Any) -> None:
     """Writes summaries; a failure is logged and does not end the search."""
+    from tensorboard.compat.proto import event_pb2, summary_pb2
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
     try:
         writer = EventFileWriter(str(folder))
         for summary in summaries:  # TensorFlow's own class, if it is imported

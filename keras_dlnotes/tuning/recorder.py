@@ -11,7 +11,7 @@ import keras_tuner
 from keras_dlnotes.runs.callbacks import RestoreGenerators
 from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
 from keras_dlnotes.runs.folder import CHECKPOINTS, HISTORY, LOGS
-from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs
+from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs, writes_tensorboard
 
 TRAININGS = "trainings"  # which a killed trial cannot resume
 
@@ -91,7 +91,8 @@ class Recorder(keras.callbacks.Callback):
         self._is_training = True
         self._started = time.perf_counter() - training.state.seconds
         self._others = [HistoryFile(self._path / HISTORY, training.state.history)]
-        if getattr(self.model, "optimizer", None) is not None:  # TensorBoard's callback needs one
+        # TensorBoard's callback needs an optimizer
+        if getattr(self.model, "optimizer", None) is not None and writes_tensorboard():
             self._others.append(TensorBoardLogs(self._path / LOGS))
         if resumed is not None:
             training.checkpoints.restore(self.model, resumed)
