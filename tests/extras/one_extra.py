@@ -167,7 +167,7 @@ def main(extra: str) -> None:
 
 
 def _check_missing(part: str, package: str) -> None:
-    """A part whose package is missing says which extra brings it; `text` and `interop` when used."""
+    """A part says which extra it lacks: `text` and `interop` where they need it, others at once."""
     if part in ("text", "interop"):
         importlib.import_module(f"keras_dlnotes.{part}")
     elif find_spec(package) is None:
