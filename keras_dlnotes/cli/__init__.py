@@ -11,7 +11,7 @@ try:
     extras = {"report": "reports", "tune": "tasks,tuning"}
     require(extras.get("".join(sys.argv[1:2]), "tasks"), "rich", "typer")
 except MissingPackageError as error:
-    print(f"dlnotes: {error}.", file=sys.stderr)
+    print(f"dlnotes: {error}", file=sys.stderr)
     sys.exit(2)
 
 from keras_dlnotes.cli import fit, listing, report, tune

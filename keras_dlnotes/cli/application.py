@@ -93,7 +93,7 @@ def _explain(error: Exception) -> ExitCode:
     if isinstance(error, CommandError):
         message, code = str(error), error.code
     elif isinstance(error, MissingPackageError):
-        message, code = f"{error}.", ExitCode.USAGE
+        message, code = str(error), ExitCode.USAGE
     elif isinstance(error, UsageError):
         message, code = error.format_message(), ExitCode.USAGE
     else:

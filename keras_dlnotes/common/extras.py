@@ -20,16 +20,15 @@ def require(extra: str, *packages: str) -> None:
 
     >>> require("reports", "matplotlib", "no_such_package")
     Traceback (most recent call last):
-    keras_dlnotes.common.extras.MissingPackageError: no_such_package is not installed: \
-pip install 'keras_dlnotes[reports]'
+    keras_dlnotes.common.extras.MissingPackageError: no_such_package is not installed. \
+Install it: pip install 'keras_dlnotes[reports]'.
     """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        raise MissingPackageError(
-            f"{', '.join(missing)} {verb} not installed: pip install 'keras_dlnotes[{extra}]'",
-            name=missing[0],
-        )
+        is_one = len(missing) == 1
+        what = "is not installed. Install it" if is_one else "are not installed. Install them"
+        message = f"{', '.join(missing)} {what}: pip install 'keras_dlnotes[{extra}]'."
+        raise MissingPackageError(message, name=missing[0])
 
 
 @contextlib.contextmanager
@@ -42,12 +41,12 @@ def chosen_backend() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in BACKENDS or find_spec(package) is not None:
+        if error.name not in BACKENDS:
             raise
-        others = " or ".join(backend for backend in BACKENDS if backend != package)
+        others = " or ".join(backend for backend in BACKENDS if backend != error.name)
         raise MissingPackageError(
-            f"Keras is set to run on {package}, which is not installed: pip install "
-            f"'keras_dlnotes[{package}]', or set KERAS_BACKEND to {others}",
-            name=package,
+            f"Keras's backend {error.name} is not installed. Install it: pip install "
+            f"'keras_dlnotes[{error.name}]', or set the environment variable KERAS_BACKEND to "
+            f"{others}.",
+            name=error.name,
         ) from error

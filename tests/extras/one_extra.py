@@ -27,12 +27,15 @@ def core():
     for backend in ("tensorflow", "jax", "torch"):
         error = _failure("-c", "import keras_dlnotes", backend=backend)
         assert error.endswith(
-            f"Keras is set to run on {backend}, which is not installed: pip install "
-            f"'keras_dlnotes[{backend}]', or set KERAS_BACKEND to "
+            f"Keras's backend {backend} is not installed. Install it: pip install "
+            f"'keras_dlnotes[{backend}]', or set the environment variable KERAS_BACKEND to "
             + " or ".join(name for name in ("tensorflow", "jax", "torch") if name != backend)
+            + "."
         ), error
     error = _failure("-m", "keras_dlnotes", "fit", "digits")
-    assert error == "dlnotes: typer is not installed: pip install 'keras_dlnotes[tasks]'.", error
+    assert (
+        error == "dlnotes: typer is not installed. Install: pip install 'keras_dlnotes[tasks]'."
+    ), error
 
 
 def tensorflow():
