@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from tensorboard.plugins.hparams import metadata
 
 from keras_dlnotes import reports
-from keras_dlnotes.common.printable import OBEYED, printable
+from keras_dlnotes.common.printable import UNSAFE, printable
 from keras_dlnotes.reports.costs.cost_page import cost_page
 from keras_dlnotes.tuning.folder import TrialOutcome
 from keras_dlnotes.tuning.hparams import log_search, log_trial
@@ -74,7 +74,7 @@ def test_pages(page, monkeypatch):
         assert found.elements == expected, name
         text = "".join(found.texts)
         assert printable(name, keep="\n\t") in text, name
-        assert not OBEYED.search(text.replace("\n", "").replace("\t", "")), name
+        assert not UNSAFE.search(text.replace("\n", "").replace("\t", "")), name
 
 
 def test_markdown():

@@ -17,7 +17,7 @@ from rich.console import Console
 from keras_dlnotes import cli, reports, tuning
 from keras_dlnotes.cli import application, console, fit, listing, report, search_display, tune
 from keras_dlnotes.common.checks import argument_error
-from keras_dlnotes.common.printable import OBEYED, get_logger, printable
+from keras_dlnotes.common.printable import UNSAFE, get_logger, printable
 from keras_dlnotes.interop.loading import LoadReport
 from keras_dlnotes.tuning import Progress
 from keras_dlnotes.tuning.folder import COMPLETED, FAILED, TrialOutcome
@@ -147,7 +147,7 @@ def test_terminal(output, plain_console, capsys, monkeypatch, tmp_path, request)
         function(name, **{key: request.getfixturevalue(key) for key in parameters})
         text = capsys.readouterr().out
         assert printable(name).strip() in text, name
-        assert not OBEYED.search(text.replace("\n", "")), name
+        assert not UNSAFE.search(text.replace("\n", "")), name
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
@@ -162,7 +162,7 @@ def test_display_of_a_search(is_terminal, monkeypatch):
         text = stream.getvalue()
         assert printable(name) in text, name
         text = re.sub(r"\x1b\[[\d?]*[A-Zhl]", "", text)  # what moves the cursor
-        assert not OBEYED.search(re.sub(r"[\r\n]", "", text)), name
+        assert not UNSAFE.search(re.sub(r"[\r\n]", "", text)), name
 
 
 COMMANDS = (
@@ -191,7 +191,7 @@ def test_arguments_in_errors(command, monkeypatch, capsys):
         text = capsys.readouterr().err
         assert end.value.code in (2, 3), (name, text)
         assert text.startswith("dlnotes: ") and text.count("\n") == 1, name
-        assert not OBEYED.search(text.rstrip("\n")), name
+        assert not UNSAFE.search(text.rstrip("\n")), name
 
 
 @pytest.mark.parametrize("debug", [False, True])
@@ -209,7 +209,7 @@ def test_texts_of_errors(kind, debug, monkeypatch, capsys):
         *trace, line = text.splitlines()
         assert line.startswith("dlnotes: ") and bool(trace) == debug
         assert line.endswith(printable(" ".join(name.split()))), name
-        assert not OBEYED.search(text.replace("\n", "").replace("\t", "")), name
+        assert not UNSAFE.search(text.replace("\n", "").replace("\t", "")), name
 
 
 def test_a_model_of_others(monkeypatch, capsys, tmp_path):
@@ -226,7 +226,7 @@ def test_a_model_of_others(monkeypatch, capsys, tmp_path):
         application.main()
     text = capsys.readouterr().out
     assert end.value.code == 0
-    assert not OBEYED.search(text.replace("\n", ""))
+    assert not UNSAFE.search(text.replace("\n", ""))
     for name in (*names, model.name):
         assert printable(name) in text
     assert "<b>" not in (tmp_path / "page.html").read_text()
@@ -264,7 +264,7 @@ def test_errors_and_warnings(message):
             continue
         text = MESSAGES[message](name)
         assert printable(name, keep="\n\t") in text or printable(name) in text, name
-        assert not OBEYED.search(re.sub(r"[\n\t]", "", text)), name
+        assert not UNSAFE.search(re.sub(r"[\n\t]", "", text)), name
 
 
 def test_one_module_alone_writes_to_the_terminal():

@@ -1,4 +1,4 @@
-"""Where modules are looked for: in the standard library first, whatever files are called."""
+"""The module search path, with the standard library first."""
 
 import os
 import re
@@ -11,7 +11,7 @@ ZIPPED = re.compile(r"python\d+\.zip")
 
 
 def library_first(path: Iterable[str]) -> list[str]:
-    """Returns a module search path whose folders can shadow no module of the standard library.
+    """Returns a module search path on which no folder shadows the standard library.
 
     The working directory, which Python names "", becomes a folder like the others.
 

@@ -1,33 +1,32 @@
-r"""Text that came from elsewhere, so that a terminal shows it and obeys none of it.
+r"""Text from elsewhere, made safe to print.
 
 Control characters of both sets (a terminal takes ``\x9b`` for ``\x1b[``), line and paragraph
-separators, marks that turn the direction of writing, and halves of characters are written as Python
-writes them.
+separators, marks of direction and lone surrogates are written as Python's escapes.
 """
 
 import logging
 import re
 from typing import Any
 
-OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Returns the text with what a terminal obeys escaped, but for the characters to keep.
+    r"""Returns the text with unprintable characters escaped, but for those in `keep`.
 
     >>> print(printable("a\x1b[31m\n"))
     a\x1b[31m\n
     """
 
-    def shown(found: re.Match) -> str:
+    def escaped(found: re.Match) -> str:
         character = found.group()
         return character if character in keep else character.encode("unicode_escape").decode()
 
-    return OBEYED.sub(shown, text)
+    return UNSAFE.sub(escaped, text)
 
 
 def in_utf8(value: Any) -> Any:
-    r"""Returns a text with halves of characters escaped, which no file in UTF-8 can hold.
+    r"""Returns a text with lone surrogates escaped, which UTF-8 can't encode; others as they are.
 
     >>> print(in_utf8("é\udc80"))
     é\udc80

@@ -1,4 +1,4 @@
-"""Which hyperparameters of a search made the difference."""
+"""Which hyperparameters of a search matter."""
 
 from collections.abc import Mapping, Sequence
 from numbers import Number, Real
@@ -9,7 +9,7 @@ import numpy as np
 from keras_dlnotes.common.checks import argument_error, mapping, same_length, sequence, text
 from keras_dlnotes.reports.arrays import as_array
 
-FEWEST_TRIALS = 8  # with fewer, hardly a tree leaves out enough trials to be judged by
+FEWEST_TRIALS = 8  # with fewer, too few trees leave out enough trials for an out-of-bag R²
 TREES = 200
 
 
@@ -21,8 +21,8 @@ def hyperparameter_importance(
     importance = max(R², 0) · (the hyperparameter's part of the forest's reduction in variance)
 
     A random forest learns the rank of a trial's objective from its hyperparameters; the rank, since
-    one diverged trial would otherwise be all the variance. R² is that on the trials which a tree
-    did not see, so the shares add up to what can really be told, and are 0 where nothing can.
+    a single diverged trial would otherwise be nearly all of the variance. R² is the out-of-bag one,
+    so that the shares add up to what the forest can predict, and are 0 where it predicts nothing.
 
     Args:
         hyperparameters: By name, a value for each trial: numbers, texts, booleans or None.
@@ -82,7 +82,7 @@ def as_columns(value: Any, objective: np.ndarray) -> dict[str, list[Any]]:
 
 
 def is_numeric(values: Sequence[Any]) -> bool:
-    """Tells whether all values that are there are numbers; booleans are choices.
+    """Tells whether all known values are numbers; booleans are choices.
 
     >>> is_numeric([1, None, 0.5]), is_numeric([True, False]), is_numeric([None])
     (True, False, False)

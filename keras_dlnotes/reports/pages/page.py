@@ -2,9 +2,7 @@
 
 import base64
 import hashlib
-import os
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +19,7 @@ from matplotlib.figure import Figure
 
 from keras_dlnotes.common import checks
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.files import write_text
 from keras_dlnotes.common.printable import printable
 from keras_dlnotes.reports.plots.theme import DARK
 
@@ -34,18 +33,18 @@ WEBP_QUALITY = 85  # of 100: text stays crisp, at a quarter of a PNG's size or l
 
 @dataclass(frozen=True)
 class Cell:
-    """What a table shows of a value and, if that is a number, how JavaScript reads it in full."""
+    """What a table shows of a value and, if it is a number, its full precision for sorting."""
 
     text: str
     number: str = ""
 
 
 class Page:
-    """A page of headline numbers, text, tables and figures, in the order they are added.
+    """A page of key figures, text, tables and plots, in the order they are added.
 
-    The page is one file without any request to elsewhere, which its Content-Security-Policy
-    enforces. It follows the reader's choice of light or dark. Its tables sort by a click or the
-    Enter key on a heading, and its figures open in full size.
+    The page is one file that loads nothing else, which its Content-Security-Policy enforces. It
+    follows the reader's choice of light or dark. Its tables sort on a click or the Enter key on a
+    heading, and its figures open in full size.
 
     Args:
         title: The heading of the page, and the title of its window.
@@ -73,7 +72,7 @@ class Page:
         return self._add("text", [paragraph for paragraph in paragraphs if paragraph])
 
     def add_facts(self, facts: Mapping[str, Any]) -> Self:
-        """Adds headline numbers, each under its name.
+        """Adds key figures, each above its name.
 
         Args:
             facts: Numbers or short texts by name. A fraction is rounded to four digits.
@@ -112,13 +111,13 @@ class Page:
         Args:
             figure: Any matplotlib figure. Those of this package follow a dark page.
             caption: What stands below the figure.
-            alt: What the figure shows, for a reader who can't see it.
+            alt: What the figure shows, for readers who can't see it.
 
         Raises:
             ValueError: If the alternative text is empty.
         """
         if not isinstance(figure, Figure):
-            raise argument_error("figure", "a figure of matplotlib's", figure)
+            raise argument_error("figure", "a matplotlib figure", figure)
         checks.text("caption", caption, empty=True)
         if not checks.text("alt", alt, empty=True).strip():
             raise argument_error("alt", "a text that says what the figure shows", alt)
@@ -127,7 +126,7 @@ class Page:
         return self._add("figure", picture | {"caption": caption, "alt": alt})
 
     def add_passages(self, passages: Mapping[str, str], caption: str) -> Self:
-        """Adds texts whose spaces and lines are kept, such as those that a model has written.
+        """Adds texts with their spaces and line breaks, such as those that a model generates.
 
         Args:
             passages: Texts by name.
@@ -147,7 +146,7 @@ class Page:
         return _template().render(title=self.title, subtitle=self.subtitle, parts=self._parts)
 
     def write(self, path: str | PathLike) -> None:
-        """Writes the page to a file, which is at no moment there by half.
+        """Writes the page to a file, atomically.
 
         Args:
             path: Where to; the folder must exist, and an older file is replaced.
@@ -155,17 +154,7 @@ class Page:
         Raises:
             OSError: If the file can't be written.
         """
-        path = checks.path("path", path)
-        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-        try:
-            draft.write_text(self.render(), encoding="utf-8")
-            os.replace(draft, path)
-        except OSError as error:  # that of a full disk names no file
-            if error.errno is None:
-                raise
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        finally:
-            draft.unlink(missing_ok=True)
+        write_text(path, self.render())
 
     def _add(self, kind: str, content: Any) -> Self:
         self._parts.append((kind, content))
@@ -251,7 +240,7 @@ def _template() -> jinja2.Template:
 
 
 def _finalize(value: Any) -> Any:
-    """Escapes what no page may hold, or what turns the direction of writing, in plain texts."""
+    """Escapes control characters and marks of direction in plain text."""
     return printable(value, keep="\n\t") if type(value) is str else value
 
 

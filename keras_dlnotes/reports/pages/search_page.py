@@ -1,4 +1,4 @@
-"""The page that shows what a search tried and what came of it."""
+"""The report page of a search."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ CURVES = 6  # trials whose learning curves are told apart in one figure
 AXES = 6
 IMPORTANCE = (
     "The share of the objective's variance that each hyperparameter explains: a random forest "
-    "learns the rank of a complete trial from its hyperparameters, and what it can tell of trials "
-    "that a tree did not see is divided by how much each reduced the variance."
+    "learns the rank of a complete trial from its hyperparameters, and its out-of-bag R² is "
+    "divided among them by how much each reduced the variance."
 )
 DEFINITIONS = (
     "The best value of a trial is that of its best epoch, averaged over its executions; the first "
-    "epoch is 1. A trial that is not complete keeps its status, and is never the best."
+    "epoch is 1. A trial that did not complete is listed with its status, and never counts as best."
 )
 
 
@@ -42,26 +42,26 @@ def search_page(
     hyperparameters: Sequence[str] | None = None,
     title: str = "Search",
 ) -> Page:
-    """Lays out the trials of a search: its progress, what made the difference, and every trial.
+    """Returns a page about a search: its progress, the important hyperparameters, every trial.
 
     Args:
         frame: A row for every trial, execution and epoch, with the columns `trial`, `status`,
             `execution` and `epoch`, the metrics, and one column a hyperparameter; or the path of
             such a CSV file. A trial that failed early has a row without metrics.
-        objective: The metric that the search was for, as "val_loss".
-        direction: "min" or "max", whichever is better. By default the name tells: higher is better
-            for an accuracy, lower for a loss or an error.
+        objective: The metric that the search optimizes, such as "val_loss".
+        direction: "min" or "max", whichever is better. By default the name decides: higher is
+            better for an accuracy, lower for a loss or an error.
         hyperparameters: The columns that are hyperparameters. By default those with one value a
-            trial that are not named as a metric: `loss`, `val_…`, or x beside `val_x`; nor as what
-            a tuner notes down for itself, `tuner/…`.
-        title: What stands at the head of the page.
+            trial, but for metrics (`loss`, `val_…`, or x beside `val_x`) and a tuner's own notes
+            (`tuner/…`).
+        title: The heading of the page.
 
     Returns:
         A page, not yet written.
 
     Raises:
-        ValueError: If a column is missing, there is no row, the name does not tell the direction,
-            or a hyperparameter changes within a trial.
+        ValueError: If a column is missing, there is no row, the name does not say which direction
+            is better, or a hyperparameter changes within a trial.
         OSError: If the file can't be read.
 
     >>> import pandas
@@ -89,11 +89,11 @@ def search_page(
         page.add_facts({f"best {objective}": best.best, "best trial": best.name, **statuses})
     else:
         page.add_facts(statuses)
-        page.add_text("No trial is complete and has a value of the objective yet.")
+        page.add_text("No complete trial has a value of the objective yet.")
     _add_progress(page, trials, objective, direction)
     _add_hyperparameters(page, trials, objective, direction)
     if ranking:
-        page.add_heading("How the best learned")
+        page.add_heading("Learning curves of the best trials")
         shown = {trial.name: {objective: trial.curve} for trial in ranking[:CURVES]}
         page.add_figure(
             plot_runs(shown, objective, direction),
@@ -110,13 +110,13 @@ def _add_progress(page: Page, trials: Sequence[Trial], objective: str, direction
     values = [trial.best for trial in trials]
     if not np.isfinite(values).any():
         return
-    page.add_heading("How it got on")
+    page.add_heading("Progress")
     page.add_figure(
         plot_search_progress(
             values, direction, [trial.is_complete for trial in trials], name=objective
         ),
-        "The best value of each trial in their order, and the best so far of those complete. A "
-        "cross is a trial without a value.",
+        "The best value of each trial, in order, and the best so far of the complete ones. A cross "
+        "is a trial without a value.",
         f"Points of the {objective} by trial, below a line of the best so far."
         if direction == "max"
         else f"Points of the {objective} by trial, above a line of the best so far.",
@@ -126,15 +126,15 @@ def _add_progress(page: Page, trials: Sequence[Trial], objective: str, direction
 def _add_hyperparameters(
     page: Page, trials: Sequence[Trial], objective: str, direction: str
 ) -> None:
-    """Adds what made the difference, and what the trials set, the most important first."""
+    """Adds the importance of the hyperparameters and their values, the most important first."""
     names = list(trials[0].hyperparameters)
     if not names:
         return
     columns = {name: [trial.hyperparameters[name] for trial in trials] for name in names}
     complete = [trial.best if trial.is_complete else np.nan for trial in trials]
-    page.add_heading("What made the difference")
+    page.add_heading("Hyperparameters")
     if np.isfinite(complete).sum() < FEWEST_TRIALS:
-        page.add_text(f"To tell, it takes at least {FEWEST_TRIALS} complete trials.")
+        page.add_text(f"Their importance is known from {FEWEST_TRIALS} complete trials on.")
     else:
         importance = hyperparameter_importance(columns, complete)
         columns = {name: columns[name] for name in importance}
@@ -146,7 +146,7 @@ def _add_hyperparameters(
                 "Bars of the share of the variance that each hyperparameter explains.",
             )
         else:
-            page.add_text("The hyperparameters tell nothing of trials that were not seen.")
+            page.add_text("The hyperparameters explain nothing of the trials left out of a tree.")
     page.add_figure(
         plot_parallel_coordinates(columns, complete, direction, objective, AXES),
         f"Each line is a trial, the stronger the better and the best in orange; a dotted one is "

@@ -17,10 +17,10 @@ COLUMNS = ("trial", "status", "execution", "epoch")
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial: what it set, how it ended and the best it reached, NaN where it reached nothing.
+    """One trial: its hyperparameters, its status and its best value, NaN where it has none.
 
-    The best is that of each execution's best epoch, averaged over the executions as KerasTuner does
-    it; `epochs` are these epochs, the first being 1. `curve` is the mean by epoch.
+    The best value is that of each execution's best epoch, averaged over the executions as
+    KerasTuner does it; `epochs` are these epochs, the first being 1. `curve` is the mean by epoch.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Trial:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the trial came to its end and has a value."""
+        """Whether the trial is complete and has a value."""
         return self.status.upper() == "COMPLETED" and bool(np.isfinite(self.best))
 
 
@@ -106,9 +106,9 @@ def _numbers(frame: "pandas.DataFrame", name: str) -> "pandas.Series":
 
 
 def _is_hyperparameter(name: str, objective: str, others: Sequence[str], groups: list) -> bool:
-    """Tells whether a column has one value a trial and not the name of a metric.
+    """Tells whether a column has one value a trial and is neither a metric nor a tuner's own note.
 
-    What a tuner notes down for itself, as "tuner/epochs" of Hyperband, is not counted.
+    Such a note is "tuner/epochs" of Hyperband.
     """
     is_metric = name in (objective, "loss") or name.startswith("val_") or f"val_{name}" in others
     return not (is_metric or name.startswith("tuner/")) and _is_constant(name, groups)

@@ -169,7 +169,7 @@ def test_the_direction_turns_the_page_round(frame):
 def test_a_search_without_a_complete_trial_has_a_page_too(frame):
     for trial in ("0005", "0006"):
         page = search_page(frame[frame.trial == trial], "val_loss").render()
-        assert "No trial is complete" in page
+        assert "No complete trial" in page
         assert f">{trial}<" in page
 
 
