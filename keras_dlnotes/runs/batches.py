@@ -1,4 +1,4 @@
-"""Batches that depend on the seed and the epoch alone: shuffled, or following in time."""
+"""Batches that depend only on seed and epoch: shuffled, or consecutive in time."""
 
 import math
 from typing import Any
@@ -12,24 +12,23 @@ from keras_dlnotes.training.arrays import as_fed
 
 
 class ShuffledBatches(keras.utils.PyDataset):
-    """Batches of arrays, shuffled anew each epoch by nothing but the seed and the epoch.
+    """Batches of arrays, reshuffled in each epoch by seed and epoch only.
 
-    So a run that goes on after an interruption sees the very batches that it would have seen.
+    A resumed run therefore gets the same batches as an uninterrupted one.
 
     Args:
-        arrays: (inputs, targets) or (inputs, targets, sample weights); each an array with an
-            example a row, or a list or dict of such arrays: NumPy's, memory-mapped files, tensors
-            of any framework, tables of pandas, whose rows go by position. As Keras does, batches
-            have floating-point numbers as `floatx`, and tuples for lists.
-        batch_size: examples a batch, ≥ 1; the last batch of an epoch may be smaller.
-        seed: int ≥ 0.
+        arrays: (inputs, targets) or (inputs, targets, sample weights); each an array with one
+            example in each row, or a list or dict of such arrays: NumPy arrays, memory-mapped
+            files, tensors of any framework, pandas tables, whose rows go by position. As in Keras,
+            batches have floating-point numbers as `floatx`, and tuples in place of lists.
+        batch_size: batch size, ≥ 1; the last batch of an epoch may be smaller.
+        seed: random seed, int ≥ 0.
 
     Raises:
-        ValueError: for an argument out of range, or arrays that do not fit.
+        ValueError: for an argument out of range, or arrays that do not fit together.
 
     Attributes:
-        epoch: number of the epoch, from 0, whose batches are handed out. Set it when an epoch
-            begins.
+        epoch: number of the current epoch, from 0. Set it when an epoch begins.
 
     Example:
 
@@ -40,7 +39,7 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def __init__(self, arrays: tuple[Any, ...], batch_size: int, seed: int):
         super().__init__()
-        # TensorFlow's pipelines take a list for one tensor
+        # tf.data takes a list for one tensor
         self.arrays = keras.tree.lists_to_tuples(rows("arrays", arrays))
         self.example_count = len(keras.tree.flatten(self.arrays)[0])
         self.batch_size = integer("batch_size", batch_size, minimum=1)
@@ -64,23 +63,22 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         if not 0 <= index < len(self):
-            raise IndexError(f"Batch {index} is none of the {len(self)} batches of an epoch.")
+            raise IndexError(f"Batch {index} is out of range for {len(self)} batches.")
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
         return keras.tree.map_structure(lambda array: as_fed("arrays", array[chosen]), self.arrays)
 
 
 class ConsecutiveBatches(ShuffledBatches):
-    """Batches of a stream: each row of a batch goes on where that row of the last one ended.
+    """Batches of a stream: each row of a batch continues the same row of the previous one.
 
-    The examples, which follow each other in time, are cut into `batch_size` equal parts, and batch
-    t has the t-th example of each part. The stream is read as a circle that each epoch enters
-    elsewhere, by nothing but the seed and the epoch; up to `batch_size` − 1 examples before the
-    entry are left out.
+    The examples, consecutive in time, are cut into `batch_size` equal parts, and batch t has the
+    t-th example of each part. The stream is treated as circular, with a starting point that depends
+    on seed and epoch only; up to `batch_size` − 1 examples before it are left out.
 
     Args:
         arrays: as for `ShuffledBatches`, with at least `batch_size` examples.
         batch_size: number of rows, and of parts, ≥ 1.
-        seed: int ≥ 0.
+        seed: random seed, int ≥ 0.
 
     Raises:
         ValueError: for an argument out of range, or fewer examples than rows.
@@ -95,12 +93,12 @@ class ConsecutiveBatches(ShuffledBatches):
     def __init__(self, arrays: tuple[Any, ...], batch_size: int, seed: int):
         super().__init__(arrays, batch_size, seed)
         if self.example_count < self.batch_size:
-            expected = f"at least {self.batch_size} examples, one a row"
+            expected = f"at least {self.batch_size} examples, one for each row"
             raise argument_error("arrays", expected, self.example_count)
 
     def _ordered(self, generator: np.random.Generator) -> np.ndarray:
-        entry = generator.integers(self.example_count)
-        stream = np.roll(np.arange(self.example_count), -entry)
+        start = generator.integers(self.example_count)
+        stream = np.roll(np.arange(self.example_count), -start)
         return stream[: len(self) * self.batch_size].reshape(self.batch_size, -1).T.ravel()
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ import keras
 
 from keras_dlnotes.common.graph import layers_of
 from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
-from keras_dlnotes.runs.random_state import set_generator_states
+from keras_dlnotes.runs.random_state import set_random_states
 from keras_dlnotes.training.carried_states import CarriedStates
 
 
@@ -36,12 +36,12 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
 
 class CarryStates(keras.callbacks.Callback):
-    """Starts each epoch from the initial states, and so each row of the validation."""
+    """Starts each epoch, and each row of the validation data, from the initial states."""
 
     def __init__(self, carried: CarriedStates):
         super().__init__()
         self._carried = carried
-        self.validation = contextlib.ExitStack()  # to be closed where an exception ends the fit
+        self.validation = contextlib.ExitStack()  # to close if an exception ends the fit
 
     def on_epoch_begin(self, epoch, logs=None):
         self._carried.start_all()
@@ -54,7 +54,7 @@ class CarryStates(keras.callbacks.Callback):
 
 
 class StartStates(keras.callbacks.Callback):
-    """Starts each epoch from the initial states of stateful layers, which no file holds."""
+    """Starts each epoch from the initial states of stateful layers, which are not saved."""
 
     def on_epoch_begin(self, epoch, logs=None):
         for layer in layers_of(self.model):
@@ -63,11 +63,11 @@ class StartStates(keras.callbacks.Callback):
                     state.assign(keras.ops.zeros_like(state.value))
 
 
-class RestoreGenerators(keras.callbacks.Callback):
-    """Sets the generators when the first epoch begins, because `fit` draws from them before that.
+class RestoreRandomState(keras.callbacks.Callback):
+    """Restores the random state when the first epoch begins: `fit` draws from it before that.
 
     Args:
-        states: as `generator_states` gives them; none for a run that begins.
+        states: from `random_states`; empty for a new run.
     """
 
     def __init__(self, states: list[str]):
@@ -75,7 +75,7 @@ class RestoreGenerators(keras.callbacks.Callback):
         self._states = states
 
     def on_epoch_begin(self, epoch, logs=None):
-        set_generator_states(self._states)
+        set_random_states(self._states)
         self._states = []
 
 

@@ -1,4 +1,4 @@
-"""The state of a run after its last finished epoch, from which it goes on exactly."""
+"""Checkpoints: the exact state of a run after its last finished epoch."""
 
 import hashlib
 import math
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.common.files import remove_partial, write_bytes
-from keras_dlnotes.runs.random_state import generator_states
+from keras_dlnotes.runs.random_state import random_states
 from keras_dlnotes.runs.records import (
     CorruptRecordError,
     RunFolderError,
@@ -36,17 +36,17 @@ class EarlyStoppingState(TypedDict):
 
 @dataclass
 class RunState:
-    """All that a run needs to go on, besides the weights and the optimizer's variables.
+    """The state of a run, apart from its weights and optimizer variables.
 
     Attributes:
         epoch: number of finished epochs.
-        history: the logs of each of them, first to last.
-        seconds: time spent on them.
-        stopped: whether training has stopped by itself.
+        history: the logs of each epoch.
+        seconds: training time.
+        stopped: whether training stopped early.
         early_stopping: see `EarlyStoppingState`; empty before the first epoch.
-        random_seeds: states of the model's seed generators, which no Keras file holds.
-        generators: states of the backend's own generators, where a model draws from them, too.
-        checksums: name → SHA-256 of the weight files that belong to this state.
+        random_seeds: states of the model's seed generators, which Keras's files leave out.
+        generators: states of the backend's own random generators, if models draw from them.
+        checksums: name → SHA-256 of the weight files of this state.
     """
 
     epoch: Count = 0
@@ -64,19 +64,19 @@ class RunState:
 class Checkpoints:
     """Keeps the state of the last finished epoch and the weights of the best one.
 
-    A state becomes the current one in the moment in which its small JSON file takes the place of
-    the previous one; the weight files that it names were whole by then, and those that only the
-    previous one named are removed after.
+    A state becomes current when its JSON file atomically replaces the previous one. The weight
+    files that it names are complete by then; those that only the previous one named are removed
+    afterwards.
 
     Args:
-        path: folder for the checkpoints; made by the first `save`.
+        path: folder for the checkpoints; created by the first `save`.
     """
 
     def __init__(self, path: Path):
         self.path = path
 
     def read(self) -> RunState:
-        """Returns the last saved state, or a new one where there is none."""
+        """Returns the last saved state, or a new one if there is none."""
         path = self.path / STATE
         try:
             return read_state(self.path) or RunState()
@@ -84,7 +84,7 @@ class Checkpoints:
             raise _corrupt(path, error.fault) from error
 
     def save(self, model: keras.Model, state: RunState) -> None:
-        """Makes the model's weights, optimizer, random seeds and the state the current ones."""
+        """Saves the model's weights, optimizer, random seeds and the state."""
         self.path.mkdir(exist_ok=True)
         name = _weights_name(state.epoch)
         content = weights_content(model)
@@ -95,17 +95,17 @@ class Checkpoints:
         state.random_seeds = [
             keras.ops.convert_to_numpy(variable).tolist() for variable in _seed_variables(model)
         ]
-        state.generators = generator_states()
+        state.generators = random_states()
         write_record(self.path / STATE, asdict(state))
         for file in self.path.glob(_weights_name("*")):
             if file.name not in state.checksums:
                 file.unlink()
 
     def restore(self, model: keras.Model, state: RunState) -> list[Any]:
-        """Brings a newly built and compiled model to the state.
+        """Restores a newly built and compiled model to the state.
 
         Returns:
-            The weights of the best epoch, as `model.get_weights()` gives them.
+            The weights of the best epoch, as from `model.get_weights()`.
         """
         remove_partial(self.path)
         self.restore_best(model, state)
@@ -122,8 +122,8 @@ class Checkpoints:
         return best_weights
 
     def restore_best(self, model: keras.Model, state: RunState) -> None:
-        """Gives a newly built and compiled model the weights of the best epoch."""
-        if getattr(model, "optimizer", None) is not None:  # it has one where it is compiled
+        """Loads the weights of the best epoch into a newly built and compiled model."""
+        if getattr(model, "optimizer", None) is not None:
             model.optimizer.build(model.trainable_variables)
         self._load_weights(model, state, state.early_stopping["best_epoch"] + 1)
 
@@ -140,7 +140,7 @@ class Checkpoints:
 
 
 def read_state(checkpoints: Path, read: Callable[..., Any] = read_record) -> RunState | None:
-    """Returns the state that a folder of checkpoints has; see `read_record`."""
+    """Returns the state in a folder of checkpoints; see `read_record`."""
     return read(checkpoints / STATE, RunState, _contradiction)
 
 
@@ -153,7 +153,7 @@ def _checksum(path: Path) -> str | None:
 
 
 def _contradiction(state: RunState) -> str | None:
-    """Says what in a saved state contradicts the rest of it."""
+    """Returns how a saved state contradicts itself, if it does."""
     epochs, stopping = len(state.history), state.early_stopping
     if state.epoch != epochs or not epochs:
         return f"`epoch` is {state.epoch}, but `history` has {epochs} rows"
@@ -176,6 +176,6 @@ def _corrupt(path: Path, fault: str) -> CorruptRecordError:
 
 
 def _seed_variables(model: keras.Model) -> list[keras.Variable]:
-    """A model's variables are its weights, the state of its metrics and that of its seeds."""
+    """Returns the variables that are neither weights nor metrics: the seeds."""
     others = {id(variable) for variable in model.weights + model.metrics_variables}
     return [variable for variable in model.variables if id(variable) not in others]

@@ -1,4 +1,4 @@
-"""The folder that a run writes to: who may use it, and what it was started with."""
+"""The run folder: its lock, its settings and its contents."""
 
 import json
 import shutil
@@ -24,40 +24,37 @@ RESULTS = (MODEL, METRICS, REPORT)
 
 
 class Settings(TypedDict):
-    """What a folder's settings file says."""
+    """The content of the settings file."""
 
     format: str
     settings: dict[str, Any]
 
 
 class RunFolder:
-    """A folder for one run, held by one process at a time.
+    """A folder for one run, locked by one process at a time.
 
-    A class of folders for something else than runs names it in `kind`, its settings' file, the
-    shape of the settings and the one setting that may change later.
-
-    Use it in a `with` block. Entering it locks the folder (the operating system frees the lock when
-    the process ends, however it ends) and settles the settings; the folder becomes a run folder
-    with `begin`.
+    Use it in a `with` block, which locks the folder (the operating system releases the lock when
+    the process ends, however it ends) and resolves the settings; `begin` makes it a run folder.
+    Subclasses for other kinds of folders set the class attributes.
 
     Args:
-        path: the folder; made where it is missing.
-        settings: what a run depends on, name → JSON value. Where None, a resumed run keeps its own
+        path: the folder; created if missing.
+        settings: what a run depends on, name → JSON value. For None, a resumed run keeps its own
             value and a new one takes that of `defaults`.
         defaults: a value for each setting that may be None.
-        resume: go on with the run in the folder; starts one where there is none.
-        overwrite: remove the run in the folder first. Files that no run writes stay.
-        wait: seconds to wait for another process that is at work in the folder.
+        resume: continue the run in the folder, or start one if there is none.
+        overwrite: remove the run in the folder first; files that no run writes stay.
+        wait: seconds to wait for another process that uses the folder.
 
     Attributes:
         path: the folder.
         settings: the settings of the run, none of them None.
-        resumed: whether the folder held a run that goes on.
+        resumed: whether the folder held a run that continues.
 
     Raises:
-        ValueError: for an argument that is none of these.
-        RunFolderError: on entering, and where a file in it can't be read or written before the
-            block ends; the message says why.
+        ValueError: for an invalid argument.
+        RunFolderError: on entering the block, or if a file in the folder can't be read or written
+            inside it; the message says why.
 
     Example:
 
@@ -96,7 +93,7 @@ class RunFolder:
         self._overwrite = checks.flag("overwrite", overwrite)
         if resume and overwrite:
             raise ValueError("Arguments `resume` and `overwrite` exclude each other.")
-        # a negative number would wait for ever
+        # a negative timeout would wait forever
         self._lock = filelock.FileLock(self.path / LOCK, timeout=checks.number("wait", wait, 0))
 
     def __enter__(self) -> "RunFolder":
@@ -112,7 +109,7 @@ class RunFolder:
                 raise
         except filelock.Timeout:
             raise RunFolderError(f"Another process is at work in {self.path}.") from None
-        except RunFolderError:  # of its own kind, though it may be an `OSError` as well
+        except RunFolderError:  # some are `OSError`s too
             raise
         except OSError as error:
             raise RunFolderError(
@@ -134,7 +131,7 @@ class RunFolder:
         )
 
     def begin(self) -> None:
-        """Makes this a run folder: from here on it is occupied and can be resumed."""
+        """Writes the settings: from now on the folder is occupied and can be resumed."""
         content = {"format": self._format, "settings": self.settings}
         write_record(self.path / self.settings_file, content)
 
@@ -144,11 +141,11 @@ class RunFolder:
         return self._lock.is_locked
 
     def has_results(self) -> bool:
-        """Tells whether all that a finished run leaves is there."""
+        """Returns whether all result files of a finished run exist."""
         return all((self.path / name).is_file() for name in RESULTS)
 
     def remove_results(self) -> None:
-        """Removes what a finished run has left, since it is about to go on."""
+        """Removes the result files of a finished run that is about to continue."""
         for name in RESULTS:
             (self.path / name).unlink(missing_ok=True)
 
@@ -161,7 +158,7 @@ class RunFolder:
         return self.path
 
     def _check_name(self) -> None:
-        """Refuses what TensorFlow can't open."""
+        """Refuses a name that TensorFlow can't open."""
         try:
             str(self._named).encode()
         except UnicodeEncodeError as error:
@@ -234,10 +231,10 @@ class RunFolder:
         return found["settings"]
 
     def _fault(self, record: Any) -> str | None:
-        """Says what is wrong with a record of the right shape."""
+        """Returns what is wrong with a record that fits the schema."""
 
     def _remove_run(self) -> None:
-        """Removes what a run writes, by name; the settings stay until new ones take their place."""
+        """Removes what a run writes, by name; the settings stay until new ones replace them."""
         self.remove_results()
         (self.path / HISTORY).unlink(missing_ok=True)
         for name in (LOGS, CHECKPOINTS, VARIANTS):
@@ -255,7 +252,7 @@ def check_locked(folder: Any) -> None:
 
 
 def _json_values(name: str, values: Any) -> dict[str, Any]:
-    """Returns a dict of what a resumed run finds again in its file, unchanged."""
+    """Returns a dict whose values survive a round trip through JSON unchanged."""
     found = dict(checks.mapping(name, values))
     try:
         same = json.loads(json.dumps(found)) == found

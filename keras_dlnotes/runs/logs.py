@@ -1,4 +1,4 @@
-"""What Keras's callbacks write down of the epochs, in files whose errors name them."""
+"""Log files of the epochs, whose write errors name the file."""
 
 import csv
 import errno
@@ -19,11 +19,11 @@ CODES = [getattr(errno, name) for name in NAMES if hasattr(errno, name)]
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Writes the epochs as `keras.callbacks.CSVLogger` does, the whole file after each of them.
+    """Writes the epochs as `keras.callbacks.CSVLogger` does, but atomically.
 
     Args:
         path: of the file.
-        history: the logs of the epochs run earlier.
+        history: the logs of earlier epochs.
     """
 
     def __init__(self, path: Path, history: list[dict[str, float]]):
@@ -56,15 +56,15 @@ def writes_tensorboard() -> bool:
 
 
 class TensorBoardLogs(keras.callbacks.TensorBoard):
-    """`keras.callbacks.TensorBoard` that raises an OSError where its files can't be written.
+    """`keras.callbacks.TensorBoard` that raises an OSError if its files can't be written.
 
-    TensorFlow's own error is of the type of one that tells of no memory left.
+    TensorFlow's own error has the same type as that of exhausted memory.
     """
 
 
-def _telling(hook: Callable[..., Any]) -> Callable[..., Any]:
+def _with_os_errors(hook: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(hook)
-    def told(self, *arguments: Any, **options: Any) -> Any:
+    def call(self, *arguments: Any, **options: Any) -> Any:
         import tensorflow
 
         try:
@@ -73,9 +73,9 @@ def _telling(hook: Callable[..., Any]) -> Callable[..., Any]:
             code = next((code for code in CODES if os.strerror(code) in str(error)), errno.EIO)
             raise OSError(code, os.strerror(code), self.log_dir) from error
 
-    return told
+    return call
 
 
 for _name, _hook in vars(keras.callbacks.TensorBoard).items():
     if _name == "set_model" or _name.startswith("on_"):
-        setattr(TensorBoardLogs, _name, _telling(_hook))
+        setattr(TensorBoardLogs, _name, _with_os_errors(_hook))

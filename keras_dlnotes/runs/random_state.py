@@ -1,6 +1,6 @@
-"""The random numbers that no variable of a model holds: those of PyTorch's own generators.
+"""The random state outside a model's variables: that of PyTorch's own generators.
 
-On PyTorch, Keras's dropout without a seed draws from there and not from the model's seed generator.
+On PyTorch, Keras's dropout without a seed draws from them, not from the model's seed generator.
 """
 
 import base64
@@ -8,7 +8,7 @@ import base64
 import keras
 
 
-def generator_states() -> list[str]:
+def random_states() -> list[str]:
     """Returns the states of PyTorch's generators, the CPU's first; none on other backends."""
     if keras.backend.backend() != "torch":
         return []
@@ -18,8 +18,8 @@ def generator_states() -> list[str]:
     return [base64.b64encode(state.numpy().tobytes()).decode() for state in states]
 
 
-def set_generator_states(states: list[str]) -> None:
-    """Sets the generators to states that were saved where there are as many devices."""
+def set_random_states(states: list[str]) -> None:
+    """Restores states saved on a machine with as many devices."""
     if keras.backend.backend() != "torch" or not states:
         return
     import torch

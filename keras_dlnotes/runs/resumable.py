@@ -14,7 +14,7 @@ from keras_dlnotes.runs.batches import ShuffledBatches
 from keras_dlnotes.runs.callbacks import (
     CarryStates,
     EarlyStopping,
-    RestoreGenerators,
+    RestoreRandomState,
     SaveState,
     StartStates,
 )
@@ -175,7 +175,7 @@ def fit_resumable(
                 keras.callbacks.LambdaCallback(
                     on_epoch_begin=lambda epoch, logs: setattr(batches_of_epoch, "epoch", epoch)
                 ),
-                RestoreGenerators(state.generators),
+                RestoreRandomState(state.generators),
                 keras.callbacks.TerminateOnNaN(raise_error=True),
                 *([] if early_stopping is None else [early_stopping]),
                 HistoryFile(folder.path / HISTORY, state.history),

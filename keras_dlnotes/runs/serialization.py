@@ -1,7 +1,7 @@
-"""Models as the bytes of Keras's files.
+"""Models serialized to bytes, in the formats of Keras's files.
 
-Keras writes weights by HDF5, which ends the process with a segmentation fault where the disk is
-full. Here HDF5 writes to memory, and the bytes go to the disk like any others.
+Keras writes weights with HDF5, which crashes with a segmentation fault when the disk is full. Here
+HDF5 writes to memory, and the bytes are written to disk like any others.
 """
 
 import io
@@ -14,7 +14,7 @@ import keras
 
 
 class _Memory(io.BytesIO):
-    """A file in memory with a name, by whose end Keras chooses the format."""
+    """A file in memory with a name, from whose suffix Keras infers the format."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -44,7 +44,7 @@ def model_content(model: keras.Model) -> memoryview:
 
 
 def _undated(model: keras.Model) -> io.BytesIO:
-    """Returns a `.keras` file without dates: ZIP has none before 1980, nor after 2107."""
+    """Returns a `.keras` file without timestamps: ZIP supports only the years 1980 to 2107."""
     file = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="keras_dlnotes_") as scratch:
         keras.saving.save_model(model, scratch, zipped=False)

@@ -1,4 +1,4 @@
-"""How the work of a fit is spread over devices: each takes a part of every batch."""
+"""Distribution strategies: each device takes a part of every batch."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ STRATEGIES = ("none", "mirrored")
 
 
 def check_strategy(strategy: str | None) -> None:
-    """Raises a ValueError where the strategy is unknown or the backend cannot follow it.
+    """Raises a ValueError if the strategy is unknown or unsupported by the backend.
 
     >>> check_strategy("mirored")
     Traceback (most recent call last):
@@ -28,7 +28,7 @@ def check_strategy(strategy: str | None) -> None:
 
 
 def scope(strategy: str) -> AbstractContextManager[Any]:
-    """Returns the context in which a model is built and trained on all devices."""
+    """Returns the context for building and training a model on all devices."""
     if strategy == "none":
         return contextlib.nullcontext()
     if keras.backend.backend() == "jax":
@@ -40,9 +40,9 @@ def scope(strategy: str) -> AbstractContextManager[Any]:
 
 @contextlib.contextmanager
 def synchronized(model: keras.Model, strategy: str) -> Iterator[None]:
-    """Makes each batch normalization take its statistics over the parts of all devices.
+    """Makes batch normalization take its statistics over all devices.
 
-    JAX does so by itself, since to it the batch is one.
+    JAX does so anyway: it sees one batch.
     """
     if strategy == "none" or keras.backend.backend() == "jax":
         yield
@@ -59,9 +59,9 @@ def synchronized(model: keras.Model, strategy: str) -> Iterator[None]:
 
 
 def divisor(strategy: str) -> int:
-    """Returns what the number of examples in every batch has to be a multiple of.
+    """Returns the number that every batch size has to be a multiple of.
 
-    TensorFlow shares out any batch; JAX gives every device as many examples.
+    TensorFlow splits any batch; JAX gives every device equally many examples.
     """
     if strategy == "none" or keras.backend.backend() != "jax":
         return 1
@@ -69,7 +69,7 @@ def divisor(strategy: str) -> int:
 
 
 def even(arrays: tuple[Any, ...], divisor: int) -> tuple[Any, ...]:
-    """Leaves out the last examples, fewer than the divisor, that cannot be shared out.
+    """Drops the last examples, so that their number is a multiple of the divisor.
 
     >>> import numpy as np
     >>> even((np.array([1, 2, 3]), {"a": np.array([3, 2, 1])}), divisor=2)
@@ -82,17 +82,17 @@ def even(arrays: tuple[Any, ...], divisor: int) -> tuple[Any, ...]:
 
 
 class EvenBatches(keras.utils.PyDataset):
-    """Batches that can be shared out: the last one of an epoch may lose a few examples.
+    """Batches whose sizes are multiples of a divisor: the last one may lose a few examples.
 
-    They are others in every epoch, where the batches are shuffled anew.
+    With shuffled batches, these differ from epoch to epoch.
 
     Args:
-        batches: of arrays, all as large but the last.
+        batches: of arrays, equally large except for the last.
         divisor: of the number of examples.
 
     Example:
 
-    >>> from keras_dlnotes.training import ShuffledBatches
+    >>> from keras_dlnotes.runs import ShuffledBatches
     >>> import numpy as np
     >>> batches = EvenBatches(ShuffledBatches((np.arange(7), np.arange(7)), 4, seed=0), 2)
     >>> [len(inputs) for inputs, _ in (batches[0], batches[1])]

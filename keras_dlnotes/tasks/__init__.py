@@ -1,4 +1,4 @@
-"""The example fits: each a task, made of data, a model, a loss, a score and pictures."""
+"""Example fits: tasks made of data, a model, a loss, scores and figures."""
 
 from keras_dlnotes.common.extras import require
 

@@ -1,4 +1,4 @@
-"""An autoencoder squeezes digits into a few numbers and back."""
+"""An autoencoder compresses digits to a few numbers and reconstructs them."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,10 +18,10 @@ SHOWN = 10
 
 
 def prepare(name: str) -> Splits:
-    """Loads images, scaled to at most 1, each of which is its own target.
+    """Loads images, scaled to at most 1, as inputs and targets.
 
-    `context["labelled"]` are the same splits with the class labels as targets, which no autoencoder
-    is trained on.
+    `context["labelled"]` has the same splits with class labels as targets, which no autoencoder is
+    trained on.
     """
     labelled = scaled(image_classification.prepare(name))
     splits = (labelled.training, labelled.validation, labelled.test)
@@ -45,7 +45,7 @@ def reconstruction_error(model: keras.Model, splits: Splits) -> dict[str, float]
 
 
 def principal_components(splits: Splits, components: int = LATENT_DIM) -> Baseline:
-    """Scores PCA, the best linear code of the same size, cut to the range of the images."""
+    """Scores PCA, the best linear code of the same size, clipped to the range of the images."""
     training, test = (rows(images) for images, _ in (splits.training, splits.test))
     pca = PCA(components, random_state=0).fit(training)
     restored = pca.inverse_transform(pca.transform(test)).clip(0, 1)
@@ -56,48 +56,48 @@ def principal_components(splits: Splits, components: int = LATENT_DIM) -> Baseli
 
 
 def rows(images: np.ndarray) -> np.ndarray:
-    """Returns each image as one row of numbers."""
+    """Returns each image as a flat row."""
     return images.reshape(len(images), -1)
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws what the autoencoder gives back, where digits lie in its latent space, and between."""
+    """Draws reconstructions, the latent space, and digits decoded between codes."""
     yield reconstructions(outcome)
     yield latent_map(outcome)
     yield decoded_grid(outcome)
 
 
 def reconstructions(outcome: Outcome) -> Picture:
-    """Draws test images above what the networks make of them."""
+    """Draws test images above their reconstructions by each network."""
     images, _ = (array[:SHOWN] for array in outcome.splits.test)
     networks = {"this network": outcome, **outcome.variants}
     restored = {
-        f"given back, {name}": one.model.predict(images, verbose=0).clip(0, 1)
+        f"reconstructed, {name}": one.model.predict(images, verbose=0).clip(0, 1)
         for name, one in networks.items()
     }
     return Picture(
         "Reconstructions",
         reports.plot_image_rows({"test images": images, **restored}),
-        "The first test images, and what the decoder makes of their codes.",
+        "The first test images, and their reconstructions.",
         "Rows of digits: originals, and reconstructions below them.",
     )
 
 
 def latent_map(outcome: Outcome) -> Picture:
-    """Draws where the test images lie in the latent space."""
+    """Draws the codes of the test images in the latent space."""
     images, labels = outcome.splits.context["labelled"].test
     codes = outcome.model.get_layer("encoder").predict(images, verbose=0)
     return Picture(
         "Latent map",
         reports.plot_latent_map(codes, labels, outcome.splits.class_names),
-        "The codes of the test images on the two axes along which they vary most, coloured by "
-        "class. The network never saw a class.",
+        "The codes of the test images on their first two principal components, coloured by "
+        "class. The network was trained without classes.",
         "Scatter plot of codes, a colour and mark for each class.",
     )
 
 
 def decoded_grid(outcome: Outcome, size: int = 9) -> Picture:
-    """Draws what the decoder makes of a grid between the codes of three digits."""
+    """Draws the decoder's output for a grid between the codes of three digits."""
     images, labels = outcome.splits.context["labelled"].test
     _, first_of_class = np.unique(labels, return_index=True)
     corners = images[first_of_class[:3]]
@@ -109,7 +109,7 @@ def decoded_grid(outcome: Outcome, size: int = 9) -> Picture:
         reports.plot_latent_grid(decoded),
         "Codes on a plane through those of three test images, which are at the upper left, the "
         "upper right and the lower left; decoded.",
-        "A square of digits that change into one another.",
+        "A grid of digits that morph into one another.",
     )
 
 

@@ -1,4 +1,4 @@
-"""A language model reads Python's documentation character by character, and writes on."""
+"""A character-level language model of Python's documentation."""
 
 import lzma
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Passages, Picture
 from keras_dlnotes.tasks.loading import load_splits
 from keras_dlnotes.tasks.n_grams import NGramModel
 
-WINDOW = 64  # steps that gradients reach back; the states reach back to the start of an epoch
+WINDOW = 64  # steps for gradients; states are carried from the start of an epoch
 VALIDATION_ROWS = 16
 PAGE = "\f"  # before, between and after the pages of a split
-SPECIAL = "\0\N{REPLACEMENT CHARACTER}"  # padding, and whatever the training text lacks
+SPECIAL = "\0\N{REPLACEMENT CHARACTER}"  # padding, and characters that the training text lacks
 ORDER = 5
 TEMPERATURES = (0.3, 0.7, 1.2)
 SAMPLE_LENGTH = 200
@@ -24,11 +24,10 @@ SHOWN = 600  # characters of the test text
 
 
 def prepare(name: str) -> Splits:
-    """Joins the pages of each split to one text; the target of each character is the next one.
+    """Concatenates the pages of each split; the target of each character is the next one.
 
-    Training is in windows that follow each other in time, the validation text is cut into a few
-    long rows, and the test text is one row. A page is in one split as a whole, and the data set
-    has no paragraph on two pages.
+    The training text is cut into consecutive windows, the validation text into a few long rows, and
+    the test text is one row. Each page is in one split only, and no paragraph is on two pages.
 
     `context["characters"]` are the characters by their ids: those of the training text.
     """
@@ -48,7 +47,7 @@ def prepare(name: str) -> Splits:
 
 
 def encoded(stream: str, characters: str) -> np.ndarray:
-    """Returns the ids of a text's characters.
+    """Returns the ids of the characters of a text.
 
     >>> encoded("abz", SPECIAL + "ab")
     array([2, 3, 1], dtype=int32)
@@ -58,7 +57,7 @@ def encoded(stream: str, characters: str) -> np.ndarray:
 
 
 def decoded(ids: np.ndarray, characters: str) -> str:
-    """Returns the text that ids stand for.
+    """Returns the text of these ids.
 
     >>> decoded(np.array([2, 3, 1]), SPECIAL + "ab")
     'ab�'
@@ -67,14 +66,14 @@ def decoded(ids: np.ndarray, characters: str) -> str:
 
 
 def _rows(ids: np.ndarray, length: int) -> Arrays:
-    """Inputs and targets in rows of this length; less than a row is left out at the end."""
+    """Returns inputs and targets in rows of this length; an incomplete last row is dropped."""
     count = (len(ids) - 1) // length
     inputs, targets = ids[: count * length], ids[1 : count * length + 1]
     return inputs.reshape(count, length), targets.reshape(count, length)
 
 
 def _stream(arrays: Arrays) -> np.ndarray:
-    """The ids that `_rows` made inputs and targets of."""
+    """Inverts `_rows`."""
     inputs, targets = arrays
     return np.append(inputs.ravel(), targets[-1, -1])
 
@@ -91,7 +90,7 @@ def build(splits: Splits, **arguments: Any) -> keras.Model:
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:
-    """Returns the bits a character of the test text, each told from all that came before it."""
+    """Returns the bits per character of the test text, each predicted from all before it."""
     stream = _stream(splits.test)
     return _per_character(-text.sequence_log_probability(model, stream) / np.log(2), splits)
 
@@ -107,8 +106,8 @@ def _n_gram_model(splits: Splits) -> NGramModel:
 def other_models(splits: Splits) -> list[Baseline]:
     """Scores an n-gram model and a compressor on the same characters of the same text.
 
-    The compressor's bits are those by which the training text's file grows when the test text
-    follows in it: it may copy from all that came before, the test text included.
+    The compressor's bits are the growth of the training text's file when the test text is appended:
+    it may refer to everything before, including earlier test text.
     """
     characters = splits.context["characters"]
     training, test = _stream(splits.training), _stream(splits.test)
@@ -128,7 +127,7 @@ def _xz_bits(content: str) -> int:
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
-    """Shows what the network writes by temperature, and what of the test text surprises it."""
+    """Shows samples by temperature, and the surprise at each character of the test text."""
     splits = outcome.splits
     characters = splits.context["characters"]
     prompt = encoded(f"{PAGE}The ", characters)
@@ -141,8 +140,8 @@ def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
             ).replace(PAGE, "\n⁂\n")
             for temperature in TEMPERATURES
         },
-        "What the network writes after “The ” at the beginning of a page, drawn by P(x)^(1/τ): "
-        "the lower τ, the surer and the more monotonous. ⁂ ends a page.",
+        "Continuations of “The ” at the beginning of a page, sampled from P(x)^(1/τ): the lower τ, "
+        "the safer and the more repetitive. ⁂ ends a page.",
     )
     ids = _stream(splits.test)[: SHOWN + 1]
     probabilities = outcome.model.predict(ids[np.newaxis, :-1], verbose=0)[0]
@@ -158,9 +157,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
             "bits",
             limit=8,
         ),
-        "The beginning of the test text. The darker a character, the less it was expected: "
-        "its bits are −log2 of its probability, given all before it.",
-        "A text on a grid, each of its characters shaded, once for each model.",
+        "The beginning of the test text. The darker a character, the more surprising: its bits "
+        "are −log2 of its probability, given all before it.",
+        "A text on a grid with shaded characters, once for each model.",
     )
 
 

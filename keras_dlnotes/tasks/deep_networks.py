@@ -1,4 +1,4 @@
-"""The notes' deep networks read handwritten digits: VGG's, a residual and a dense one."""
+"""Deep networks of the notes classify handwritten digits: VGG, ResNet and DenseNet."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ from keras_dlnotes.tasks.digits import MNIST
 
 
 def residual_pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws the training loss with and without shortcuts, then what every classifier's page has."""
+    """Draws the training loss with and without shortcuts, then the figures of a classifier."""
     networks = {"residual": outcome, **outcome.variants}
     losses = {
         name: {"loss": [row["loss"] for row in one.history]} for name, one in networks.items()

@@ -1,4 +1,4 @@
-"""An autoencoder takes noise off digits."""
+"""An autoencoder denoises digits."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,16 +13,16 @@ from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import autoencoding
 
 NOISE = 0.4  # standard deviation; the images go from 0 to 1
-# What scikit-image's denoisers may choose from, on validation images.
+# Settings for scikit-image's denoisers, chosen on validation images.
 WEIGHTS = (0.1, 0.15, 0.2, 0.3, 0.4)
 CUT_OFFS = (0.2, 0.3, 0.4, 0.5, 0.6)
 CHOSEN_ON = 100
 
 
 def prepare(name: str) -> Splits:
-    """Loads images, scaled to at most 1; those for validation and test get noise, always the same.
+    """Loads images, scaled to at most 1; those for validation and test get constant noise.
 
-    The network itself adds fresh noise to the training images.
+    The network itself adds new noise to the training images.
     """
     splits = autoencoding.prepare(name)
     validation, test = (
@@ -103,7 +103,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
                 "clean": clean,
             }
         ),
-        "The first test images with noise, what the network makes of them, and what they were.",
+        "The first test images with noise, the network's output for them, and the originals.",
         "Three rows of digits: noisy, denoised, clean.",
     )
     yield autoencoding.latent_map(outcome)

@@ -1,4 +1,4 @@
-"""Fitting a task of the table by its name."""
+"""`runs.fit` that also takes the name of a task in the table."""
 
 import functools
 

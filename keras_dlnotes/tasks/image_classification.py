@@ -1,4 +1,4 @@
-"""The parts of a task that tells what an image shows."""
+"""The parts of an image-classification task."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,14 +16,14 @@ from keras_dlnotes.tasks.images import LAYOUT, augmentation, standardization
 
 VALIDATION_FRACTION = 0.1
 BASELINE_EXAMPLES = 5000
-MOST_STAGES = 9  # of a network that a figure shows
+MAX_STAGES = 9  # of a network in one figure
 
 
 def prepare(name: str) -> Splits:
-    """Loads images and labels; without a validation split, part of the training data becomes it.
+    """Loads images and labels; part of the training data serves as a missing validation split.
 
-    The splits of `digits` and `mnist_subset` are cut class by class in the order of the images'
-    SHA-256, and no image occurs twice: none is in two splits.
+    No image of `digits` or `mnist_subset` is in two splits: they are cut class by class in the
+    order of the images' SHA-256, and no image occurs twice.
     """
     loaded = data.load(name)
     missing = {"train", "test"} - loaded.keys()
@@ -60,7 +60,7 @@ def build(
     rotation: float = 0.0,
     **arguments: Any,
 ) -> keras.Model:
-    """Builds a network of `models` that takes raw pixels and tells the class.
+    """Builds a network of `models` that takes raw pixels and predicts the class.
 
     It standardizes them by the training images' mean and variance, and in training moves each image
     by up to `shift` of its size and turns it by up to `rotation` of a full turn.
@@ -87,7 +87,7 @@ def logistic_regression(splits: Splits) -> Baseline:
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws what the network confuses, its first kernels, its feature maps and worst mistakes."""
+    """Draws the confusion matrix, worst mistakes, first kernels and feature maps."""
     model, splits = outcome.model, outcome.splits
     images, labels = splits.test
     probabilities = model.predict(images, verbose=0)
@@ -101,13 +101,13 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
     yield Picture(
         "Worst mistakes",
         reports.plot_mistakes(images, labels, predictions, probabilities, splits.class_names),
-        "Test images that the network is surest and wrong about: true class → predicted class.",
+        "Wrong predictions with the highest probability: true class → predicted class.",
         "Wrongly classified test images with their true and predicted classes.",
     )
     yield Picture(
         "First-layer kernels",
         reports.plot_kernels(reports.first_kernel(model)),
-        "The kernels of the first convolution, which it correlates the image with.",
+        "The kernels of the first convolution.",
         "Small pictures of the weights of each kernel.",
     )
     yield Picture(
@@ -122,5 +122,5 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
 def _stages(model: keras.Model, images) -> dict[str, np.ndarray]:
     kinds = keras.layers.Conv2D, keras.layers.Activation, keras.layers.MaxPooling2D
     names = [layer.name for layer in model.layers if isinstance(layer, kinds)]
-    step = -(-len(names) // MOST_STAGES)
+    step = -(-len(names) // MAX_STAGES)
     return reports.feature_maps(model, images, names[::step])

@@ -1,4 +1,4 @@
-"""What tasks on images share."""
+"""Helpers for tasks on images."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,12 +8,12 @@ import numpy as np
 
 from keras_dlnotes.runs.task import Arrays, Splits
 
-# That of the data sets, whatever Keras's setting is.
+# The layout of the data sets, independent of Keras's setting.
 LAYOUT = {"data_format": "channels_last"}
 
 
 def standardization(images: np.ndarray) -> keras.layers.Normalization:
-    """Returns the layer that gives these images a mean of 0 and a variance of 1, all pixels alike.
+    """Returns the layer that standardizes these images by one mean and variance of all pixels.
 
     >>> layer = standardization(np.array([[1.0, 3.0]]))
     >>> keras.ops.convert_to_numpy(layer(np.array([[1.0, 3.0]]))).tolist()
@@ -24,9 +24,10 @@ def standardization(images: np.ndarray) -> keras.layers.Normalization:
 
 
 def augmentation(shift: float = 0.0, rotation: float = 0.0) -> list[keras.layers.Layer]:
-    """Returns layers that in training move each image by up to `shift` of its size, and turn it.
+    """Returns layers that augment training images by translation and rotation.
 
-    By up to `rotation` of a full turn; 0 leaves out the layer.
+    Shifts are up to `shift` of the size, rotations up to `rotation` of a full turn; 0 leaves out
+    the layer.
     """
     layers: list[keras.layers.Layer] = []
     if shift:
@@ -37,7 +38,7 @@ def augmentation(shift: float = 0.0, rotation: float = 0.0) -> list[keras.layers
 
 
 def scaled(splits: Splits) -> Splits:
-    """Divides the images of all splits by the training images' largest value."""
+    """Divides the images of all splits by the maximum of the training images."""
     largest = splits.training[0].max()
 
     def divided(arrays: Arrays) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Codes of real images decode to valid digits; other points of the latent space seldom do."""
+"""Codes of real images decode to valid digits; random points of the latent space seldom do."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,13 +21,13 @@ JUDGE_EPOCHS = 8
 
 @dataclass(frozen=True)
 class JudgedSplits(Splits):
-    """Splits with a classifier that says which decoded images are valid."""
+    """Splits with a classifier that judges whether decoded images are valid."""
 
     @cached_property
     def judge(self) -> keras.Model:
         """The network of the task `mnist`, trained on the labelled training images.
 
-        It is trained where it is first asked, from seeds of its own.
+        It is trained on first use, with its own seed.
         """
         labelled = self.context["labelled"]
         keras.utils.set_random_seed(0)
@@ -38,24 +38,24 @@ class JudgedSplits(Splits):
         return model
 
     def valid(self, images: np.ndarray) -> np.ndarray:
-        """Tells which images the judge gives a probability ≥ `CONFIDENT` for some class."""
+        """Returns for each image whether the judge is `CONFIDENT` of some class."""
         return self.judge.predict(images, verbose=0).max(axis=-1) >= CONFIDENT
 
 
 def prepare(name: str) -> JudgedSplits:
-    """Loads images, scaled to at most 1, each of which is its own target."""
+    """Loads images, scaled to at most 1, as inputs and targets."""
     return JudgedSplits(**vars(autoencoding.prepare(name)))
 
 
 def random_codes(codes: np.ndarray, count: int) -> np.ndarray:
-    """Returns points spread evenly over the smallest box that holds all of these codes."""
+    """Returns uniformly distributed points in the bounding box of these codes."""
     generator = np.random.default_rng(0)
     points = generator.uniform(codes.min(axis=0), codes.max(axis=0), (count, codes.shape[1]))
     return points.astype(codes.dtype)
 
 
 def score(model: keras.Model, splits: JudgedSplits) -> dict[str, float]:
-    """Returns which parts of the codes of test images and of random points decode to digits."""
+    """Returns the shares of test images' codes and of random points that decode to digits."""
     return _scores(*_coder(model), splits)
 
 
@@ -112,9 +112,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
                 "more of them": random[count:],
             }
         ),
-        "What the decoder makes of the codes of the first test images, and of points spread evenly "
-        "over the box that holds the codes of all training images.",
-        "A row of digits, and two rows of shapes that mostly are none.",
+        "The decoder's output for the codes of the first test images, and for random points in the "
+        "bounding box of the codes of all training images.",
+        "A row of digits, and two rows of shapes that are mostly not digits.",
     )
     yield autoencoding.decoded_grid(outcome)
     yield autoencoding.latent_map(outcome)

@@ -1,4 +1,4 @@
-"""Loading the data of tasks."""
+"""Loads the data of tasks."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ SPLITS = ("train", "validation", "test")
 
 
 def load_splits(name: str, columns: set[str], kind: str) -> dict[str, Any]:
-    """Loads a data set that has these columns in each of the three splits.
+    """Loads a data set with these columns in each of the three splits.
 
     Raises:
-        UnsuitableDataError: where it lacks one; the message says that it isn't of the `kind`.
+        UnsuitableDataError: if one is missing; the message says that the data set isn't `kind`.
     """
     loaded = data.load(name)
     if any(not columns <= loaded.get(split, {}).keys() for split in SPLITS):

@@ -1,4 +1,4 @@
-"""A language model without a network: counts of the last few tokens, smoothed."""
+"""An n-gram language model: smoothed counts of the last few tokens."""
 
 from dataclasses import dataclass
 
@@ -7,24 +7,24 @@ import numpy as np
 
 @dataclass(frozen=True)
 class _Counts:
-    """What was counted of the n-grams of one length; each n-gram is one whole number."""
+    """The counts of the n-grams of one length; each n-gram is encoded as one integer."""
 
     grams: np.ndarray  # sorted
     counts: np.ndarray
     contexts: np.ndarray  # the n-grams without their last token, sorted
     totals: np.ndarray  # of the counts, for each context
-    reserved: np.ndarray  # what the discounts took off them
+    reserved: np.ndarray  # total discount of each context
     discounts: np.ndarray  # of counts 0, 1, 2, 3 and more
 
 
 class NGramModel:
-    """Predicts a token from the n − 1 before it, by modified Kneser–Ney smoothing, interpolated.
+    """Predicts a token from the n − 1 before it, by interpolated modified Kneser–Ney smoothing.
 
         P_n(x | h) = (max(c(h x) − D(c), 0) + Σ_x' D(c(h x')) · P_{n−1}(x | h′)) / Σ_x' c(h x')
 
     c counts how often x follows h and, for all but the longest h, after how many different tokens
     h x does; h′ is h without its first token, and P_0 is uniform. The three discounts D(1), D(2),
-    D(3+) of each length are those that its numbers of rare n-grams suggest.
+    D(3+) of each length are estimated from its numbers of rare n-grams.
 
     Args:
         ids: integers (time,) to count, in [1, vocabulary_size).
@@ -47,7 +47,7 @@ class NGramModel:
         grams, counts = np.unique(self._grams(ids, order), return_counts=True)
         self._lengths = [self._counted(grams, counts)]
         for length in range(order - 1, 0, -1):
-            # each n-gram counts once for what it ends in, however often it comes
+            # continuation counts: each longer n-gram counts once
             grams, counts = np.unique(grams % self._base**length, return_counts=True)
             self._lengths.insert(0, self._counted(grams, counts))
 
@@ -97,6 +97,6 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
 
 
 def _look_up(values: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each wanted number is among the sorted values, and whether it is there at all."""
+    """Returns the index of each wanted number in the sorted values, and whether it is there."""
     place = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
     return place, values[place] == wanted

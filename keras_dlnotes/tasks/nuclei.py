@@ -1,4 +1,4 @@
-"""A U-Net tells which pixels of a microscope's picture belong to cell nuclei."""
+"""A U-Net segments cell nuclei in a microscope image."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,9 +21,9 @@ from keras_dlnotes.tasks.images import LAYOUT, standardization
 
 
 def prepare(name: str) -> Splits:
-    """Loads tiles and masks; the training tiles also turned and mirrored, eight of each.
+    """Loads tiles and masks, the training tiles in all eight rotations and reflections.
 
-    The splits of the data set `nuclei` are bands of one picture: no pixel is in two of them.
+    The splits of the data set `nuclei` are bands of one image: no pixel is in two of them.
     """
     loaded = data.load(name)
     splits = [
@@ -49,7 +49,7 @@ def _in_eight_positions(tiles: np.ndarray) -> np.ndarray:
 
 
 def build(splits: Splits, **arguments: Any) -> keras.Model:
-    """Builds a `models.unet` that takes raw pixels; with the task's arguments it gives logits."""
+    """Builds a `models.unet` that takes raw pixels; with the task's arguments it returns logits."""
     tiles, _ = splits.training
     shape = None, None, tiles.shape[-1]
     return models.unet(shape, preprocessing=[standardization(tiles)], **LAYOUT, **arguments)
@@ -94,7 +94,7 @@ def _grey(images: np.ndarray) -> np.ndarray:
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws what the network found on the test tiles, and its first kernels."""
+    """Draws the segmented test tiles and the first kernels."""
     tiles, targets = outcome.splits.test
     found = _found(outcome.model, tiles)
     yield Picture(
@@ -106,7 +106,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
     yield Picture(
         "First-layer kernels",
         reports.plot_kernels(reports.first_kernel(outcome.model)),
-        "The kernels of the first convolution, which it correlates the tile with.",
+        "The kernels of the first convolution.",
         "Small pictures of the weights of each kernel.",
     )
 

@@ -1,4 +1,4 @@
-"""A tagger corrects what a bad scanner misread: the notes' "fooEball"."""
+"""A tagger corrects misread characters, as in "fooEball" of the notes."""
 
 import string
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from keras_dlnotes.tasks.loading import load_splits
 
 LINE = 60  # characters
 MISREAD = 0.15  # of the letters
-COPIES = 3  # of the training lines, each misread in its own way
+COPIES = 3  # of the training lines, misread independently
 LETTERS = np.frombuffer(string.ascii_letters.encode(), np.uint8)
-# What looks alike: half of what is misread is taken for its neighbour, the rest for any letter.
+# Similar letters: half of the misread ones become their neighbour, the rest a random letter.
 ALIKE = (b"oO", b"lI", b"ij", b"ec", b"tf", b"un", b"hb", b"vy", b"gq", b"sS", b"rm", b"ad")
 TAGS = 128  # ASCII
 
 
 def prepare(name: str) -> Splits:
-    """Cuts texts into lines; the target of each misread character is the true one.
+    """Cuts texts into lines; the target of each possibly misread character is the true one.
 
-    A page is in one split as a whole, and test or validation lines that the training text has, too,
-    are left out. The network is not told which characters were misread.
+    Each page is in one split only, and test and validation lines that occur in the training text
+    are left out. The network does not know which characters were misread.
     """
     loaded = load_splits(name, {"text"}, "one of texts in three splits")
     lines = {split: _lines(columns["text"]) for split, columns in loaded.items()}
@@ -43,7 +43,7 @@ def prepare(name: str) -> Splits:
 
 def _lines(pages: np.ndarray) -> np.ndarray:
     text = "".join(page.decode().encode("ascii", "replace").decode() for page in pages)
-    text = " ".join(text.split())  # one blank between words, so that lines are full of letters
+    text = " ".join(text.split())  # single spaces, so that lines are full of letters
     letters = np.frombuffer(text.encode(), np.uint8)
     return letters[: len(letters) // LINE * LINE].reshape(-1, LINE)
 
@@ -64,7 +64,7 @@ def build(splits: Splits, **arguments: Any) -> keras.Model:
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:
-    """Returns which part of the misread characters is restored, and of all characters right."""
+    """Returns the share of misread characters restored, and the accuracy on all characters."""
     seen, true = splits.test
     return _scores(model.predict(seen, verbose=0).argmax(axis=-1), seen, true)
 
@@ -77,15 +77,15 @@ def _scores(found: np.ndarray, seen: np.ndarray, true: np.ndarray) -> dict[str, 
 
 
 def unigram_rules(splits: Splits) -> list[Baseline]:
-    """Scores what a character most likely was, for all and for those that are told to be wrong."""
+    """Scores the most likely true character, for all characters and for the misread ones."""
     seen, true = splits.test
     training_seen, training_true = splits.training
     every = np.ones(training_seen.shape, bool)
     rule = _likeliest(training_seen, training_true, every)
-    told = _likeliest(training_seen, training_true, training_seen != training_true)
+    corrections = _likeliest(training_seen, training_true, training_seen != training_true)
     found = {
-        "unigram rule that is told which characters are wrong": np.where(
-            seen == true, seen, told[seen]
+        "unigram rule with the misread positions given": np.where(
+            seen == true, seen, corrections[seen]
         ),
         "unigram rule": rule[seen],
         "the scan itself": seen,
@@ -94,21 +94,21 @@ def unigram_rules(splits: Splits) -> list[Baseline]:
 
 
 def _likeliest(seen: np.ndarray, true: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """The true character that most often stood behind each seen one."""
+    """Returns the most frequent true character for each one seen."""
     counts = np.zeros((TAGS, TAGS), int)
     np.add.at(counts, (seen[counted], true[counted]), 1)
     return counts.argmax(axis=1)
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws test lines as they were scanned and as each network corrected them."""
+    """Draws test lines as scanned and as corrected by each network."""
     seen, true = (array[:8] for array in outcome.splits.test)
     for name, one in {"both directions": outcome, **outcome.variants}.items():
         found = one.model.predict(seen, verbose=0).argmax(axis=-1)
         yield Picture(
             f"Corrected lines, {name}",
             reports.plot_marked_lines(*(_texts(letters) for letters in (true, seen, found))),
-            "Test lines as scanned, misread characters orange; below them what the network read, "
+            "Test lines as scanned, misread characters orange; below them the network's output, "
             "restored characters blue, wrong ones orange.",
             "Pairs of lines of text with coloured letters.",
         )

@@ -1,4 +1,4 @@
-"""An overcomplete autoencoder copies its input, unless it has to take noise off it."""
+"""An overcomplete autoencoder copies its input unless it has to denoise it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ from keras_dlnotes.tasks.autoencoding import rows
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:
-    """Returns how many classes a linear probe reads off the code right, and the mean squared error.
+    """Returns the accuracy of a linear probe on the code, and the mean squared error.
 
     The probe is trained on the codes of the training images.
     """
@@ -48,7 +48,7 @@ def pixels(splits: Splits) -> Baseline:
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws what each network gives back, where digits lie in the latent space, and between."""
+    """Draws reconstructions, the latent space, and digits decoded between codes."""
     yield autoencoding.reconstructions(outcome)
     yield autoencoding.latent_map(outcome)
     yield autoencoding.decoded_grid(outcome)
@@ -59,7 +59,7 @@ SHARED = {"latent_dim": 1024, "hidden": (1024,)}
 OVERCOMPLETE = replace(
     autoencoding.AUTOENCODER,
     name="mnist-overcomplete",
-    description="An overcomplete autoencoder copies digits; only with noise it learns features",
+    description="An overcomplete autoencoder copies digits; it learns features only with noise",
     section="Overcomplete Autoencoders",
     build=partial(autoencoding.build, models.denoising_autoencoder),
     arguments=SHARED | {"noise_stddev": 0.5},

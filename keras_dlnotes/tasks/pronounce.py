@@ -20,8 +20,8 @@ SHOWN = 20
 def prepare(name: str) -> Splits:
     """Loads words and phonemes, without the digits of stress.
 
-    The encoder reads the letters from last to first, so that the first ones are near the decoder's
-    beginning (Sutskever et al. 2014). The decoder's input is the target shifted right. No word is
+    The encoder reads the letters in reverse, so that the first ones are near the decoder's start
+    (Sutskever et al. 2014). The decoder's input is the target shifted right. No word is
     in two splits, and none has two pronunciations.
 
     `context["phonemes"]` are the phonemes from id 3 on, `context["words"]` the test words.
@@ -69,12 +69,12 @@ def build(splits: Splits, **arguments: Any) -> keras.Model:
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:
-    """Returns the phoneme error rate and the part of words that are wholly right."""
+    """Returns the phoneme error rate and the share of words without error."""
     return _scores(decoded(model, splits), splits)
 
 
 def decoded(model: keras.Model, splits: Splits) -> list[list[int]]:
-    """Returns the phonemes that greedy search finds for the test words."""
+    """Returns the phonemes of the test words by greedy decoding."""
     (source, _), target = splits.test
     return models.decode(model, source, max_length=target.shape[1])
 
@@ -93,7 +93,7 @@ def _scores(found: Sequence[Sequence[int]], splits: Splits) -> dict[str, float]:
 
 
 def edit_distance(found: Sequence[Any], true: Sequence[Any]) -> int:
-    """Returns how many insertions, deletions and replacements lead from one to the other.
+    """Returns the number of insertions, deletions and substitutions between the sequences.
 
     >>> edit_distance("kitten", "sitting")
     3
@@ -109,10 +109,9 @@ def edit_distance(found: Sequence[Any], true: Sequence[Any]) -> int:
 
 
 def letter_rule(splits: Splits) -> Baseline:
-    """Scores the rule that each letter stands for one phoneme, its commonest.
+    """Scores the rule that maps each letter to its most common phoneme.
 
-    In training, letter i of n is taken to stand for phoneme ⌊i·m/n⌋ of m. Of phonemes that follow
-    themselves, one is kept.
+    Training aligns letter i of n with phoneme ⌊i·m/n⌋ of m. Repeated phonemes are merged.
     """
     (source, _), target = splits.training
     counts = np.zeros((LETTERS, target.max() + 1), int)
@@ -128,7 +127,7 @@ def letter_rule(splits: Splits) -> Baseline:
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
-    """Shows how the network pronounces test words, and its error by their length."""
+    """Shows pronunciations of test words, and the error by word length."""
     splits = outcome.splits
     found, truth = decoded(outcome.model, splits), _truth(splits)
     phonemes = splits.context["phonemes"]
@@ -143,7 +142,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
             word: spoken(one) if one == true else f"{spoken(one)}\n(true: {spoken(true)})"
             for word, one, true in examples
         },
-        "The first test words, and the phonemes that the network found, one after the other.",
+        "The first test words, and the phonemes found by the network.",
     )
     pairs = zip(found, truth, strict=True)
     errors = [edit_distance(one, true) / max(len(true), 1) for one, true in pairs]

@@ -14,16 +14,15 @@ from keras_dlnotes.tasks.digits import DIGITS
 from keras_dlnotes.tasks.images import LAYOUT, augmentation, standardization
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-LETTERS = " " + "".join(sorted(set("".join(NAMES))))  # the blank ends a name
+LETTERS = " " + "".join(sorted(set("".join(NAMES))))  # the space ends a name
 STEPS = max(map(len, NAMES))
 SPELLED = np.array([[LETTERS.index(letter) for letter in name.ljust(STEPS)] for name in NAMES])
 
 
 def prepare(name: str) -> Splits:
-    """Loads images of digits; the target of each is the name of its digit in numbers of letters.
+    """Loads images of digits; the targets are their names, encoded as letter ids.
 
-    `context["labelled"]` are the same splits with the digits as targets. They are those of the task
-    `digits`: no image is in two of them.
+    `context["labelled"]` has the same splits, those of the task `digits`, with digits as targets.
     """
     labelled = image_classification.prepare(name)
 
@@ -56,7 +55,7 @@ def build(
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:
-    """Returns which part of the test images got exactly their name, and which part of letters."""
+    """Returns the shares of test images with the correct name, and of correct letters."""
     images, names = splits.test
     right = model.predict(images, verbose=0).argmax(axis=-1) == names
     return {
@@ -66,7 +65,7 @@ def score(model: keras.Model, splits: Splits) -> dict[str, float]:
 
 
 def named_classes(splits: Splits) -> Baseline:
-    """Scores logistic regression, whose class is looked up in a list of names."""
+    """Scores logistic regression with a lookup of the name."""
     found = image_classification.logistic_regression(splits.context["labelled"])
     return Baseline(
         f"{found.name}, and a list of names", {"test_exact_match": found.scores["test_accuracy"]}
@@ -74,7 +73,7 @@ def named_classes(splits: Splits) -> Baseline:
 
 
 def words(letters: np.ndarray) -> list[str]:
-    """Returns the words that rows of numbers of letters spell.
+    """Returns the words spelled by rows of letter ids.
 
     >>> words(SPELLED[[7, 0]])
     ['seven', 'zero']
@@ -83,7 +82,7 @@ def words(letters: np.ndarray) -> list[str]:
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws test images above the words that the network wrote: the first ones, the wrong ones."""
+    """Draws test images above the predicted words: the first ones, and the wrong ones."""
     images, names = outcome.splits.test
     written = outcome.model.predict(images, verbose=0).argmax(axis=-1)
     yield Picture(

@@ -1,4 +1,4 @@
-"""Forecasting: after every year, how many sunspots there will be in the next."""
+"""Forecasts the number of sunspots in the next year."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,8 +10,8 @@ from keras_dlnotes import models, reports
 from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import SPLITS, load_splits
 
-CYCLE_YEARS = 11  # how often the sun's activity comes back, on average
-WINDOW_CYCLES = 4  # that the network reads in training
+CYCLE_YEARS = 11  # average period of solar activity
+WINDOW_CYCLES = 4  # length of a training window
 CONTEXT_CYCLES = 6  # before the first value that is scored
 VARIANTS = {"SimpleRNN": "simple", "LSTM": "lstm"}
 
@@ -19,12 +19,11 @@ VARIANTS = {"SimpleRNN": "simple", "LSTM": "lstm"}
 def prepare(name: str) -> Splits:
     """Cuts the series into windows for training, and one row each for validation and test.
 
-    Targets are the inputs one step later. The splits follow each other in time: no value of a later
-    one is a target, or an input, in training. A validation or test row begins some cycles before
-    its first target, and weights leave out what lies before.
+    Targets are the inputs one step later. The splits are consecutive in time: no value of a later
+    one occurs in training. A validation or test row starts some cycles before its first target;
+    weights exclude what lies before.
 
-    `context` has the length of the sun's cycle in steps as `cycle`, and the `years` of the test
-    targets.
+    `context` has the solar cycle in steps as `cycle`, and the `years` of the test targets.
     """
     loaded = load_splits(name, {"sunspots"}, "a series of sunspots in three splits")
     columns = [loaded[split] for split in SPLITS]
@@ -52,7 +51,7 @@ def _windows(series: np.ndarray, length: int) -> Arrays:
 
 
 def _row(series: np.ndarray, begin: int, end: int, context: int) -> Arrays:
-    """(inputs, targets, weights) of one row, whose targets from `begin` on count."""
+    """Returns (inputs, targets, weights) of one row, whose targets count from `begin` on."""
     start = max(begin - context, 1)
     row = series[np.newaxis, start - 1 : end, np.newaxis]
     weights = (np.arange(start, end) >= begin).astype("float32")[np.newaxis]
@@ -60,7 +59,7 @@ def _row(series: np.ndarray, begin: int, end: int, context: int) -> Arrays:
 
 
 def join(splits: Splits) -> Arrays:
-    """Returns the training windows, and those that end in the time of the validation targets."""
+    """Returns the training windows, and those that end in the validation period."""
     inputs, targets, weights = splits.validation
     length, count = splits.training[0].shape[1], np.count_nonzero(weights)
     series = np.append(inputs[0, :, 0], targets[0, -1, 0])
@@ -69,10 +68,10 @@ def join(splits: Splits) -> Arrays:
 
 
 def build(splits: Splits, **arguments: Any) -> keras.Model:
-    """Builds a `models.many_to_many` that reads and tells numbers of sunspots."""
+    """Builds a `models.many_to_many` that forecasts numbers of sunspots."""
     scale = float(splits.training[0].std())
     inputs = keras.Input((None, 1))
-    # a year without a spot is a value, not padding
+    # zero sunspots are a value, not padding
     network = models.many_to_many((None, 1), 1, activation=None, mask_value=None, **arguments)
     change = network(keras.layers.Rescaling(1 / scale)(inputs))
     outputs = keras.layers.Add()([inputs, keras.layers.Rescaling(scale)(change)])
@@ -80,12 +79,12 @@ def build(splits: Splits, **arguments: Any) -> keras.Model:
 
 
 def score(model: keras.Model, splits: Splits) -> dict[str, float]:
-    """Returns the mean absolute error over the test's time."""
+    """Returns the mean absolute error over the test period."""
     return _error(forecasts(model, splits), splits)
 
 
 def forecasts(model: keras.Model, splits: Splits) -> np.ndarray:
-    """Returns the forecast for each of the test targets, each from all that came before it."""
+    """Returns the forecast of each test target from all values before it."""
     inputs, _, weights = splits.test
     return model.predict(inputs, verbose=0)[0, weights[0] > 0, 0]
 
@@ -100,7 +99,7 @@ def _error(found: np.ndarray, splits: Splits) -> dict[str, float]:
 
 
 def rules(splits: Splits) -> list[Baseline]:
-    """Scores two rules: the same as now, and the same as one cycle of the sun before."""
+    """Scores two rules: the same as now, and the same as one solar cycle ago."""
     inputs, _, weights = splits.test
     series, counted, cycle = inputs[0, :, 0], weights[0] > 0, splits.context["cycle"]
     a_cycle_before = np.concatenate([np.full(cycle - 1, np.nan), series[: len(series) - cycle + 1]])
@@ -113,7 +112,7 @@ def rules(splits: Splits) -> list[Baseline]:
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws what each network had said would come, and what came."""
+    """Draws forecasts and observations."""
     splits = outcome.splits
     networks = {"GRU": outcome, **outcome.variants}
     found = {
@@ -121,10 +120,10 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         for name, one in networks.items()
     }
     yield Picture(
-        "Forecasts and what came",
+        "Forecasts and observations",
         reports.plot_forecasts(splits.context["years"], _truth(splits), found, "sunspots"),
-        "The test's time. Each forecast is for the next step, from all that came before.",
-        "Dots of the numbers of sunspots, and a line of forecasts for each network.",
+        "The test period. Each forecast is for the next step, from all values before it.",
+        "Dots for the numbers of sunspots, and a line of forecasts for each network.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The table of all example fits."""
+"""The table of all tasks."""
 
 import difflib
 from typing import Any
@@ -71,7 +71,7 @@ def get(name: str) -> Task:
     """Returns the task of this name.
 
     Raises:
-        ValueError: where there is none; the message suggests the nearest.
+        ValueError: if there is none; the message suggests the closest name.
 
     >>> get("digits").data
     'digits'
@@ -80,7 +80,7 @@ def get(name: str) -> Task:
 
 
 def find(argument: str, name: Any) -> Task:
-    """Returns the task of the name that came as this argument."""
+    """Returns the task of this name; `argument` is the argument's name for the error."""
     if not isinstance(name, str) or name not in TASKS:
         near = difflib.get_close_matches(str(name), TASKS, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""Many to one: who of nine men speaks, from sequences of unequal length."""
+"""Many to one: identifies one of nine speakers from sequences of unequal length."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,10 +15,10 @@ from keras_dlnotes.tasks.loading import SPLITS, load_splits
 
 
 def prepare(name: str) -> Splits:
-    """Loads sequences, padded with zeros to one length, and who speaks.
+    """Loads sequences, zero-padded to one length, and their speakers.
 
     Each coefficient is standardized by its mean and deviation over the training frames. The test
-    split is the standard one of the data set; no utterance occurs twice in it or in the others.
+    split is the standard one of the data set; no utterance occurs twice.
     """
     kind = "one of sequences with a label each, in splits for training, validation and test"
     loaded = load_splits(name, {"sequence", "label"}, kind)
@@ -43,12 +43,12 @@ def _padded(sequences: np.ndarray, length: int) -> np.ndarray:
 
 
 def _is_frame(sequences: np.ndarray) -> np.ndarray:
-    """True where there is a frame, False where zeros pad."""
+    """Returns True for frames, False for padding."""
     return sequences.any(axis=-1)
 
 
 def build(splits: Splits, **arguments: Any) -> keras.Model:
-    """Builds a `models.many_to_one`, which leaves out the padding."""
+    """Builds a `models.many_to_one`, which masks the padding."""
     sequences, _ = splits.training
     return models.many_to_one(sequences.shape[1:], len(splits.class_names), **arguments)
 
@@ -72,7 +72,7 @@ def _summaries(sequences: np.ndarray) -> np.ndarray:
 
 
 def pictures(outcome: Outcome) -> Iterator[Picture]:
-    """Draws whom the network takes for whom."""
+    """Draws the confusion matrix."""
     sequences, labels = outcome.splits.test
     predictions = outcome.model.predict(sequences, verbose=0).argmax(axis=-1)
     yield Picture(
@@ -85,7 +85,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
 
 VOWELS = Task(
     name="vowels",
-    description="A bidirectional network tells who speaks a Japanese vowel",
+    description="A bidirectional network recognizes who speaks a Japanese vowel",
     section="Bi-directional LSTM",
     data="japanese_vowels",
     prepare=prepare,

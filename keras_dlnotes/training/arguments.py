@@ -1,4 +1,4 @@
-"""Checks of what the functions of this part take in common: models, arrays, callbacks."""
+"""Checks of common arguments: models, arrays, callbacks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,11 +8,11 @@ import keras
 from keras_dlnotes.common.checks import argument_error, choice
 from keras_dlnotes.training.arrays import as_array
 
-WEIGHTS_FOR_EACH = "with sample weights for each of the targets, or one an example for all of them"
+WEIGHTS_FOR_EACH = "with sample weights for each of the targets, or one for each example"
 
 
 def built_model(value: Any) -> keras.Model:
-    """Returns a model that is built."""
+    """Returns the model if it is built."""
     if not isinstance(value, keras.Model):
         raise argument_error("model", "a keras.Model", value)
     if not value.built:
@@ -21,7 +21,7 @@ def built_model(value: Any) -> keras.Model:
 
 
 def compiled_model(value: Any) -> keras.Model:
-    """Returns a model that is compiled, whether or not it is built."""
+    """Returns the model if it is compiled, built or not."""
     if not isinstance(value, keras.Model):
         raise argument_error("model", "a keras.Model", value)
     if not value.compiled:
@@ -30,12 +30,12 @@ def compiled_model(value: Any) -> keras.Model:
 
 
 def verbosity(value: Any) -> str | int:
-    """Returns how much is to be shown, as Keras takes it."""
+    """Returns the verbosity if Keras accepts it."""
     return choice("verbose", value, ("auto", 0, 1, 2))
 
 
 def callback_list(value: Any) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks as a list; None stands for none."""
+    """Returns the callbacks as a list, empty for None."""
     entries = [] if value is None else value
     if not isinstance(entries, Sequence) or not all(
         isinstance(entry, keras.callbacks.Callback) for entry in entries
@@ -45,9 +45,9 @@ def callback_list(value: Any) -> list[keras.callbacks.Callback]:
 
 
 def rows(name: str, value: Any) -> tuple[Any, ...]:
-    """Returns (inputs, targets, sample weights) as NumPy's arrays of the same examples, ≥ 1.
+    """Returns (inputs, targets, sample weights) as NumPy arrays of equally many examples, ≥ 1.
 
-    The weights may be None or missing, and the targets, too.
+    The weights may be None; they and the targets may be missing.
     """
     if not isinstance(value, tuple | list) or not 1 <= len(value) <= 3:
         raise argument_error(name, "made of (inputs, targets) or (inputs, targets, weights)", value)
@@ -63,13 +63,13 @@ def rows(name: str, value: Any) -> tuple[Any, ...]:
         return arrays
     inputs, targets, weights = arrays
     several = keras.tree.is_nested(targets) and not keras.tree.is_nested(weights)
-    if several and weights.shape[1:] not in ((), (1,)):  # as Keras has it
+    if several and weights.shape[1:] not in ((), (1,)):  # as in Keras
         raise argument_error(name, WEIGHTS_FOR_EACH, weights.shape)
     return inputs, targets, weights_for_each(name, targets, weights)
 
 
 def weights_for_each(name: str, targets: Any, weights: Any) -> Any:
-    """Returns sample weights in the structure of the targets; one array is for all of them."""
+    """Returns sample weights in the structure of the targets; one array serves all of them."""
     if keras.tree.is_nested(targets) and not keras.tree.is_nested(weights):
         return keras.tree.map_structure(lambda _: weights, targets)
     structures = [
@@ -83,9 +83,9 @@ def weights_for_each(name: str, targets: Any, weights: Any) -> Any:
 
 
 def as_arguments(arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Returns how `fit` and `evaluate` take (inputs, targets, sample weights): by place, by name.
+    """Returns (inputs, targets, sample weights) as arguments of `fit` and `evaluate`.
 
-    What they take by the third place is the batch size.
+    Sample weights are passed by name, since the third positional argument is the batch size.
 
     >>> as_arguments(("inputs", "targets", "weights"))
     (('inputs', 'targets'), {'sample_weight': 'weights'})
@@ -94,7 +94,7 @@ def as_arguments(arrays: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, An
 
 
 def is_real(array: Any) -> bool:
-    """Tells whether an array or tensor holds real numbers, integers or booleans."""
+    """Returns whether an array or tensor holds real numbers, integers or booleans."""
     try:
         dtype = keras.backend.standardize_dtype(array.dtype)
     except (AttributeError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Arrays of every kind that Keras's `fit` takes, as NumPy's, and batches as Keras feeds them."""
+"""Converts the arrays that Keras's `fit` takes to NumPy, and batches to what Keras feeds."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.ops.dtypes import is_floating
 
 TEXTS = "OUST"  # NumPy's kinds: objects, texts of a fixed length, bytes, texts of any length
-EXPECTED = "made of dense arrays of numbers or texts, an example a row"
+EXPECTED = "made of dense arrays of numbers or texts, an example in each row"
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
-    """Returns an array or tensor of any framework, or a table, as NumPy's; rows go by position.
+    """Returns an array, a tensor of any framework or a pandas table as a NumPy array.
 
-    NumPy's arrays stay as they are, so they may be memory-mapped files. The rows of a table of
-    pandas would otherwise be found by their labels. As in Keras, a `Series` becomes a column.
+    NumPy arrays are returned unchanged, so memory-mapped files stay on disk. As in Keras, a pandas
+    `Series` becomes a column.
     """
     kind = type(value).__name__
-    if not hasattr(value, "__array__"):  # sparse and ragged tensors, and what is no array at all
+    if not hasattr(value, "__array__"):  # sparse and ragged tensors, and other objects
         raise argument_error(name, EXPECTED, kind)
     try:
         found = _converted(value)
@@ -33,7 +33,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
 
 
 def as_fed(name: str, array: np.ndarray) -> Any:
-    """Returns a part of such an array as Keras feeds it: floating point as `floatx`.
+    """Returns a part of such an array as Keras feeds it: floating-point numbers as `floatx`.
 
     >>> as_fed("arrays", np.zeros(2)).dtype, as_fed("arrays", np.arange(2)).dtype
     (dtype('float32'), dtype('int64'))

@@ -1,4 +1,4 @@
-"""Building a model on data: one whose layers learn from a batch what shape their inputs have."""
+"""Builds a model whose layers infer their input shapes from a batch."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -11,15 +11,15 @@ from keras_dlnotes.common.graph import layers_of
 
 
 def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Model:
-    """Makes the variables of a model that is not built, as Keras's `fit` on these batches would.
+    """Creates the variables of an unbuilt model, as Keras's `fit` on these batches would.
 
-    Nothing is trained, and no value of a variable that is there already changes: neither a moving
-    average nor the seed of a dropout layer. A run that goes on builds its model this way, too, and
-    so finds the variables that it left.
+    Nothing is trained, and existing variables keep their values, including moving averages and the
+    seeds of dropout layers. A resumed run builds its model in the same way, with the same
+    variables.
 
     Args:
-        model: built or not; one that is built is left alone, and the batches are not read.
-        batches: of (inputs, targets, …), in order; the number of examples stays open, and so does a
+        model: if it is built, it is left alone and the batches are not read.
+        batches: of (inputs, targets, …), in order; the batch size stays unknown, and so does a
             length in which the first two batches differ.
 
     Returns:
@@ -36,7 +36,7 @@ def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Mo
         if isinstance(model, keras.Sequential) and not model.built:
             _build_in_line(model, specifications[0], len(keras.tree.flatten(first)[0]))
         _call(model, specifications, _trace)
-    except Exception:  # whatever a call of the user's own may raise on tensors without values
+    except Exception:  # a custom call may raise anything on symbolic tensors
         try:
             with keras.StatelessScope():
                 _call(model, keras.tree.map_structure(_tensor, first), lambda function: function)
@@ -48,24 +48,24 @@ def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Mo
 
 
 def _build_in_line(model: keras.Sequential, inputs: Any, rows: int) -> None:
-    """Builds layer after layer: so the rows stay open, unless a layer keeps a state for each."""
+    """Builds layer by layer; the batch size stays unknown unless a layer is stateful."""
     if hasattr(inputs, "shape"):
         is_fixed = any(getattr(layer, "stateful", False) for layer in layers_of(model))
         model.build((rows if is_fixed else None, *inputs.shape[1:]))
 
 
-def _call(model: keras.Model, batch: tuple[Any, ...], way: Callable) -> None:
-    """Calls the model for training and for inference: either may have layers of its own."""
+def _call(model: keras.Model, batch: tuple[Any, ...], wrap: Callable) -> None:
+    """Calls the model for training and for inference, which may use different layers."""
     inputs, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
-    # the one that Keras's `fit` begins with comes first, so that initial weights are its
+    # in the order of Keras's `fit`, for the same initial weights
     flags = (True, False) if keras.backend.backend() == "tensorflow" else (False, True)
-    outputs = [way(model)(inputs, training=training) for training in flags]
-    with contextlib.suppress(Exception):  # a training step of the user's own may do without
-        way(model.compute_metrics)(inputs, targets, outputs[0], sample_weight=weights)
+    outputs = [wrap(model)(inputs, training=training) for training in flags]
+    with contextlib.suppress(Exception):  # a custom training step may not use it
+        wrap(model.compute_metrics)(inputs, targets, outputs[0], sample_weight=weights)
 
 
 class _Function(keras.Operation):
-    """A function whose outputs' shapes Keras finds without running it."""
+    """A function whose output shapes Keras infers without running it."""
 
     def __init__(self, function: Callable):
         super().__init__()
@@ -80,7 +80,7 @@ def _trace(function: Callable) -> Callable:
 
 
 def _specification(first: Any, second: Any) -> keras.KerasTensor | None:
-    """Returns what stands for an array of the first batch, the same place of the second known."""
+    """Returns the symbolic tensor for an array of the first batch, given that of the second."""
     if first is None:
         return None
     lengths = (
@@ -95,7 +95,7 @@ def _tensor(array: Any) -> Any:
 
 
 def _dtype(array: Any) -> str:
-    """The type that Keras's `fit` gives an array."""
+    """Returns the dtype that Keras's `fit` gives an array."""
     if getattr(array.dtype, "kind", "") in "OSU":
         return "string"
     dtype = keras.backend.standardize_dtype(array.dtype)

@@ -1,4 +1,4 @@
-"""The states of a model's recurrent layers, carried from one call to the next."""
+"""Carries the states of a model's recurrent layers from one training step to the next."""
 
 import contextlib
 import functools
@@ -13,15 +13,15 @@ from keras_dlnotes.layers.recurrent import GRU, LSTM, SimpleRNN
 
 
 class CarriedStates:
-    """The states of a model's recurrent layers, which its training steps alone carry on.
+    """The states of a model's recurrent layers, carried between training steps only.
 
-    While `kept()` lasts, each training step goes on from the states that the one before left
-    behind. Whatever else is done with the model meanwhile, as by a callback, finds the layers as
-    they were before: stateful or not, and with their own states.
+    Within `kept()`, each training step starts from the final states of the previous one. Any other
+    use of the model, as by a callback, finds the layers unchanged: stateful or not, and with their
+    own states.
     """
 
     def __init__(self, model: keras.Model, rows: int):
-        """Takes a built model and the number of rows that it will be trained on."""
+        """Takes a built model and the number of rows of its batches."""
         self._model = model
         self._layers = carrying_layers(model)
         self._rows = rows
@@ -35,13 +35,13 @@ class CarriedStates:
 
     @contextlib.contextmanager
     def kept(self):
-        """The while in which training steps carry the states."""
+        """Returns the context in which training steps carry the states."""
         with self._in_calls_of("train", stateful=True, states=self._carried):
             yield self
 
     @contextlib.contextmanager
     def validating(self):
-        """A while in which `evaluate` starts all rows anew, even of layers stateful themselves."""
+        """Returns the context in which `evaluate` resets all rows, even of stateful layers."""
         if not any(layer.stateful for layer in self._layers):
             yield
             return
@@ -51,10 +51,10 @@ class CarriedStates:
 
     @contextlib.contextmanager
     def _in_calls_of(self, kind: str, stateful: bool, states: dict):
-        """While this lasts, the layers are like this within the calls of one function of the model.
+        """Sets the layers' states within calls of the model's train or test function.
 
-        It is the function that Keras makes of the model's step, at the latest when `fit` begins,
-        and anew when the model is compiled. What was traced before, or here, is forgotten.
+        Keras makes this function when `fit` begins, and again when the model is compiled. Earlier
+        traces are discarded on entry, and those made inside on exit.
         """
         name, maker = f"{kind}_function", f"make_{kind}_function"
         model, make = self._model, getattr(self._model, maker)
@@ -83,11 +83,11 @@ class CarriedStates:
             setattr(model, name, None)
 
     def start_all(self) -> None:
-        """Starts anew in all rows."""
+        """Resets all rows."""
         self.start(np.ones(self._rows, bool))
 
     def start(self, rows) -> None:
-        """Starts anew in the rows where the boolean array (rows,) says so."""
+        """Resets the rows where the boolean array (rows,) is True."""
         if not rows.any():
             return
         for layer, states in self._carried.items():
@@ -98,16 +98,16 @@ class CarriedStates:
 
 
 def carrying_layers(model: keras.Model) -> list[keras.layers.RNN]:
-    """Returns the recurrent layers; raises where their states cannot be carried."""
+    """Returns the recurrent layers; raises if their states cannot be carried."""
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "torch"):
-        # JAX's train step knows only the variables that the model owned when it was compiled
-        raise RuntimeError("states are carried on TensorFlow and PyTorch alone")
+        # JAX's train step updates only variables that the model owned when it was compiled
+        raise RuntimeError("states are carried only on TensorFlow and PyTorch")
     layers = recurrent_layers(model)
-    # Keras's own write the last states over what the gradient still needs on PyTorch
+    # on PyTorch, Keras's own layers overwrite states that the backward pass still needs
     foreign = [layer.name for layer in layers if not isinstance(layer, SimpleRNN | LSTM | GRU)]
     if backend == "torch" and foreign:
-        expected = "with recurrent layers of this package alone, on PyTorch"
+        expected = "with recurrent layers of this package only, on PyTorch"
         raise argument_error("model", expected, foreign)
     if backend == "tensorflow":
         _check_traces(model)
@@ -115,16 +115,14 @@ def carrying_layers(model: keras.Model) -> list[keras.layers.RNN]:
 
 
 def recurrent_layers(model: keras.Model) -> list[keras.layers.RNN]:
-    """Returns the recurrent layers; raises where there is none, or one that needs the future."""
+    """Returns the recurrent layers; raises if there is none, or one runs backward."""
     layers = layers_of(model)
     for layer in layers:
         backwards = getattr(layer, "go_backwards", False)
         if backwards or isinstance(layer, keras.layers.Bidirectional):
-            raise argument_error(
-                "model", "without a direction from the future to the past", layer.name
-            )
+            raise argument_error("model", "without recurrent layers that run backward", layer.name)
         if isinstance(layer, keras.layers.TimeDistributed) and _recurrent_within(layer):
-            # its steps are sequences of their own, which do not go on from each other
+            # its steps are sequences of their own, which do not continue each other
             expected = "without recurrent layers in a TimeDistributed one"
             raise argument_error("model", expected, layer.name)
     found = _recurrent_within(model)
@@ -138,12 +136,12 @@ def _recurrent_within(layer: keras.Layer) -> list[keras.layers.RNN]:
 
 
 def _check_traces(model: keras.Model) -> None:
-    """Raises where TensorFlow keeps a trace that Keras does not know of, or divides the rows."""
+    """Raises if a `tf.function` of the user's own keeps traces, or a strategy splits the rows."""
     if model.distribute_strategy.num_replicas_in_sync > 1:
-        raise argument_error("model", "on one device, where all rows are", model.name)
+        raise argument_error("model", "on one device", model.name)
     holders = [layer for layer in layers_of(model) if _recurrent_within(layer)]
     for owner, function in [(model, "train_step"), *((layer, "call") for layer in holders)]:
-        # a trace made before carries nothing, and one made here would carry states for ever
+        # an earlier trace carries nothing, and one made here would carry states forever
         if hasattr(getattr(owner, function), "get_concrete_function"):
-            expected = f"with a `{function}` that is no tf.function"
+            expected = f"with a `{function}` that is not a tf.function"
             raise argument_error("model", expected, owner.name, "Keras compiles it by itself")

@@ -1,4 +1,4 @@
-"""Mean and variance of many values from those of parts, which sums in low precision would spoil."""
+"""Mean and variance of many values, merged from those of batches without loss of precision."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ from keras import ops
 
 
 def moments(layer: keras.layers.BatchNormalization, inputs, mask):
-    """(4, features): n, a centre c near the mean, (1/n) Σ (z − c) and Σ (z − c)²."""
+    """Returns (4, features): n, a centre c near the mean, (1/n) Σ (z − c) and Σ (z − c)²."""
     z = ops.cast(inputs, _summed_in(inputs.dtype))
     axes = [axis for axis in range(len(z.shape)) if axis != layer.axis % len(z.shape)]
     counts = ops.ones_like(z)
@@ -22,19 +22,19 @@ def moments(layer: keras.layers.BatchNormalization, inputs, mask):
 
 
 def _summed_in(dtype) -> str:
-    """The type of the sums; TensorFlow adds up term by term, so 10⁵ of them need more digits."""
+    """Returns the dtype for sums: TensorFlow adds term by term, so float32 loses precision."""
     on_tensorflow = keras.backend.backend() == "tensorflow"
     return "float64" if on_tensorflow else keras.backend.result_type(dtype, "float32")
 
 
 def merged(parts: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of all parts together, each weighted by its n, in double precision."""
+    """Returns mean and variance of all parts, weighted by their n, in double precision."""
     n, centre, first, second = np.moveaxis(
         parts.astype("float64").reshape(-1, *parts.shape[-2:]), 1, 0
     )
     total = n.sum(axis=0)
     if not total.all():
-        raise ValueError(f"Layer {name!r} has nothing to count: every position is masked.")
+        raise ValueError(f"Layer {name!r} has no unmasked position.")
     means = centre + first
     mean = (n * means).sum(axis=0) / total
     within = second - n * first**2

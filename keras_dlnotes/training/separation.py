@@ -1,4 +1,4 @@
-"""Trained convolutions turned into spatially separable ones."""
+"""Replaces trained convolutions by spatially separable ones."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from keras_dlnotes.training.arguments import built_model
 
 
 class Separation(NamedTuple):
-    """A model with separable layers, and how far each is from the one that it stands for.
+    """A model with separable layers, and the error of each kernel.
 
     Args:
         model: the new model.
-        residuals: for each convolution that could be replaced, by its name, the relative error of
-            its kernel, ‖K − R·C‖ / ‖K‖, in [0, 1).
-        replaced: the names of those that were.
+        residuals: name of each replaceable convolution → relative error of its kernel,
+            ‖K − R·C‖ / ‖K‖, in [0, 1).
+        replaced: the names of the convolutions that were replaced.
     """
 
     model: keras.Model

@@ -1,4 +1,4 @@
-"""Checks of data that are read several times: arrays, or a source of batches that ends."""
+"""Checks data that is read several times: arrays, or a finite source of batches."""
 
 import inspect
 from typing import Any
@@ -11,7 +11,7 @@ from keras_dlnotes.training.arrays import as_array
 
 
 def inputs_of(data) -> Any:
-    """Returns the inputs alone, of arrays or of a source that ends and can be read again."""
+    """Returns the inputs of arrays, or a finite source that can be read several times."""
     if isinstance(data, tuple) and not data:
         raise argument_error("data", "made of (inputs, …)", data)
     inputs = data[0] if isinstance(data, tuple) else data
@@ -23,7 +23,7 @@ def inputs_of(data) -> Any:
 
 
 def _checked_arrays(inputs) -> Any:
-    # sparse ones have no `__array__`; Keras feeds them as they are
+    # sparse tensors have no `__array__`; Keras feeds them unchanged
     inputs = keras.tree.map_structure(
         lambda array: as_array("data", array) if hasattr(array, "__array__") else array, inputs
     )

@@ -27,32 +27,31 @@ from keras_dlnotes.training.sources import inputs_of
 def recompute_statistics(
     model: keras.Model, data: Any, batch_size: int | None = None, verbose: str | int = "auto"
 ) -> keras.Model:
-    """Sets the exact mean and deviation of the whole data for every batch-normalization layer.
+    """Sets the exact mean and deviation of all data for every batch-normalization layer.
 
-    μ_l = (1/n) Σ z, σ_l² = (1/n) Σ (z − μ_l)², layer after layer in the order of the graph: there
-    are as many passes over the data as the longest path has such layers, or one more. The result
-    does not depend on how the data come in batches, nor on a smaller last batch. Scale and shift
-    stay, as does all else. Use it after training, and after weights were averaged (SWA, EMA), when
-    moving averages belong to no model at all.
+    μ_l = (1/n) Σ z, σ_l² = (1/n) Σ (z − μ_l)², layer by layer in the order of the graph, in as many
+    passes over the data as the longest path has such layers, or one more. The result does not
+    depend on how the data are batched. Nothing else changes. Use it after training, and after
+    averaging weights (SWA, EMA), which leaves the moving averages without a meaning.
 
-    Layers of this package and of Keras are treated alike, frozen ones included, inside nested
-    models, too. A layer called several times gets the statistics of all its calls together; one
-    that feeds itself has no exact statistics and ends near them. Masked positions do not count.
+    It covers layers of this package and of Keras, frozen ones and those of nested models included.
+    A layer called several times gets the statistics of all its calls; one that feeds itself has no
+    exact statistics and ends close to them. Masked positions do not count.
 
     Args:
         model: any built model.
         data: the training set: an array (or list or dict of arrays, one for each input), a tuple
-            (inputs, targets, …), a `tf.data.Dataset`, a `keras.utils.PyDataset` or what else
-            `predict` takes; it is read several times and must end.
-        batch_size: examples a batch, for arrays; None takes Keras's 32.
+            (inputs, targets, …), a `tf.data.Dataset`, a `keras.utils.PyDataset` or other finite
+            data for `predict`; it is read several times.
+        batch_size: batch size for arrays; None for Keras's 32.
         verbose: 0 for silence; "auto" or 1 for a progress bar.
 
     Returns:
-        The same model. On an error it is left as it was.
+        The same model; after an error it is unchanged.
 
     Raises:
-        ValueError: for a model that is not built, and for data that do not fit it, can be read only
-            once, do not end, leave a layer nothing to count or make it see NaN or infinity.
+        ValueError: for an unbuilt model, and for data that do not fit it, can be read only once,
+            are infinite, are masked entirely or make a layer see NaN or infinity.
 
     Reference:
         Lecture notes, "Batch Normalization": μ_l and σ_l "using the entire training data".
@@ -84,14 +83,14 @@ def recompute_statistics(
 
 
 class RecomputeStatistics(keras.callbacks.Callback):
-    """Calls `recompute_statistics` after training or, with `every`, every so many epochs as well.
+    """Calls `recompute_statistics` after training and, with `every`, after every so many epochs.
 
-    Put it behind callbacks that average or restore weights: they run in their order.
+    Put it after callbacks that average or restore weights: callbacks run in order.
 
     Args:
         data, batch_size, verbose: as in `recompute_statistics`.
-        every: None for after training alone, or a number of epochs ≥ 1; statistics change at the
-            end of an epoch, when its validation is over.
+        every: None for only after training, or a number of epochs ≥ 1; statistics change at the
+            end of an epoch, after its validation.
 
     Raises:
         ValueError: for an argument out of range.
@@ -148,10 +147,10 @@ def _normalization_layers(model) -> list[keras.layers.BatchNormalization]:
 
 
 def _recompute(model, layers, data, batch_size, verbose) -> None:
-    """Measures all layers at once, again and again until nothing changes.
+    """Measures all layers at once, repeatedly until nothing changes.
 
-    Pass k leaves those exact that have fewer than k of the others before them, in whatever order
-    they are called, so there are never more passes than layers; and the model is traced only once.
+    Pass k makes those exact that depend on fewer than k others, so there are at most as many passes
+    as layers; and the model is traced only once.
     """
     function = _moments_of(model, layers)
     progress = _Progress(len(layers), verbose)
@@ -165,7 +164,7 @@ def _recompute(model, layers, data, batch_size, verbose) -> None:
         if all(map(_are_close, keras.tree.flatten(before), keras.tree.flatten(after))):
             break
     progress.finish()
-    for layer in layers:  # not before: statistics that were NaN may have become finite on the way
+    for layer in layers:  # only now: NaN statistics may become finite in a later pass
         found = ops.convert_to_numpy(layer.moving_mean), ops.convert_to_numpy(layer.moving_variance)
         if not np.isfinite(found).all():
             expected = f"finite as far as layer {layer.name!r}"
@@ -177,14 +176,14 @@ def _are_close(left, right) -> bool:
 
 
 class _Function(keras.Model):
-    """A function of a batch, for `predict` to evaluate over whatever Keras takes as data."""
+    """A function of a batch that `predict` evaluates over all data."""
 
     def __init__(self, model, function):
         super().__init__(name="function", autocast=False)
         self.model = model
         self.function = function
         if keras.backend.backend() == "tensorflow":
-            self.jit_compile = False  # a function that runs few times is not worth compiling
+            self.jit_compile = False  # compiling is not worth it for few calls
 
     def call(self, inputs):
         return self.function(inputs)
@@ -192,13 +191,13 @@ class _Function(keras.Model):
     def predict(self, *arguments, **settings):
         try:
             return super().predict(*arguments, **settings)
-        finally:  # on JAX, Keras takes the values out of the model until `predict` has ended well
+        finally:  # on JAX, Keras moves the values out of the model until `predict` succeeds
             if keras.backend.backend() == "jax":
                 self.jax_state_sync()
 
 
 def _moments_of(model, layers) -> _Function:
-    """For each batch and each layer's number, a row with the moments of what its calls receive."""
+    """Returns a function: batch → number of each layer → moments of the inputs of its calls."""
     numbers = {layer: str(number) for number, layer in enumerate(layers)}
 
     def function(inputs):
@@ -218,7 +217,7 @@ def _call(model, inputs) -> None:
     shapes = keras.tree.map_structure(lambda batch: tuple(batch.shape), inputs)
     expected = f"what model {model.name!r} can be called on"
     taken = len(getattr(model, "inputs", None) or ())
-    # Keras leaves out what is one too many
+    # Keras ignores surplus inputs
     if taken and isinstance(inputs, list | tuple) and len(inputs) != taken:
         raise argument_error("data", expected, shapes)
     try:
@@ -229,7 +228,7 @@ def _call(model, inputs) -> None:
 
 @contextlib.contextmanager
 def _overheard(layers: Iterable[keras.Layer], hear: Callable):
-    """While this lasts, `hear(layer, inputs, mask)` is told of every call of the layers."""
+    """Calls `hear(layer, inputs, mask)` for every call of the layers."""
 
     def listening(layer, call):
         def heard(inputs, training=None, mask=None):
@@ -253,7 +252,7 @@ def _assign(layer, statistics) -> None:
 
 
 class _Progress(keras.callbacks.Callback):
-    """One progress bar over all layers' passes."""
+    """One progress bar over all passes."""
 
     def __init__(self, pass_count: int, verbose):
         super().__init__()

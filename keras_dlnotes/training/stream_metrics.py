@@ -1,4 +1,4 @@
-"""Loss and metrics of an epoch of windows, equal to those of the whole stream in one batch."""
+"""Loss and metrics over an epoch of windows, as if the stream were one batch."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -11,21 +11,20 @@ from keras import ops
 from keras_dlnotes.common.graph import replaced_methods
 from keras_dlnotes.training.windows import Window
 
-LEAST = 1e-6  # share of a window all of whose steps are masked: of no weight, and no division by 0
+LEAST = 1e-6  # share of a fully masked window, which has no weight: avoids division by 0
 
 
 class StreamMetrics:
-    """Trains a model on windows, and keeps the states of its metrics over an epoch.
+    """Trains a model on windows, and accumulates its metrics over an epoch.
 
-    Keras's means take a window of few steps for as much as one of many, and a loss takes one with
-    few unmasked steps for as much as one with all. Before a window of n steps counts, the sums so
-    far, in units of windows of m steps, are therefore multiplied by m / n; those of the loss also
-    by the ratio of the shares that are not masked. Where outputs mask different steps, the loss
-    over all of them goes by the mean of their shares.
+    Keras's means weight windows of few and many steps equally, and a loss those with few and many
+    unmasked steps. Before each window of n steps, the sums so far, in units of windows of m steps,
+    are therefore multiplied by m / n; those of the loss also by the ratio of the unmasked shares.
+    If outputs mask different steps, the total loss uses the mean of their shares.
     """
 
     def __init__(self, model: keras.Model):
-        """Takes a model that is compiled and built."""
+        """Takes a compiled and built model."""
         self._model = model
         self._names = getattr(model, "output_names", None) or []
         # of the last window: the mean share over all outputs, and that of each
@@ -34,12 +33,12 @@ class StreamMetrics:
         self._mask_of = _MaskOf()
 
     def begin_epoch(self) -> None:
-        """Forgets the epoch before."""
+        """Resets the metrics."""
         self._model.reset_metrics()
         self._steps = None
 
     def train(self, window: Window) -> dict[str, Any]:
-        """Makes one training step, and returns the loss and metrics of the epoch so far."""
+        """Makes one training step; returns loss and metrics of the epoch so far."""
         # tensors, as `fit` hands them on; copies of weights, which are written to on PyTorch
         inputs, targets = keras.tree.map_structure(
             ops.convert_to_tensor, (window.inputs, window.targets)
@@ -49,7 +48,7 @@ class StreamMetrics:
             return self._model.train_on_batch(inputs, targets, weights, return_dict=True)
 
     def _kept(self, steps: int) -> AbstractContextManager[None]:
-        """While this lasts, a training step changes the units of the metrics and resets none."""
+        """Makes training steps rescale the metrics instead of resetting them."""
         return replaced_methods(
             self._model,
             reset_metrics=lambda: self._change_steps(steps),
@@ -63,7 +62,7 @@ class StreamMetrics:
         self._steps = steps
 
     def _means(self) -> list[keras.metrics.Mean]:
-        """All means but those of losses that are sums."""
+        """Returns all means except for losses that are sums."""
         means = [
             part
             for metric in self._model.metrics
@@ -74,7 +73,7 @@ class StreamMetrics:
         return [mean for mean in means if id(mean) not in sums]
 
     def _trackers(self) -> list[tuple[keras.metrics.Mean, int]]:
-        """The means of the loss, and of those of several outputs, with their places in shares."""
+        """Returns the means of the total loss and each output's, with their index in the shares."""
         return [
             (metric, 1 + self._names.index(name) if name in self._names else 0)
             for metric in self._model.metrics
@@ -111,7 +110,7 @@ class StreamMetrics:
                 _multiply(tracker, ratios[place])
 
     def _share(self, place: int, true, predicted, weights):
-        """The share of an output's steps that its loss is divided by; None for all of them."""
+        """Returns the share of an output's steps that its loss counts; None for all of them."""
         counted = self._mask_of(predicted)
         ignored = getattr(self._loss(place), "ignore_class", None)
         if ignored is not None:
@@ -124,7 +123,7 @@ class StreamMetrics:
         return None if counted is None else ops.mean(counted)
 
     def _loss(self, place: int) -> Any:
-        """What `compile` was given as the loss of an output, or of the first one, for place 0."""
+        """Returns the loss of an output, as passed to `compile`; for 0, that of the first."""
         losses = self._model.loss
         if isinstance(losses, dict):
             losses = [losses.get(name) for name in self._names] or list(losses.values())
@@ -148,7 +147,7 @@ def _multiply(mean: keras.metrics.Mean, factor) -> None:
 
 
 class _MaskOf(keras.layers.Layer):
-    """Is given its input's mask, as every layer is that asks for one, and remembers it."""
+    """Returns the mask that Keras passes to a layer along with its input."""
 
     def __init__(self):
         super().__init__(autocast=False, name="mask")

@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time over a stream that is longer than memory."""
+"""Truncated back-propagation through time over a stream longer than memory."""
 
 import contextlib
 from collections.abc import Iterator
@@ -27,49 +27,48 @@ def fit_truncated(
     validation_batch_size: int | None = None,
     verbose: str | int = "auto",
 ) -> keras.callbacks.History:
-    """Trains a model on a stream, window after window, and carries the states across.
+    """Trains a model on a stream, window by window, and carries the states across.
 
-        h_t = φ(x_t W + h_{t−1} U + b),   ∂E/∂W without the terms that reach back over a border
+        h_t = φ(x_t W + h_{t−1} U + b),   ∂E/∂W without terms that cross a window's start
 
-    Each window of τ steps of all rows is one training step. It goes on from the states that the one
-    before left behind, so the forward pass is that of the whole stream; gradients stop at its
-    beginning. A window ends early where a new sequence starts in any row: there this row starts
-    from the initial state. All rows start in the first window of an epoch. With τ the whole length
-    this is `model.fit` on one batch.
+    Each window of τ steps of all rows is one training step. It starts from the final states of the
+    previous one, so the forward pass is that of the whole stream; gradients stop at its start. A
+    window ends early where a new sequence starts in any row, which then starts from the initial
+    state. All rows start in the first window of an epoch. If τ is the whole length, this is
+    `model.fit` on one batch.
 
-    The recurrent layers, of this package or, on TensorFlow, of Keras, need not be stateful: they
-    are for the while of the call, and are afterwards as they were. Then `predict` takes any number
-    of rows.
+    The recurrent layers, of this package or, on TensorFlow, of Keras, need not be stateful. After
+    the call they are as before, and `predict` takes any number of rows.
 
     Args:
-        model: compiled, with recurrent layers that return sequences and run forward; its inputs
-            should leave the time open, because windows may be shorter than τ. One that is not built
-            yet is built on the first window.
+        model: compiled, with recurrent layers that return sequences and run forward; the length of
+            its inputs should be None, because windows may be shorter than τ. An unbuilt model is
+            built on the first window.
         stream: (inputs, targets), (inputs, targets, starts) or (inputs, targets, starts, sample
             weights): arrays, or lists and dicts of them, (rows, steps, …); memory-mapped files are
             read window by window. `starts` is a boolean (rows, steps), True at the first step of a
             new sequence, or None; the weights are (rows, steps) or (rows,). Or an iterable of such
-            tuples that follow each other in time, or a function that returns one.
+            tuples, consecutive in time, or a function that returns one.
         window: τ ≥ 1, in steps.
-        epochs: passes over the stream, those before `initial_epoch` included.
-        initial_epoch: where the counting of epochs starts.
+        epochs: the last epoch, as in `keras.Model.fit`.
+        initial_epoch: the epoch to start from, as in `keras.Model.fit`.
         callbacks: as in `keras.Model.fit`; a batch is a window.
         validation_data: (inputs, targets) or (inputs, targets, sample weights), arrays as those of
-            a stream, or a data set, as in `keras.Model.evaluate`, after each epoch; it starts from
-            the initial states and leaves the carried ones alone.
-        validation_batch_size: examples a batch of it, for arrays.
-        verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch; "auto" takes 1.
+            a stream, or a data set, as in `keras.Model.evaluate`, for evaluation after each epoch,
+            from the initial states.
+        validation_batch_size: batch size for validation arrays.
+        verbose: 0 for silence, 1 or "auto" for a progress bar, 2 for a line for each epoch.
 
     Returns:
-        The History of `keras.Model.fit`; loss and metrics are those of the whole stream, as
-        `evaluate` would give them for it in one batch if the weights stood still: every step that
-        is not masked counts alike, or with its weight, in whatever window it is.
+        The History of `keras.Model.fit`. Loss and metrics are those of the whole stream, as
+        `evaluate` on one batch would give them for constant weights: all unmasked steps count
+        equally, or with their weights, whatever their window.
 
     Raises:
         ValueError: for an argument out of range, a model without recurrent layers or with one that
-            runs backward, a stream whose arrays do not fit, and one that can be read only once but
-            is asked for several epochs.
-        RuntimeError: on another backend than TensorFlow and PyTorch.
+            runs backward, a stream whose arrays do not fit together, or a one-shot iterator for
+            several epochs.
+        RuntimeError: on a backend other than TensorFlow and PyTorch.
 
     Reference:
         Lecture notes, "Solution: Truncated BPTT".
@@ -100,7 +99,7 @@ def fit_truncated(
     if not callable(stream):
         check_stream(stream)
     if isinstance(stream, Iterator) and epochs - initial_epoch > 1:
-        expected = "an iterable that starts anew for each epoch, or a function that returns one"
+        expected = "an iterable that can be read in each epoch, or a function that returns one"
         raise argument_error("stream", expected, stream)
 
     reports = keras.callbacks.CallbackList(
@@ -148,7 +147,7 @@ def fit_truncated(
 
 
 def _validation(data) -> dict[str, Any]:
-    """Returns the arguments of `evaluate`, checked."""
+    """Returns the checked arguments of `evaluate`."""
     if isinstance(data, tuple | list) and 2 <= len(data) <= 3:
         found = whole((*data[:2], None, *data[2:]), "validation_data").as_fed()
         if not found.starts.size:
@@ -158,13 +157,15 @@ def _validation(data) -> dict[str, Any]:
     if isinstance(data, str | bytes | tuple | list | dict) or hasattr(data, "__array__"):
         is_source = False
     if not is_source or isinstance(data, Iterator):
-        expected = "(inputs, targets), with weights if wanted, or a data set to be read repeatedly"
+        expected = (
+            "(inputs, targets), with optional weights, or a data set that can be read repeatedly"
+        )
         raise argument_error("validation_data", expected, data)
     return {"x": data}
 
 
 def _count_of_windows(stream, window: int) -> int | None:
-    """How many windows there are, where that can be told without reading the stream."""
+    """Returns the number of windows, if known without reading the stream."""
     if not isinstance(stream, tuple):
         return None
     starts = whole(stream).starts

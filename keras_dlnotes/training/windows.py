@@ -1,4 +1,4 @@
-"""A stream in windows: some steps of all rows, and which rows start a new sequence there."""
+"""Cuts a stream into windows: some steps of all rows, and the rows that start a sequence."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -21,19 +21,19 @@ class Window(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """How many steps there are."""
+        """The number of steps."""
         return self.starts.shape[1]
 
     def between(self, begin: int, end: int | None) -> "Window":
-        """The steps `begin` … `end` − 1."""
+        """Returns the steps `begin` … `end` − 1."""
         return self._each(lambda array: array[:, begin:end])
 
     def followed_by(self, other: "Window") -> "Window":
-        """Both, one after the other."""
+        """Returns both windows, concatenated in time."""
         return self._each(lambda *arrays: np.concatenate(arrays, axis=1), other)
 
     def as_fed(self) -> "Window":
-        """The same as Keras feeds it."""
+        """Returns the window as Keras feeds it."""
         return self._each(lambda array: as_fed("stream", array))
 
     def _each(self, function: Callable, *others: "Window") -> "Window":
@@ -45,8 +45,8 @@ class Window(NamedTuple):
 def windows(stream: Any, length: int) -> Iterator[Window]:
     """Yields the stream in windows of `length` steps, shorter before a new sequence and at the end.
 
-    Arrays are read window by window, so they may be memory-mapped files; pieces that are shorter
-    than a window are put together. In the first window all rows start.
+    Arrays are read window by window, so they may be memory-mapped files; pieces shorter than a
+    window are concatenated. In the first window all rows start.
     """
     rest, first = None, True
     for piece in _pieces(stream):
@@ -62,7 +62,7 @@ def windows(stream: Any, length: int) -> Iterator[Window]:
 
 
 def _cut(window: Window, length: int) -> tuple[Window, Window]:
-    """At most `length` steps in whose midst no sequence starts, and the rest."""
+    """Returns at most `length` steps, up to the next start of a sequence, and the rest."""
     within = np.flatnonzero(window.starts[:, 1:length].any(axis=0))
     end = int(within[0]) + 1 if len(within) else length
     return window.between(0, end), window.between(end, None)
@@ -75,7 +75,7 @@ def _all_start(window: Window) -> Window:
 
 
 def check_stream(stream) -> None:
-    """Raises where the stream is none, as far as that can be told without reading it."""
+    """Raises if the stream is invalid, as far as can be seen without reading it."""
     if isinstance(stream, str | bytes | Mapping) or not isinstance(stream, Iterable):
         expected = "(inputs, targets), an iterable of such pairs, or a function that returns one"
         raise argument_error("stream", expected, stream)
@@ -103,7 +103,7 @@ def _without_steps(array) -> tuple[int, ...] | None:
 
 
 def whole(piece: Any, name: str = "stream") -> Window:
-    """Returns (inputs, targets), starts and sample weights if there are any, as one window."""
+    """Returns (inputs, targets, starts, sample weights), the last two optional, as one window."""
     if not isinstance(piece, tuple | list) or not 2 <= len(piece) <= 4:
         raise argument_error(name, "made of (inputs, targets, starts, sample weights)", piece)
     inputs, targets, starts, weights = (*piece, None, None)[:4]

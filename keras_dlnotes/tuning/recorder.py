@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import keras_tuner
 
-from keras_dlnotes.runs.callbacks import RestoreGenerators
+from keras_dlnotes.runs.callbacks import RestoreRandomState
 from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
 from keras_dlnotes.runs.folder import CHECKPOINTS, HISTORY, LOGS
 from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs, writes_tensorboard
@@ -96,7 +96,7 @@ class Recorder(keras.callbacks.Callback):
             self._others.append(TensorBoardLogs(self._path / LOGS))
         if resumed is not None:
             training.checkpoints.restore(self.model, resumed)
-            self._others.append(RestoreGenerators(resumed.generators))
+            self._others.append(RestoreRandomState(resumed.generators))
         for other in self._others:
             other.set_params(self.params or {})
             other.set_model(self.model)
