@@ -10,7 +10,7 @@ from keras_dlnotes import reports
 from keras_dlnotes.common.printable import get_logger
 from keras_dlnotes.runs.task import Outcome, Passages, Picture, Task
 
-logger = get_logger("keras_dlnotes.tasks")
+logger = get_logger("keras_dlnotes.runs")
 
 
 @contextlib.contextmanager

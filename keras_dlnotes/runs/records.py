@@ -28,7 +28,7 @@ TRANSIENT = {
     for name in ("EMFILE", "ENFILE", "ESTALE", "EIO", "EAGAIN", "EBUSY", "ENOMEM", "ETIMEDOUT")
 }
 
-logger = get_logger("keras_dlnotes.training")
+logger = get_logger("keras_dlnotes.runs")
 
 
 class RunFolderError(RuntimeError):

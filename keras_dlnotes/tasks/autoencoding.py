@@ -115,7 +115,7 @@ def decoded_grid(outcome: Outcome, size: int = 9) -> Picture:
 
 AUTOENCODER = Task(
     name="mnist-autoencoder",
-    description=f"An undercomplete autoencoder squeezes MNIST's digits into {LATENT_DIM} numbers",
+    description=f"An undercomplete autoencoder compresses MNIST's digits to {LATENT_DIM} numbers",
     section="Undercomplete Autoencoders",
     data="mnist_subset",
     prepare=prepare,

@@ -112,7 +112,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
 DENOISING = replace(
     autoencoding.AUTOENCODER,
     name="mnist-denoising",
-    description="A denoising autoencoder takes noise off MNIST's digits",
+    description="A denoising autoencoder removes noise from MNIST's digits",
     section="Denoising Autoencoder",
     prepare=prepare,
     build=partial(autoencoding.build, models.denoising_autoencoder),

@@ -113,8 +113,8 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
     yield Picture(
         "Feature maps of one image",
         reports.plot_feature_maps(images[0], _stages(model, images[:1])),
-        "The first test image on its way through the network's convolutions, detectors and "
-        "poolings; of a deep network, some of them.",
+        "The feature maps of the first test image after convolutions, detectors and poolings; for "
+        "a deep network, some of them.",
         "An image and its feature maps in one layer after another.",
     )
 
