@@ -46,7 +46,7 @@ def as_fed(name: str, array: np.ndarray) -> Any:
 
 def _texts_as_fed(name: str, array: np.ndarray) -> Any:
     if keras.backend.backend() != "tensorflow":
-        expected = "made of numbers: models take texts on TensorFlow alone"
+        expected = "made of numbers: models take texts only on TensorFlow"
         raise argument_error(name, expected, f"texts on {keras.backend.backend()}")
     return keras.ops.convert_to_tensor(array.astype(object), dtype="string")
 

@@ -28,12 +28,12 @@ def separate_convolutions(model: keras.Model, tolerance: float = 1.0) -> Separat
     """Returns the model with its k×k convolutions replaced by the closest k×1 and 1×k pairs.
 
     The pair is that of `layers.SpatiallySeparableConv2D.from_convolution`: no other is closer to
-    the kernel K. It takes k·M·N + k·N·N multiplications an output position in place of k²·M·N. How
-    much accuracy that costs only an evaluation tells; a few epochs of training win some of it back.
+    the kernel K. It takes k·M·N + k·N·N multiplications per output position instead of k²·M·N.
+    Evaluate the model to see the loss of accuracy; a few epochs of training recover some of it.
 
     Args:
-        model: a built functional or sequential model; it stays as it is, and its layers, whether
-            ours or Keras's, keep their weights in the copy.
+        model: a built functional or sequential model; it is not changed, and all other layers keep
+            their weights in the copy.
         tolerance: the largest relative error of a kernel that is replaced, in [0, 1]; 1 replaces
             all. Groups and kernels of length 1 along an axis stay as they are.
 

@@ -1,6 +1,5 @@
 """Checks data that is read several times: arrays, or a finite source of batches."""
 
-import inspect
 from typing import Any
 
 import keras
@@ -40,11 +39,17 @@ def _checked_arrays(inputs) -> Any:
     return inputs
 
 
+def is_rereadable(data: Any) -> bool:
+    """Returns whether data, other than arrays, can be iterated over several times."""
+    is_iterable = hasattr(data, "__iter__") or hasattr(data, "__getitem__")
+    is_other = isinstance(data, str | bytes | tuple | list | dict) or hasattr(data, "__array__")
+    return is_iterable and not is_other and not hasattr(data, "__next__")
+
+
 def _check_source(data) -> None:
-    if inspect.isgenerator(data) or hasattr(data, "__next__"):
+    if hasattr(data, "__next__"):
         raise argument_error("data", "a source that can be read several times", type(data).__name__)
-    is_source = hasattr(data, "__iter__") or hasattr(data, "__getitem__")
-    if isinstance(data, str | bytes) or not is_source:
+    if not is_rereadable(data):
         raise argument_error("data", "what `predict` takes", data)
     cardinality = getattr(data, "cardinality", None)
     count = int(cardinality()) if callable(cardinality) else None

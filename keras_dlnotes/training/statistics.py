@@ -203,10 +203,10 @@ def _moments_of(model, layers) -> _Function:
     def function(inputs):
         found = collections.defaultdict(list)
 
-        def hear(layer, inputs, mask):
+        def record(layer, inputs, mask):
             found[numbers[layer]].append(moments(layer, inputs, mask))
 
-        with _overheard(layers, hear):
+        with _recorded_calls(layers, record):
             _call(model, inputs)
         return {number: ops.expand_dims(ops.stack(calls), 0) for number, calls in found.items()}
 
@@ -227,19 +227,19 @@ def _call(model, inputs) -> None:
 
 
 @contextlib.contextmanager
-def _overheard(layers: Iterable[keras.Layer], hear: Callable):
-    """Calls `hear(layer, inputs, mask)` for every call of the layers."""
+def _recorded_calls(layers: Iterable[keras.Layer], record: Callable):
+    """Calls `record(layer, inputs, mask)` on every call of the layers."""
 
-    def listening(layer, call):
-        def heard(inputs, training=None, mask=None):
-            hear(layer, inputs, mask)
+    def recording(layer, call):
+        def call_and_record(inputs, training=None, mask=None):
+            record(layer, inputs, mask)
             return call(inputs, training=training, mask=mask)
 
-        return heard
+        return call_and_record
 
     with contextlib.ExitStack() as stack:
         for layer in layers:
-            stack.enter_context(replaced_methods(layer, call=listening(layer, layer.call)))
+            stack.enter_context(replaced_methods(layer, call=recording(layer, layer.call)))
         yield
 
 

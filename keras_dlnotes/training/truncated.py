@@ -11,6 +11,7 @@ from keras_dlnotes.common.graph import backed_up_epoch
 from keras_dlnotes.training.arguments import callback_list, compiled_model, verbosity
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.training.carried_states import CarriedStates, carrying_layers
+from keras_dlnotes.training.sources import is_rereadable
 from keras_dlnotes.training.stream_metrics import StreamMetrics
 from keras_dlnotes.training.windows import check_stream, whole, windows
 
@@ -121,7 +122,7 @@ def fit_truncated(
             reports.on_epoch_begin(epoch)
             for step, found in enumerate(windows(stream, window)):
                 if carried is None:
-                    twice = found.followed_by(found)  # another length, so that it stays open
+                    twice = found.followed_by(found)  # another length, so that it is built as None
                     built_on(model, [found[:2], twice[:2]])
                     rows = len(found.starts)
                     carried = stack.enter_context(CarriedStates(model, rows).kept())
@@ -153,10 +154,7 @@ def _validation(data) -> dict[str, Any]:
         if not found.starts.size:
             raise argument_error("validation_data", "of at least one step", found.starts.shape)
         return {"x": found.inputs, "y": found.targets, "sample_weight": found.weights}
-    is_source = hasattr(data, "__iter__") or hasattr(data, "__getitem__")
-    if isinstance(data, str | bytes | tuple | list | dict) or hasattr(data, "__array__"):
-        is_source = False
-    if not is_source or isinstance(data, Iterator):
+    if not is_rereadable(data):
         expected = (
             "(inputs, targets), with optional weights, or a data set that can be read repeatedly"
         )

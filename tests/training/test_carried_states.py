@@ -280,5 +280,7 @@ def test_a_step_that_keeps_its_trace_is_named():
         train_step = tf.function(keras.Model.train_step)
 
     model = nested(Traced)
-    with pytest.raises(ValueError, match=r"`model` must be with a `train_step` that is no tf.func"):
+    with pytest.raises(
+        ValueError, match=r"`model` must be with a `train_step` that is not a tf.func"
+    ):
         CarriedStates(model, ROWS)
