@@ -151,6 +151,7 @@ class _MaskOf(keras.layers.Layer):
 
     def __init__(self):
         super().__init__(autocast=False, name="mask")
+        self.supports_masking = True
         self._last = {}
 
     def call(self, inputs, mask=None):

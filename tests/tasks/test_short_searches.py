@@ -12,7 +12,7 @@ from keras_dlnotes.runs.fit import compiled
 from keras_dlnotes.training import fit_truncated
 from keras_dlnotes.tuning import Results
 from keras_dlnotes.tuning.arguments import make_recipe
-from keras_dlnotes.tuning.folder import SearchFolder, write_ending
+from keras_dlnotes.tuning.folder import SearchFolder, write_outcome
 from keras_dlnotes.tuning.trials import run_trial
 from tests.backends import carries_states
 from tests.tasks.short_forms import in_short
@@ -29,8 +29,8 @@ def searched(task, folder):
         search.settings["space"] = {"space": [], "values": {}}
         search.begin()
         hp = keras_tuner.HyperParameters()
-        conditions = replace(finished.CONDITIONS, executions=1)
-        write_ending(folder, "0", run_trial(recipe, recipe.load(), hp, conditions, folder, "0"))
+        settings = replace(finished.TRIAL_SETTINGS, executions=1)
+        write_outcome(folder, "0", run_trial(recipe, recipe.load(), hp, settings, folder, "0"))
     return Results(folder, recipe)
 
 
