@@ -22,7 +22,7 @@ LAYERS = {
 
 
 def measure(repeats: int) -> list[dict]:
-    """Measures each backend in a process of its own."""
+    """Measures each backend in its own process."""
     rows = [{"layer": f"{name}, {'×'.join(map(str, LAYERS[name][1]))}"} for name in LAYERS]
     for title, backend in BACKENDS.items():
         if find_spec(backend) is None:

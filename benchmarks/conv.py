@@ -15,7 +15,7 @@ IMAGE = (32, 56, 56, 64)
 
 
 def _cases(torch):
-    """(name, input shape, ours, Keras's, PyTorch's), each made anew."""
+    """(name, input shape, ours, Keras's, PyTorch's), with new layers for each case."""
     import keras
 
     from keras_dlnotes import layers

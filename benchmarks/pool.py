@@ -16,7 +16,7 @@ WINDOWS = [(2, 2, 0), (3, 2, 1), (3, 1, 1)]  # size, stride, padding
 
 
 def _rivals(kind: str, size: int, stride: int, padding: int) -> dict:
-    """Ours, Keras's nearest equivalent (padded beforehand where it must be) and PyTorch's."""
+    """Ours, Keras's nearest equivalent (padded first where necessary) and PyTorch's."""
     import keras
 
     from keras_dlnotes import layers

@@ -71,7 +71,7 @@ def build(hp):
 
 
 def resident() -> float:
-    """Returns the MB that this process and those below it have for themselves (their share)."""
+    """Returns the proportional memory of this process and its children, in MB."""
     found, waiting = 0.0, [os.getpid()]
     while waiting:
         pid = waiting.pop()

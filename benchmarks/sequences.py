@@ -28,7 +28,7 @@ def built(layer, shape):
 
 
 def step(layer, shape, mask=None, jit_compile: bool = False) -> Callable:
-    """The train step of a Keras layer, without optimizer."""
+    """The train step of a Keras layer, without the optimizer."""
     more = {} if mask is None else {"mask": mask}
     function = functools.partial(layer, training=True, **more)
     return tensorflow_step(function, sequence(shape), layer.trainable_variables, jit_compile)
@@ -53,7 +53,7 @@ def torch_sequence_step(name: str, shape) -> Callable | None:
 
 
 def matrix_products(blocks: int, shape) -> Callable:
-    """A train step's matrix products alone: each half of the batch compiled, side by side.
+    """Only the matrix products of a train step: the halves of the batch compiled, concurrent.
 
     x W of all steps, h U step by step; ∂E/∂a Uᵀ step by step, and the three large ones at the end.
     """

@@ -23,10 +23,11 @@ def is_exporting(to: tuple[str, ...] = ALL) -> bool:
     Args:
         to: the modules that write the format in question; those below them count, too.
     """
-    prefixes = tuple(f"{name}." for name in to)
     frame = sys._getframe(1)
     while frame is not None:
-        if f"{frame.f_globals.get('__name__')}.".startswith(prefixes):
+        name = frame.f_globals.get("__name__") or ""
+        # first the cheap test, which most frames fail
+        if name.startswith(to) and any(f"{name}.".startswith(f"{module}.") for module in to):
             return True
         frame = frame.f_back
     return False

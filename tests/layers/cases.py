@@ -1,10 +1,9 @@
 """The contract table: every layer of the package, in the forms that its users meet.
 
 A case is a layer with arguments and the shape of one input without the batch; `twin` are the
-arguments with which its Keras twin does the same thing, None where Keras cannot. A layer that takes
-a value together with where it came from also has `positions`: how many there are to choose from.
-An argument may be a layer, written as a case. A cell is called through a layer that loops: see
-`runnable`.
+arguments with which its Keras twin does the same, None where Keras cannot. A layer that takes
+values with their positions also has `positions`: how many there are to choose from. An argument may
+be a layer, written as a case. A cell is called through a layer that loops: see `runnable`.
 """
 
 from typing import Any, NamedTuple
@@ -47,7 +46,7 @@ class Case(NamedTuple):
         return keras.layers.RNN(layer, return_sequences=True, **more)
 
     def inputs(self, batch: int = 3):
-        """Random inputs: an array, or the pair of an array and of different positions."""
+        """Random inputs: an array, or a pair of an array and distinct positions."""
         generator = np.random.default_rng(0)
         values = generator.normal(size=(batch, *self.input_shape)).astype("float32")
         if self.positions is None:
@@ -70,7 +69,7 @@ def _shown(value) -> str:
 
 
 def _fresh(value, more):
-    """The argument, a layer in it made anew: no two layers of the table share one."""
+    """The argument, with new layers in it: no two layers of the table share one."""
     if isinstance(value, list):
         return [_fresh(entry, {key: more[key] for key in more if key != "name"}) for entry in value]
     return value.layer(**more) if isinstance(value, Case) else value

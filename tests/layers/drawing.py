@@ -51,7 +51,7 @@ class Drawn(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is a length of 0, of which a layer may say that it cannot take it."""
+        """Whether there is a length of 0, which a layer may refuse."""
         return 0 in self.shape[1:]
 
     @property
@@ -59,7 +59,7 @@ class Drawn(NamedTuple):
         return self.arguments.get("data_format") == "channels_first"
 
     def values(self, dtype: str | None = None) -> np.ndarray:
-        """Random numbers of the shape and of the type, or of NumPy's nearest."""
+        """Random numbers of the shape and the type, or NumPy's nearest one."""
         generator, dtype = np.random.default_rng(self.seed), dtype or self.dtype
         if dtype == "bool":
             return generator.integers(0, 2, self.shape).astype(bool)
@@ -71,7 +71,7 @@ class Drawn(NamedTuple):
 
 @st.composite
 def cases(draw, family: str) -> Drawn:
-    """A layer of the family; one in eight has an argument that it cannot take."""
+    """A layer of the family; one in eight has an invalid argument."""
     case = draw(FAMILIES[family]())
     dtype = draw(st.sampled_from(FLOATS + WHOLE))
     policy = draw(st.sampled_from(POLICIES))
@@ -185,7 +185,7 @@ def _pooling(draw):
 
 @st.composite
 def _unpooling(draw):
-    """Its shape is that of the image which was pooled, long enough for any window."""
+    """Its shape is that of the pooled image, long enough for any window."""
     call = {"output_size": draw(st.booleans())}
     shape = draw(_batch()), *draw(st.tuples(*[st.integers(3, 6)] * 2)), draw(st.integers(1, 2))
     return Drawn("MaxUnpooling2D", _window(draw, 2), shape, call=call)

@@ -12,7 +12,7 @@ from tests.layers.drawing import STATES, Drawn
 
 
 class Refused(Exception):  # noqa: N818
-    """There is no answer: the layer has to raise."""
+    """There is no answer: the layer must raise."""
 
 
 def expected(case: Drawn, weights: dict[str, np.ndarray], x: np.ndarray) -> list[np.ndarray]:
@@ -25,7 +25,7 @@ def expected(case: Drawn, weights: dict[str, np.ndarray], x: np.ndarray) -> list
 
 
 def refuses(case: Drawn, x: np.ndarray) -> bool:
-    """Whether there is no answer, as far as that depends on no weight."""
+    """Whether there is no answer, as far as this is independent of weights."""
     try:
         expected(case, {}, x)
     except Refused:
@@ -40,7 +40,7 @@ def _each(value, rank):
 
 
 def _window(arguments, lengths):
-    """size, strides, padding, dilation, one entry an axis; raises where it does not fit."""
+    """size, strides, padding, dilation, one entry per axis; raises where it does not fit."""
     rank = len(lengths)
     size = _each(arguments.get("pool_size", arguments.get("kernel_size")), rank)
     strides = arguments.get("strides")

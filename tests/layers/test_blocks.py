@@ -20,7 +20,7 @@ def test_residual_adds_its_input():
 
 
 def test_the_gradient_comes_through_undamped():
-    """A branch of zeros: ∂E/∂x = D, through twenty layers that alone would let nothing pass."""
+    """A branch of zeros: ∂E/∂x = D, through twenty layers that alone would block it."""
     stack = keras.Sequential(
         [
             layers.Residual(layers.Conv2D(4, 3, padding=1, kernel_initializer="zeros"))

@@ -35,7 +35,7 @@ DIFFERENT_DEFAULTS = {
 
 
 def _model(layer, inputs, unknown_axes=()):
-    """A model of the layer alone, for inputs like these, some of their lengths left open."""
+    """A model of the layer alone, for inputs like these, with some lengths left open."""
 
     def symbolic(array):
         lengths = [
@@ -148,7 +148,7 @@ def test_signature_is_the_twins(name):
 
 
 def test_a_subclass_has_the_same_twin():
-    """Even where Keras makes it, as its own tests do."""
+    """Even one that Keras derives, as its own tests do."""
 
     class Subclass(layers.MaxPooling2D):
         __module__ = "keras.src.testing"
@@ -180,9 +180,9 @@ def test_values_weights_and_gradients_are_the_twins(case):
         pytest.skip("Keras has no such layer")
     first = case.arguments.get("data_format") == "channels_first"
     if BACKEND == "tensorflow" and first and "Conv" in case.name:
-        pytest.skip("TensorFlow convolves channels first on a GPU alone")
+        pytest.skip("TensorFlow convolves channels first only on a GPU")
     if BACKEND == "torch" and "Average" in case.name and "same" in str(case):
-        pytest.skip("Keras repeats the border of an uneven average on PyTorch, not elsewhere")
+        pytest.skip("Keras repeats the edge for an uneven average on PyTorch, not elsewhere")
     layer, twin, x = case.runnable(case.layer()), case.runnable(twin), case.inputs()
     layer.build(x.shape)
     twin.build(x.shape)

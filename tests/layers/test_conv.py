@@ -112,7 +112,7 @@ def test_strides_go_together_with_dilation():
 @pytest.mark.parametrize("width", [2, 3, 4])
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_bias_is_the_channels_where_the_last_axis_is_as_long(rank, width):
-    """Keras's own layer adds it along the width then, channels first on TensorFlow."""
+    """Keras's layer would add it along the width, with channels first on TensorFlow."""
     layer = getattr(layers, f"Conv{rank}D")(3, 1, data_format="channels_first")
     layer.build((2, 1, *(4,) * (rank - 1), width))
     layer.bias.assign([1.0, 2.0, 3.0])

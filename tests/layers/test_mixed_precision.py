@@ -1,4 +1,4 @@
-"""A network of all families trains in half precision, its weights kept in single precision."""
+"""A network of all families trains in half precision, with weights in single precision."""
 
 import keras
 import numpy as np

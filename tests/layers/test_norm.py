@@ -1,4 +1,4 @@
-"""BatchNormalization: Keras to the last bit where it is Keras's rule, the notes' rule by hand."""
+"""BatchNormalization: Keras's rule to the last bit, the notes' rule worked by hand."""
 
 import inspect
 import subprocess
@@ -40,7 +40,7 @@ def _numpy(tensor):
 
 @pytest.mark.parametrize("shape", [(64, 3), (4, 4, 4, 3)])
 def test_variance_is_keras_to_the_last_bit(shape):
-    """Inputs whose statistics float32 holds exactly, so that only the rule could differ."""
+    """Inputs whose statistics are exact in float32, so that only the rule could differ."""
     ours, theirs = _pair(shape, momentum=0.97)
     for seed in range(4):
         x = np.random.default_rng(seed).integers(-8, 9, shape).astype("float32")

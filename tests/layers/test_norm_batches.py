@@ -1,4 +1,4 @@
-"""Batches that say little of the data: of two rows, of none; and wrong arguments of the layer."""
+"""Batches that say little about the data: two rows, none; and invalid arguments of the layer."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def _moving_deviation(layer, batches):
 
 
 def test_small_batches_bias_the_moving_deviation():
-    """The deviation of two numbers from N(0, 1) is 1/√π = 0.56 in the mean, its square ½."""
+    """The deviation of two numbers from N(0, 1) is 1/√π = 0.56 on average, its square ½."""
     data = np.random.default_rng(0).normal(size=(200, 2, 1)).astype("float32")
     settings = {"momentum": 0.98}
     std = _moving_deviation(layers.BatchNormalization(**settings), data)

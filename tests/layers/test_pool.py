@@ -113,7 +113,7 @@ def test_saved_model_and_mirrored_strategy(tmp_path):
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["Max", "Average"])
 def test_a_window_longer_than_the_image_but_not_than_its_padding(kind, rank):
-    """PyTorch's own kernel of volumes refuses it."""
+    """PyTorch's own kernel for volumes refuses it."""
     layer = getattr(layers, f"{kind}Pooling{rank}D")(2, padding=1)
     found = keras.ops.convert_to_numpy(layer(np.full((1, *(1,) * rank, 1), 3.0, "float32")))
     np.testing.assert_array_equal(found, np.full((1, *(1,) * rank, 1), 3.0))

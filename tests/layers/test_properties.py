@@ -1,4 +1,4 @@
-"""Whatever a layer is asked for, it answers what a slow loop answers, or says what is wrong.
+"""For any arguments, a layer answers what a slow loop answers, or says what is wrong.
 
 A case is drawn (`drawing`): layer, arguments, layout, types, sizes. The layer must answer what the
 reference does (`expected`) in the type that the rules of types give, say the same shape and type of
@@ -43,7 +43,7 @@ def made(case: Drawn) -> keras.Layer:
 
 
 def called_on(case: Drawn):
-    """The inputs as tensors, and all that goes with them into the call."""
+    """The inputs as tensors, and the other arguments of the call."""
     generator = np.random.default_rng(case.seed + 1)
     call = dict(case.call)
     x = keras.ops.cast(case.values(), case.dtype)
@@ -69,7 +69,7 @@ def called_on(case: Drawn):
 
 
 def keeps_whole_numbers(case: Drawn) -> bool:
-    """Whether the layer does not compute with them: it only picks some."""
+    """Whether the layer only selects values and computes nothing."""
     return case.name.startswith("MaxPooling") and not keras.backend.is_float_dtype(case.dtype)
 
 
@@ -106,7 +106,7 @@ def names_in(error: Exception) -> set[str]:
 
 
 def arguments_of(case: Drawn) -> set[str]:
-    """The arguments of the constructor, of the layer that it is made of, and of the call."""
+    """The arguments of the constructor, of a layer inside it, and of the call."""
     inner = dict.fromkeys(("Residual", "DenseBlock"), "Conv2D")
     inner["Bidirectional"] = case.arguments.get("layer")
     names = case.name, inner.get(case.name, case.name)
@@ -142,7 +142,7 @@ def check(case: Drawn) -> None:
 
 
 def check_symbolic(case, layer, x, outputs) -> None:
-    """What the layer says of a symbolic input, once it has come back from its config."""
+    """What the layer predicts for a symbolic input, after a round trip of its config."""
     config = json.dumps(layer.get_config())
     again = type(layer).from_config(json.loads(config))
     assert json.loads(json.dumps(again.get_config())) == json.loads(config)
@@ -192,7 +192,7 @@ def _exact_state(entry):
 
 
 def examples(count):
-    """Settings for so many examples over all families; the same ones each time."""
+    """Settings for this many examples over all families, the same each time."""
     return settings(
         max_examples=count // len(FAMILIES),
         deadline=None,

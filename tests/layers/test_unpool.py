@@ -1,4 +1,4 @@
-"""Pooling with indices and unpooling as layers: in models, saved, with sizes of their own."""
+"""Pooling with indices and unpooling as layers: in models, saved, with sizes given in calls."""
 
 import keras
 import numpy as np
@@ -56,7 +56,7 @@ def test_inputs_that_are_no_pair_are_named(inputs):
 
 
 def _segnet(channels=2):
-    """Two stages down with indices and two up, each back to the size that its pooling met."""
+    """Two stages down with indices and two up, each back to the size before its pooling."""
     inputs = keras.Input((None, None, 1))
     outputs, met = inputs, []
     for filters in (4, 6):

@@ -1,4 +1,4 @@
-"""The three frameworks answer the same questions, and no other one is taken for them."""
+"""The three frameworks have the same interface, and any other backend is refused."""
 
 import ast
 from pathlib import Path

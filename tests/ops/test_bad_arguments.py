@@ -33,7 +33,7 @@ def _array(*shape):
 
 
 def _called(layer_class, shape):
-    """A layer made and called as one function, of the constructor's arguments and `inputs`."""
+    """Constructs and calls a layer as one function of the constructor's arguments and `inputs`."""
 
     def function(inputs, **arguments):
         return layer_class(**arguments)(inputs)
@@ -101,7 +101,7 @@ VALUES = [
 
 
 def _calls(row: Row, number: int, seed: int):
-    """Yields the arguments that are replaced, and by what."""
+    """Yields the arguments to replace, with their replacements."""
     generator = np.random.default_rng(seed)
     names = list(row.arguments)
     for _ in range(number):

@@ -1,4 +1,4 @@
-"""What convolutions refuse although it could be broadcast, repeated or counted."""
+"""What convolutions refuse, although it could be broadcast, repeated or counted."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Convolutions of no image, and of images too small, also where a graph leaves the sizes open."""
+"""Convolutions of empty batches and of images too small, even where a graph leaves sizes open."""
 
 import itertools
 

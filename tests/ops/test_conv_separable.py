@@ -44,7 +44,7 @@ def _arrays(lengths, size, multiplier, dtype="float32"):
 
 
 def test_depthwise_separable_convolution_in_the_notes():
-    """12×12×3 under three 5×5 kernels is 8×8×3, and under a 1×1 convolution 8×8×1."""
+    """12×12×3 with three 5×5 kernels gives 8×8×3, and with a 1×1 convolution 8×8×1."""
     image, kernel = np.ones((1, 12, 12, 3), "float32"), np.ones((5, 5, 3, 1), "float32")
     filtered = ops.depthwise_conv(image, kernel)
     assert tuple(filtered.shape) == (1, 8, 8, 3)
@@ -71,7 +71,7 @@ def test_equals_the_loop(lengths, size, strides, padding, dilation, multiplier, 
 
 
 def _plain(strides, padding, dilation):
-    """Channel after channel, each convolved by Keras."""
+    """One channel after the other, convolved by Keras."""
 
     def function(image, kernel):
         padded = keras.ops.pad(image, ((0, 0), *padding, (0, 0)))
@@ -179,7 +179,7 @@ def test_separable_kernels_in_the_notes(kernel, column, row):
 
 
 def test_no_pair_of_vectors_is_closer():
-    """Against gradient steps from many starts, alternating least squares: never better."""
+    """Alternating least squares from many starts never finds a better one."""
     generator = np.random.default_rng(0)
     kernel = generator.normal(size=(5, 4))
     column, row, residual = ops.separate_kernel(kernel)

@@ -43,7 +43,7 @@ def _arrays(lengths, size, dtype="float32"):
 
 
 def _output_lengths(lengths, size, strides, padding, dilation, more):
-    """The design's formula, (m−1)s − 2p + d(k−1) + output_padding + 1, an axis at a time."""
+    """The design's formula, (m−1)s − 2p + d(k−1) + output_padding + 1, one axis at a time."""
     return tuple(
         (m - 1) * s - before - after + d * (k - 1) + extra + 1
         for m, k, s, (before, after), d, extra in zip(
@@ -98,22 +98,22 @@ def test_is_the_adjoint_of_the_convolution(lengths, size, strides, padding, dila
 @pytest.mark.usefixtures("way")
 @GRID
 def test_gradients_equal_autodiff(lengths, size, strides, padding, dilation, more):
-    """Against the framework's derivative of: spread by the stride, pad, convolve turned round."""
+    """Against the framework's derivative of: dilate by the stride, pad, convolve with flipped K."""
 
     def plain(image, kernel):
-        spread = _spread(image, strides)
+        dilated = _dilated(image, strides)
         widths = [
             (d * (k - 1) - before, d * (k - 1) - after + extra)
             for k, (before, after), d, extra in zip(size, padding, dilation, more, strict=True)
         ]
         grow = [tuple(max(side, 0) for side in pair) for pair in widths]
         cut = [tuple(max(-side, 0) for side in pair) for pair in widths]
-        spread = keras.ops.pad(spread, ((0, 0), *grow, (0, 0)))
-        index = [slice(a, spread.shape[axis] - b) for axis, (a, b) in enumerate(cut, start=1)]
-        spread = spread[(slice(None), *index)]
-        turned = keras.ops.flip(kernel, axis=tuple(range(len(size))))
-        turned = keras.ops.swapaxes(turned, -1, -2)
-        return keras.ops.conv(spread, turned, 1, "valid", "channels_last", dilation)
+        dilated = keras.ops.pad(dilated, ((0, 0), *grow, (0, 0)))
+        index = [slice(a, dilated.shape[axis] - b) for axis, (a, b) in enumerate(cut, start=1)]
+        dilated = dilated[(slice(None), *index)]
+        flipped = keras.ops.flip(kernel, axis=tuple(range(len(size))))
+        flipped = keras.ops.swapaxes(flipped, -1, -2)
+        return keras.ops.conv(dilated, flipped, 1, "valid", "channels_last", dilation)
 
     compare_gradients(
         lambda x, k: ops.conv_transpose(x, k, None, strides, padding, more, None, dilation),
@@ -122,8 +122,8 @@ def test_gradients_equal_autodiff(lengths, size, strides, padding, dilation, mor
     )
 
 
-def _spread(image, strides):
-    """s − 1 zeros between neighbours, by stacking them behind each pixel."""
+def _dilated(image, strides):
+    """s − 1 zeros between neighbours, by stacking them after each pixel."""
     for axis, s in enumerate(strides, start=1):
         shape = list(image.shape)
         stacked = keras.ops.stack([image] + [keras.ops.zeros_like(image)] * (s - 1), axis + 1)

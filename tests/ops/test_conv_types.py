@@ -1,4 +1,4 @@
-"""Types of convolutions: whole numbers are computed in floating point, halves summed in float32."""
+"""Types of convolutions: floating point for whole numbers, sums in float32 for half precision."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Exporters are recognized by whole names of modules, not by how these begin."""
+"""Exporters are recognized by whole module names, not by their first letters."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_an_exporter_and_the_modules_below_it(exporter):
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
-def test_a_module_whose_name_begins_alike_is_none(exporter):
+def test_a_module_with_a_similar_name_is_none(exporter):
     for module in (f"{exporter}_helpers", f"{exporter}er.onnx", f"my.{exporter}", None):
         assert not as_exported(lambda: is_exporting((exporter,)), module)()
 

@@ -29,7 +29,7 @@ def _arrays(shape, axis, seed=0):
 
 
 def _loop(x, gamma, beta, axis, counted=None):
-    """One position after the other, in the letters of the notes."""
+    """One position after the other, in the symbols of the notes."""
     x = np.moveaxis(np.asarray(x, float), axis, -1)
     counted = np.ones(x.shape[:-1], bool) if counted is None else counted
     z_f, means, variances = np.empty_like(x), [], []

@@ -1,4 +1,4 @@
-"""Batch normalization at the ends of the range, of many terms, of none, and of every type."""
+"""Batch normalization of extreme values, many rows, no rows, and every type."""
 
 import keras
 import numpy as np
@@ -36,7 +36,7 @@ def _exact_gradient(x, upstream, epsilon):
     [(1e4, 1e-3), (1e15, 1e-3), (1e30, 1e-3), (1e33, 1e-3), (1e-3, 1e-12), (1e-25, 0.0)],
 )
 def test_values_of_any_size(scale, epsilon, rows, masked):
-    """Each feature of another size, so that one scale for all would not do."""
+    """Each feature has another magnitude, so that one scale for all would fail."""
     generator = np.random.default_rng(0)
     x = (generator.uniform(-1, 1, (rows, 2)) * [scale, 1]).astype("float32")
     upstream = generator.normal(size=x.shape).astype("float32")
@@ -86,7 +86,7 @@ def test_the_ends_of_half_precision(dtype):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 @pytest.mark.parametrize("rows", [1000, 100_000])
 def test_statistics_of_many_terms(rows, dtype):
-    """Of 10³ and 10⁵ terms; PyTorch's kernel adds them up one after the other."""
+    """With 10³ and 10⁵ rows, which PyTorch's kernel adds one after the other."""
     x = keras.ops.cast(np.random.default_rng(0).normal(3, 1, (rows, 4)), dtype)
     exact = to_numpy(keras.ops.cast(x, "float32")).astype("float64")
     found, mean, variance = (

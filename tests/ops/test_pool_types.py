@@ -1,4 +1,4 @@
-"""Pooling of every type: which one comes out, what padding holds, and where sums are taken."""
+"""Pooling of every type: the type of the result, the value of padding, and the type of sums."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def _numpy(tensor):
 
 
 def _whole(dtype, shape=(2, 7, 6, 3)):
-    """Numbers of the type down to its least, which padding must not beat."""
+    """Numbers of the type down to its least, which padding must not exceed."""
     if dtype == "bool":
         return np.random.default_rng(0).random(shape) < 0.3
     least = np.iinfo(dtype).min if dtype in ("int8", "int16", "int32") else 0

@@ -1,4 +1,4 @@
-"""Indices that lie outside of the image, and sizes that are known when the graph runs alone."""
+"""Indices outside the image, and sizes that are known only when the graph runs."""
 
 import keras
 import numpy as np
@@ -76,7 +76,7 @@ def test_a_compiled_function_gives_nan():
 
 
 def _check_nan(compiled):
-    """The image and channel of the index are spoilt, all others are what they were."""
+    """The image and channel of the index become NaN, all others stay."""
     expected = to_numpy(_unpool(VALUES, GOOD)).copy()
     np.testing.assert_array_equal(to_numpy(compiled(VALUES, GOOD)), expected)
     for index in (4, -1):

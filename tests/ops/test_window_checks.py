@@ -1,4 +1,4 @@
-"""A window longer than the padded input is refused, also where the length is open in a graph."""
+"""A window longer than the padded input is refused, even where a graph leaves the length open."""
 
 import keras
 import numpy as np
