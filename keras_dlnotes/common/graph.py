@@ -5,7 +5,7 @@ Keras records each call on symbolic tensors as a node, which has `operation`, `a
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -85,7 +85,7 @@ def _node(tensor: KerasTensor) -> Any:
 
 
 @contextlib.contextmanager
-def replaced_methods(owner: Any, **methods: Callable) -> Iterator[None]:
+def replaced_methods(owner: Any, **methods: Any) -> Iterator[None]:
     """Replaces methods of one object until the context ends."""
     before = {name: vars(owner)[name] for name in methods if name in vars(owner)}
     try:

@@ -1,6 +1,7 @@
 """How the gradient of the loss flows back: over time in recurrent layers, or layer by layer."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,7 +12,7 @@ from keras_dlnotes.common.checks import argument_error, choice, flag, number
 from keras_dlnotes.common.graph import graph_inputs
 from keras_dlnotes.reports.autodiff import gradients
 from keras_dlnotes.reports.costs.input_specs import batch_for
-from keras_dlnotes.reports.probes import Probe, ProbedBidirectional, ProbedRecurrence, Replay
+from keras_dlnotes.reports.probes import Probe, Probes, has_recurrence
 
 if TYPE_CHECKING:
     import pandas
@@ -58,8 +59,8 @@ def gradient_flow(
           that has any (the first in a layer that runs backwards); by layer, to the last layer's;
         - flag: "vanishing", "exploding" or "".
 
-        A truncated layer shows its gradient as it were without the truncation. A step that is
-        masked has none, and no flag.
+        Of a truncated layer the gradient ends where its blocks do. A step that is masked, or that
+        the loss does not depend on, has no gradient and no flag.
 
     Raises:
         ValueError: If the model is no such model or has no recurrent layer where `by` is "step", or
@@ -87,26 +88,23 @@ def gradient_flow(
     if targets is not None:
         targets = _targets(targets, len(tree.flatten(inputs)[0]))
     measure = _loss_function(model, inputs, targets, loss)
-    shapes = _Shapes()
+    recurrent = has_recurrence(model)
+    if by == "step" and not recurrent:
+        raise argument_error("model", "one with a recurrent layer for by='step'", f"{model.name!r}")
+    by = by or ("step" if recurrent else "layer")
+    probes = Probes(model, by, training)
+    entrance = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    packed = tree.pack_sequence_as(entrance, inputs)
     with keras.StatelessScope():  # moving averages, seeds and states stay as they are
-        Replay(shapes, training).run(model, inputs)
-    if by is None:
-        by = "step" if shapes.recurrent else "layer"
-    if by == "step" and not shapes.recurrent:
-        raise argument_error(
-            "model", "one with a recurrent layer for by='step'", model.name, part="model.name"
-        )
-    probed = shapes.recurrent if by == "step" else shapes.layers
-    zeros = [np.zeros(shape, "float32") for shape in probed.values()]
+        probes.run(packed)
 
-    def run(offsets: list[Any]) -> Any:
-        given = dict(zip(probed, offsets, strict=True))
+    def probed_loss(offsets: list[Any]) -> Any:
         with keras.StatelessScope():
-            outputs = Replay(_Probing(given, by), training).run(model, inputs)
-            return measure(tree.pack_sequence_as(_output_structure(model), outputs))
+            return measure(probes.run(packed, offsets))
 
-    found = dict(zip(probed, gradients(run, zeros), strict=True))
-    rows = _by_step(found, shapes) if by == "step" else _by_layer(found)
+    found = iter(gradients(probed_loss, probes.zeros))
+    norms = [(probe, probe.norms([*islice(found, probe.size)])) for probe in probes.probes]
+    rows = _by_step(norms) if by == "step" else _by_layer(norms)
     for row in rows:
         row["flag"] = _flag(row, vanishing, exploding)
     return pandas.DataFrame(rows, columns=list(COLUMNS))
@@ -162,108 +160,24 @@ def _random_combination(outputs: Any) -> Any:
     return sum(weighted)
 
 
-def _output_structure(model: keras.Model) -> Any:
-    return model.outputs[0] if isinstance(model, keras.Sequential) else model.output
-
-
-class _Shapes:
-    """Notes, on a first run, what has a gradient to look at, and how large it is."""
-
-    def __init__(self):
-        self.recurrent: dict[str, tuple[int, ...]] = {}
-        self.layers: dict[str, tuple[int, ...]] = {}
-        self.backwards: set[str] = set()
-
-    def __call__(self, operation: Any, name: str, args: tuple, kwargs: dict) -> Any:
-        if not isinstance(operation, keras.Layer) or graph_inputs(operation):
-            return None
-        for part in _recurrent_parts(operation):
-            batch, steps = args[0].shape[:2]
-            key = _free(_part_name(operation, part, name), self.recurrent)
-            self.recurrent[key] = (batch, steps, _units(part))
-            if part.go_backwards:
-                self.backwards.add(key)
-        outputs = operation(*args, **kwargs)
-        [first, *rest] = tree.flatten(outputs)
-        if not rest and "float" in keras.backend.standardize_dtype(first.dtype):
-            self.layers[_free(name, self.layers)] = tuple(first.shape)
-        return outputs
-
-
-class _Probing:
-    """Adds each offset where it belongs."""
-
-    def __init__(self, offsets: dict[str, Any], by: str):
-        self.offsets = offsets
-        self.by = by
-        self.used: dict[str, Any] = {}
-
-    def __call__(self, operation: Any, name: str, args: tuple, kwargs: dict) -> Any:
-        if not isinstance(operation, keras.Layer) or graph_inputs(operation):
-            return None
-        if self.by == "layer":
-            offset = self._next(name)
-            return None if offset is None else Probe(offset)(operation(*args, **kwargs))
-        parts = _recurrent_parts(operation)
-        if not parts:
-            return None
-        offsets = [self._next(_part_name(operation, part, name)) for part in parts]
-        if len(parts) == 2:
-            return ProbedBidirectional(operation, *offsets)(*args, **kwargs)
-        return ProbedRecurrence(operation, *offsets)(*args, **kwargs)
-
-    def _next(self, name: str) -> Any:
-        key = _free(name, self.used)
-        self.used[key] = True
-        return self.offsets.get(key)
-
-
-def _free(name: str, taken: dict[str, Any]) -> str:
-    """Returns the name, with the number of the call where a layer is called more than once."""
-    key, call = name, 1
-    while key in taken:
-        call += 1
-        key = f"{name} (call {call})"
-    return key
-
-
-def _recurrent_parts(layer: keras.Layer) -> list[keras.layers.RNN]:
-    if isinstance(layer, keras.layers.Bidirectional):
-        return [layer.forward_layer, layer.backward_layer]
-    return [layer] if isinstance(layer, keras.layers.RNN) else []
-
-
-def _part_name(layer: keras.Layer, part: keras.layers.RNN, name: str) -> str:
-    return name if part is layer else f"{name}/{part.name}"
-
-
-def _units(layer: keras.layers.RNN) -> int:
-    return int(layer.cell.output_size)
-
-
-def _by_step(found: dict[str, np.ndarray], shapes: _Shapes) -> list[dict[str, Any]]:
+def _by_step(found: list[tuple[Probe, np.ndarray]]) -> list[dict[str, Any]]:
     rows = []
-    for name, gradient in found.items():
-        norms = np.sqrt((gradient.astype("float64") ** 2).sum(axis=(0, 2)))
-        present = np.flatnonzero(norms)
-        entrance = 0.0
-        if len(present):
-            entrance = norms[present[0 if name in shapes.backwards else -1]]
+    for probe, norms in found:
+        entrance = next(filter(None, norms[::-1]), 0.0)
+        if probe.goes_backwards:
+            norms = norms[::-1]
         for step, norm in enumerate(norms):
             # Masked steps, and those that the loss does not depend on, have no gradient at all.
             ratio = norm / entrance if norm else np.nan
-            rows.append({"layer": name, "step": step, "norm": norm, "ratio": ratio})
+            rows.append({"layer": probe.name, "step": step, "norm": norm, "ratio": ratio})
     return rows
 
 
-def _by_layer(found: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    norms = {
-        name: float(np.linalg.norm(gradient.astype("float64"))) for name, gradient in found.items()
-    }
-    last = next(reversed(norms.values()))
+def _by_layer(found: list[tuple[Probe, np.ndarray]]) -> list[dict[str, Any]]:
+    last = found[-1][1].item()
     return [
-        {"layer": name, "step": None, "norm": norm, "ratio": norm / last if last else np.nan}
-        for name, norm in norms.items()
+        {"layer": probe.name, "step": None, "norm": norm, "ratio": norm / last if last else np.nan}
+        for probe, [norm] in found
     ]
 
 

@@ -1,7 +1,6 @@
-"""Recurrence over time against literal loops, autodiff, finite differences and PyTorch."""
+"""Recurrence over time against literal loops, the numbers of the notes, and PyTorch."""
 
 import functools
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -9,86 +8,18 @@ import pytest
 
 from keras_dlnotes import ops
 from tests import reference
-from tests.backends import only_on
 from tests.exporting import as_exported
-from tests.gradcheck import (
-    assert_close,
-    check_gradients,
-    compare_gradients,
-    gradients,
-    outputs,
-    second_gradients,
+from tests.gradcheck import assert_close, check_gradients, gradients, outputs
+from tests.ops.recurrent_forms import (
+    BATCH,
+    FEATURES,
+    FORMS,
+    MASK,
+    TIME,
+    UNITS,
+    every_form,
+    noise,
 )
-
-BATCH, TIME, FEATURES, UNITS = 4, 6, 3, 2
-# right-padded, left-padded, with holes, and nothing at all
-MASK = np.array(
-    [[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1], [1, 0, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0]], bool
-)
-
-on_tensorflow = only_on("tensorflow", reason="needs float64 or tf.function")
-
-
-class Form(NamedTuple):
-    """One of the recurrent ops with its settings."""
-
-    op: str
-    blocks: int
-    states: int
-    settings: dict
-    step: object
-    biases: tuple = ()
-
-    def __call__(self, *tensors, **more):
-        """x, W, U, b and the initial states → all outputs."""
-        x, w, u, b, *states = tensors
-        return getattr(ops, self.op)(x, w, u, b, states or None, **self.settings, **more)
-
-    def arrays(self, seed=0):
-        generator = np.random.default_rng(seed)
-        width = self.blocks * UNITS
-        shapes = [(BATCH, TIME, FEATURES), (FEATURES, width), (UNITS, width), (*self.biases, width)]
-        shapes += [(BATCH, UNITS)] * self.states
-        return [generator.normal(size=shape).astype("float32") for shape in shapes]
-
-    def loop(self, arrays, **settings):
-        x, w, u, b, *states = (np.asarray(array, float) for array in arrays)
-        sequence, last = reference.recurrence(self.step(w, u, b), x, states, **settings)
-        return [sequence, *last]
-
-
-def _lstm(forget_gate, output_gate):
-    coupled, delayed = forget_gate == "coupled", output_gate == "delayed"
-    step = functools.partial(reference.lstm_step, coupled=coupled, delayed=delayed)
-    settings = {"forget_gate": forget_gate, "output_gate": output_gate}
-    return Form("lstm", 4 - coupled, 2 + delayed, settings, step)
-
-
-FORMS = {
-    "simple": Form("simple_rnn", 1, 1, {}, reference.simple_rnn_step),
-    "lstm": _lstm("separate", "current"),
-    "lstm coupled": _lstm("coupled", "current"),
-    "lstm delayed": _lstm("separate", "delayed"),
-    "lstm coupled delayed": _lstm("coupled", "delayed"),
-    "gru": Form("gru", 3, 1, {"reset_after": False}, reference.gru_step),
-    "gru reset after": Form(
-        "gru",
-        3,
-        1,
-        {"reset_after": True},
-        functools.partial(reference.gru_step, reset_after=True),
-        (2,),
-    ),
-}
-every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-
-
-def _noise(form, seed=3):
-    generator = np.random.default_rng(seed)
-    return {
-        "input_masks": 2.0 * generator.integers(0, 2, (BATCH, form.blocks, FEATURES)),
-        "recurrent_masks": 2.0 * generator.integers(0, 2, (BATCH, form.blocks, UNITS)),
-    }
 
 
 @pytest.mark.usefixtures("way")
@@ -128,27 +59,11 @@ def test_skipped_steps_can_give_zero():
     assert_close(found, [expected[0][:, -1], *expected[1:]], 1e-6)
 
 
-@pytest.mark.usefixtures("way")
-@every_form
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"mask": MASK, "truncate": 2, "return_sequences": False}],
-    ids=["plain", "masked, truncated, last output"],
-)
-def test_hand_written_gradient_equals_autodiff_of_the_plain_forward(form, settings, monkeypatch):
-    _compare_with_plain(form, settings, monkeypatch)
-
-
-@pytest.mark.parametrize("name", ["lstm coupled", "gru", "gru reset after"])
-def test_hand_written_gradient_under_dropout(name, monkeypatch):
-    _compare_with_plain(FORMS[name], _noise(FORMS[name]), monkeypatch)
-
-
 @pytest.mark.parametrize("name", ["simple", "lstm", "gru", "gru reset after"])
 def test_dropout_equals_the_loop_in_which_each_gate_sees_its_own_mask(name):
     form = FORMS[name]
     x, w, u, b, hidden, *carry = form.arrays()
-    noise = _noise(form)
+    masks = noise(form)
     biases = [*b] if form.biases else [b, 0 * b]
 
     def blocks(array):
@@ -157,12 +72,12 @@ def test_dropout_equals_the_loop_in_which_each_gate_sees_its_own_mask(name):
     expected = []
     for t in range(TIME):
         of_input = [
-            x[:, t] * noise["input_masks"][:, gate] @ block + bias
+            x[:, t] * masks["input_masks"][:, gate] @ block + bias
             for gate, (block, bias) in enumerate(zip(blocks(w), blocks(biases[0]), strict=True))
         ]
 
         def of_hidden(gate, hidden):
-            mask = noise["recurrent_masks"][:, gate]
+            mask = masks["recurrent_masks"][:, gate]
             return hidden * mask @ blocks(u)[gate] + blocks(biases[1])[gate]
 
         if name == "simple":
@@ -179,55 +94,8 @@ def test_dropout_equals_the_loop_in_which_each_gate_sees_its_own_mask(name):
             hidden = z * hidden + (1 - z) * np.tanh(of_input[2] + from_hidden)
         expected.append(hidden)
     arrays = form.arrays()
-    found = outputs(lambda *t: form(*t, **noise), arrays)
+    found = outputs(lambda *t: form(*t, **masks), arrays)
     assert_close(found, [np.stack(expected, axis=1), hidden, *carry], 1e-6)
-
-
-def _compare_with_plain(form, settings, monkeypatch):
-    from keras_dlnotes.ops.recurrent import functions
-
-    def plain(*tensors):
-        with monkeypatch.context() as patch:
-            patch.setattr(functions, "is_known", lambda activation: False)
-            return form(*tensors, **settings)
-
-    compare_gradients(lambda *t: form(*t, **settings), plain, form.arrays(), tolerance=2e-6)
-
-
-@on_tensorflow
-@every_form
-def test_gradient_equals_finite_differences(form):
-    check_gradients(lambda *t: form(*t, mask=MASK), form.arrays())
-
-
-@on_tensorflow
-def test_gradient_equals_finite_differences_under_dropout_and_from_the_last_output():
-    form = FORMS["gru"]
-    check_gradients(lambda *t: form(*t, **_noise(form), return_sequences=False), form.arrays())
-
-
-@pytest.mark.usefixtures("way")
-@pytest.mark.parametrize("name", ["simple", "lstm coupled delayed", "gru"])
-def test_truncation_stops_the_gradient_at_the_borders_of_blocks(name):
-    form = FORMS[name]
-
-    def in_blocks(x, w, u, b, *states):
-        pieces = []
-        for start in range(0, TIME, 4):
-            if start:
-                states = [keras.ops.stop_gradient(state) for state in states]
-            piece, *states = form(x[:, start : start + 4], w, u, b, *states)
-            pieces.append(piece)
-        return keras.ops.concatenate(pieces, axis=1), *states
-
-    compare_gradients(lambda *t: form(*t, truncate=4), in_blocks, form.arrays(), tolerance=2e-6)
-
-
-@pytest.mark.usefixtures("way")
-@pytest.mark.parametrize("truncate", [TIME, 100])
-def test_a_block_of_all_steps_is_full_back_propagation(truncate):
-    form = FORMS["lstm"]
-    compare_gradients(lambda *t: form(*t, truncate=truncate), form, form.arrays(), tolerance=1e-7)
 
 
 def test_one_output_gate_step_of_the_notes():
@@ -292,15 +160,6 @@ def test_equals_pytorch(op):
         assert_close([blocks(ours).numpy()], [theirs.grad.numpy().T])
 
 
-ACTIVATIONS = ["tanh", "sigmoid", "hard_sigmoid", "linear", "relu", "softsign"]
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_known_activation(activation, monkeypatch):
-    form = FORMS["simple"]._replace(settings={"activation": activation})
-    _compare_with_plain(form, {}, monkeypatch)
-
-
 def test_any_function_will_do_for_an_activation():
     def softplus(a):
         return keras.ops.log(1 + keras.ops.exp(a))
@@ -323,96 +182,6 @@ def test_half_precision_is_computed_in_float32(dtype):
     exact = [keras.ops.convert_to_numpy(keras.ops.cast(array, "float32")) for array in arrays]
     found = [keras.ops.convert_to_numpy(keras.ops.cast(entry, "float32")) for entry in found]
     assert_close(found, FORMS["lstm"].loop(exact), 1e-3 if dtype == "float16" else 4e-3)
-
-
-@pytest.mark.usefixtures("way")
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [("lstm", {"mask": MASK}), ("lstm", {"truncate": 2}), ("gru", {"mask": MASK})],
-    ids=["lstm masked", "lstm truncated", "gru masked"],
-)
-def test_second_gradient_is_that_of_the_plain_forward(name, settings, monkeypatch):
-    from keras_dlnotes.ops.recurrent import functions
-
-    form = FORMS[name]
-
-    def second():
-        return second_gradients(lambda *tensors: form(*tensors, **settings)[0], form.arrays())
-
-    found = second()
-    monkeypatch.setattr(functions, "is_known", lambda activation: False)
-    assert_close(found, second(), 1e-4)
-
-
-@on_tensorflow
-def test_sizes_unknown_until_the_call():
-    import tensorflow as tf
-
-    form = FORMS["lstm"]
-    x, w, u, b, *_ = form.arrays()
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, FEATURES))])
-    def step(x):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            found = form(x, w, u, b)
-            loss = tf.reduce_sum(found[0] ** 3)
-        return (*found, tape.gradient(loss, x))
-
-    zeros = np.zeros((12, UNITS))
-    generator = np.random.default_rng(1)
-    for batch, time in ((1, 1), (9, 5), (12, 40), (12, 37)):
-        x = generator.normal(size=(batch, time, FEATURES)).astype("float32")
-        *found, gradient = [entry.numpy() for entry in step(x)]
-        assert_close(found, form.loop([x, w, u, b, zeros[:batch], zeros[:batch]]), 1e-6)
-        (expected,) = gradients(lambda x: form(x, w, u, b)[0], [x], [3 * found[0] ** 2])
-        assert_close([gradient], [expected])
-
-
-@on_tensorflow
-@pytest.mark.parametrize("sequences", [True, False])
-@pytest.mark.parametrize("masked", [True, False])
-def test_an_open_length_is_rounded_up_unseen(masked, sequences):
-    import tensorflow as tf
-
-    form = FORMS["gru"]
-    x, *others = form.arrays()
-    x = np.random.default_rng(2).normal(size=(BATCH, 19, FEATURES)).astype("float32")
-    mask = np.random.default_rng(3).random((BATCH, 19)) < 0.6 if masked else None
-    for zeros in (False, True):
-        settings = {
-            "truncate": 5,
-            "return_sequences": sequences,
-            "zero_output_for_mask": zeros,
-            "mask": mask,
-        }
-
-        def step(*tensors, settings=settings):
-            with tf.GradientTape() as tape:
-                tape.watch(tensors)
-                found = form(*tensors, **settings)
-                loss = sum(tf.reduce_sum(entry**2) for entry in found)
-            return [*found, *tape.gradient(loss, tensors)]
-
-        tensors = [tf.constant(array) for array in (x, *others)]
-        shapes = [
-            tf.TensorSpec((None, None, FEATURES)),
-            *map(tf.TensorSpec.from_tensor, tensors[1:]),
-        ]
-        found = tf.function(step, autograph=False, input_signature=shapes)(*tensors)
-        assert_close(
-            [entry.numpy() for entry in found], [entry.numpy() for entry in step(*tensors)]
-        )
-
-
-@on_tensorflow
-def test_there_are_four_lengths_for_each_doubling():
-    from keras_dlnotes.ops.recurrent.lengths import _rounded_up
-
-    found = [int(_rounded_up(keras.ops.convert_to_tensor(n))) for n in range(1, 1001)]
-    assert found[:8] == list(range(1, 9))
-    assert sorted({n for n in found if n > 32 and n <= 128}) == [40, 48, 56, 64, 80, 96, 112, 128]
-    assert all(n <= rounded <= 1.25 * n for n, rounded in enumerate(found, 1))
 
 
 @pytest.mark.parametrize(
@@ -439,59 +208,3 @@ def test_bad_arguments_are_named(changes, name):
     arguments = {"inputs": x, "kernel": w, "recurrent_kernel": u, "bias": b, **changes}
     with pytest.raises(ValueError, match=rf"Argument `{name}` must be .*Received: {name}="):
         ops.lstm(**arguments)
-
-
-@every_form
-@pytest.mark.parametrize("last_alone", [False, True])
-def test_gradient_flow_is_the_gradient_at_each_hidden_state(form, last_alone):
-    """Against ∂L/∂h₀ of the rest of the sequence, one step after the other."""
-    x, w, u, b, *states = form.arrays()
-    shape = (BATCH, UNITS) if last_alone else (BATCH, TIME, UNITS)
-    upstream = np.random.default_rng(2).normal(size=shape).astype("float32")
-    cell = form.op.removesuffix("_rnn")
-    found = ops.gradient_flow(upstream, x, w, u, b, states, cell=cell, **form.settings)
-
-    settings = {"return_sequences": not last_alone}
-    last = BATCH * [0]
-    for t in (TIME - 1, 2, 0):  # h_t is the last output of the first t + 1 steps
-        _, *after = form(x[:, : t + 1], w, u, b, *states)
-        after = [keras.ops.convert_to_numpy(state) for state in after]
-        here = upstream if last_alone else upstream[:, t]
-        if t == TIME - 1:
-            last = here
-        else:
-            rest = upstream if last_alone else upstream[:, t + 1 :]
-            (_, _, _, _, last, *_) = gradients(
-                lambda *tensors, t=t: form(x[:, t + 1 :], w, u, b, *tensors[4:], **settings)[0],
-                [x, w, u, b, *after],
-                [rest],
-            )
-            last = last if last_alone else last + here
-        norms = keras.ops.convert_to_numpy(found)[:, t]
-        np.testing.assert_allclose(norms, np.linalg.norm(last, axis=-1), rtol=1e-4, atol=1e-6)
-
-
-def test_a_gradient_vanishes_in_a_simple_network_and_not_behind_an_open_gate():
-    time = 50
-    x, upstream = np.zeros((1, time, 1)), np.ones((1, 1))
-    weights = {"kernel": np.zeros((1, 1)), "recurrent_kernel": np.array([[0.5]])}
-    norms = ops.gradient_flow(upstream, x, **weights, cell="simple", activation="linear")
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(norms)[0, :2], 0.5 ** np.array([49, 48]))
-    bias = np.array([-10.0, 0, 0])  # z ≈ 0 would forget; z ≈ 1 keeps
-    kept, lost = (
-        ops.gradient_flow(upstream, x, np.zeros((1, 3)), np.zeros((1, 3)), sign * bias, cell="gru")
-        for sign in (-1, 1)
-    )
-    assert float(kept[0, 0]) > 0.99
-    assert float(lost[0, 0]) < 1e-6
-
-
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [({"cell": "x"}, "cell"), ({"upstream": np.ones((4, 3))}, "upstream")],
-)
-def test_bad_arguments_of_gradient_flow_are_named(changes, name):
-    x, w, u, b, *_ = FORMS["lstm"].arrays()
-    arguments = {"upstream": np.ones((4, 2)), "inputs": x, "kernel": w, "recurrent_kernel": u}
-    with pytest.raises(ValueError, match=f"Argument `{name}` must be"):
-        ops.gradient_flow(**{**arguments, "bias": b, **changes})
