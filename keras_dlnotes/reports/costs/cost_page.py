@@ -23,7 +23,7 @@ SAVINGS = (
     "A depthwise-separable convolution makes 1/N + 1/D_k² of the multiplications of a normal one "
     "with N kernels of D_k × D_k; a spatially separable one is a D_k × 1 convolution and then a "
     "1 × D_k one. Measured ratios are those of the times of a forward pass on this machine: where "
-    "memory, not arithmetic, takes the time, they stay behind the counts."
+    "memory, not arithmetic, takes the time, less time is saved than the counts say."
 )
 
 

@@ -9,12 +9,11 @@ from keras import KerasTensor
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.printable import printable
 from keras_dlnotes.reports.costs.receptive_fields import ReceptiveField, ReceptiveFields, Unknown
-from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.trace import Trace, trace
 
 
 class MisalignedBranchesWarning(UserWarning):
-    """Branches meet whose receptive fields have different middles or strides."""
+    """Branches meet whose receptive fields have different centres or strides."""
 
 
 def receptive_field(
@@ -40,14 +39,14 @@ def receptive_field(
         input_index: Which of several inputs.
 
     Returns:
-        The field, an entry for each axis between batch and channels: (height, width) of an image,
-        (time,) of a sequence. Layers act as at inference.
+        The field, with an entry for each axis between batch and channels: (height, width) of an
+        image, (time,) of a sequence. Layers act as at inference.
 
     Raises:
-        ValueError: If there is no such layer, or a layer on the way has no rule.
+        ValueError: If there is no such layer, or a layer up to it has no rule.
 
     Warns:
-        MisalignedBranchesWarning: If branches meet that see different places.
+        MisalignedBranchesWarning: If branches meet whose fields have different centres or strides.
 
     Reference:
         Lecture notes, "Receptive Field". Araujo, Norris and Sim, "Computing Receptive Fields of
@@ -61,7 +60,7 @@ def receptive_field(
     """
     if layer is not None and not isinstance(layer, str | keras.Layer):
         raise argument_error("layer", "a layer of the model or its name", layer)
-    traced = trace(model, input_shape, lambda operation: find_cost(operation) is not None, None)
+    traced = trace(model, input_shape, batch_size=None)
     fields = ReceptiveFields(traced, input_index)
     tensors, name = _tensors(traced, layer)
     state = fields.of(tensors[0])

@@ -1,4 +1,4 @@
-"""The receptive fields of all tensors of a model, carried from its input to its outputs."""
+"""The receptive fields of all tensors of a model, propagated from its input to its outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from keras_dlnotes.reports.costs.trace import Trace
 class ReceptiveField:
     """The part of the input that an output depends on, an entry for each axis of the input.
 
-    Output o of an axis depends on the inputs start + o·stride … start + o·stride + size − 1, as if
-    the input went on beyond its borders. None stands for an axis of which it depends on everything.
+    Along an axis, output o depends on the inputs start + o·stride … start + o·stride + size − 1, as
+    if the input went on beyond its borders. None means that it depends on the whole axis.
 
     Args:
         size: How many positions.
-        stride: How far the field moves from one output to the next; a fraction behind a transposed
+        stride: How far the field moves from one output to the next; a fraction after a transposed
             convolution. There the fields of neighbours differ in size, and `size` is the largest.
-        start: The first position that output 0 sees, negative within the padding.
-        misaligned: The layers where branches meet whose fields have different middles.
+        start: The first position that output 0 sees; negative inside the padding.
+        misaligned: The layers where branches meet whose fields have different centres.
     """
 
     size: tuple[int | None, ...]
@@ -48,7 +48,7 @@ class ReceptiveField:
 
 @dataclass(frozen=True)
 class Unknown:
-    """What is known behind a layer without a rule: who it was."""
+    """The state after a layer without a rule: which layer it was."""
 
     name: str
     kind: str
@@ -56,14 +56,14 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Tracked:
-    """An axis of the input as a tensor has it: which of its axes, and what each position sees."""
+    """An axis of the input within a tensor: which of its axes, and what each position sees."""
 
     axis: int
     first: Progression
     last: Progression
 
 
-# By axis of the input; empty for what does not depend on the input, None for all of an axis.
+# By axis of the input; empty for what does not depend on the input, None for the whole axis.
 State = Mapping[int, Tracked | None] | Unknown
 
 
@@ -187,7 +187,7 @@ def _move(tracked: Tracked | None, moves: Mapping[int, Move | None]) -> Tracked 
 
 
 def _union(states: Sequence[Mapping[int, Tracked | None]]) -> tuple[State, bool]:
-    """Returns what any of the branches sees, and whether they see it around the same middle."""
+    """Returns what any of the branches sees, and whether around the same centre."""
     union, *others = map(dict, states)
     aligned = True
     for other in others:
@@ -199,7 +199,7 @@ def _union(states: Sequence[Mapping[int, Tracked | None]]) -> tuple[State, bool]
             if mine.axis != tracked.axis or mine.first.slope != tracked.first.slope:
                 union[axis], aligned = None, False
                 continue
-            aligned = aligned and _middles(mine) == _middles(tracked)
+            aligned = aligned and _centres(mine) == _centres(tracked)
             union[axis] = Tracked(
                 mine.axis,
                 mine.first.merged(tracked.first, min),
@@ -208,8 +208,8 @@ def _union(states: Sequence[Mapping[int, Tracked | None]]) -> tuple[State, bool]
     return union, aligned
 
 
-def _middles(tracked: Tracked) -> list[Fraction]:
-    """Returns the middle of what each position sees, averaged over the positions that repeat."""
+def _centres(tracked: Tracked) -> list[Fraction]:
+    """Returns the centre of what each position sees, averaged over one period."""
     positions = range(lcm(tracked.first.period, tracked.last.period))
     total = sum(tracked.first(o) + tracked.last(o) for o in positions)
     return [Fraction(total, 2 * len(positions)) - tracked.first.slope * (len(positions) - 1) / 2]

@@ -21,11 +21,11 @@ class Row:
         name: Its name, behind the names of the models and layers that it is nested in.
         kind: The name of its class.
         output_shape: Of its first call; None for the batch.
-        parameters: All its numbers that training or its statistics change; shared ones count once.
+        parameters: All its weights, trainable or not; shared ones count once.
         multiplications: Of all its calls; None if there is no rule for it.
         activation_bytes: The memory of all its outputs.
         receptive_field: How many positions of each input axis an output of its first call depends
-            on, None standing for all; None instead of a tuple if a layer up to here has no rule.
+            on, None for all of them; None instead of a tuple if a layer so far has no rule.
         stride: How far the receptive field moves from one output to the next, likewise.
         calls: How often it is called.
     """
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def flops(self) -> int | None:
-        """Two for each multiplication, which is one of a multiply-add."""
+        """Two for each multiplication, which is half of a multiply-add."""
         return None if self.multiplications is None else 2 * self.multiplications
 
     def as_dict(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Row:
 
 
 def texts(row: Row) -> dict[str, str]:
-    """Returns a row as a reader sees it.
+    """Returns a row as readable text, by column.
 
     >>> row = Row("conv", "Conv2D", (None, 8, 8, 4), 112, 6912, 1024, (3, None), (1, None))
     >>> list(texts(row).values())[2:]
@@ -70,7 +70,7 @@ def texts(row: Row) -> dict[str, str]:
 
 
 def product_text(lengths: Sequence[int | None]) -> str:
-    """Returns lengths with a × between them; one that is open is a question mark."""
+    """Returns lengths with a × between them; an open one is a question mark."""
     return " × ".join("?" if length is None else str(length) for length in lengths) or "–"
 
 

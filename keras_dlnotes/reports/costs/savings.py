@@ -11,7 +11,6 @@ import numpy as np
 
 from keras_dlnotes.common.calls import Call
 from keras_dlnotes.common.checks import argument_error, flag, integer, text
-from keras_dlnotes.reports.costs.rules import find_cost
 from keras_dlnotes.reports.costs.summary import summarize
 from keras_dlnotes.reports.costs.trace import trace
 
@@ -26,7 +25,7 @@ MEASURED = (
     *("normal_ms", "depthwise_ms", "spatial_ms"),
     *("measured_depthwise_ratio", "measured_spatial_ratio"),
 )
-MOST = 10_000  # of the numbers that multiply how long it takes
+MOST = 10_000  # batch size and repeats, each of which multiplies the time
 KINDS = ("normal", "depthwise", "spatial")
 
 
@@ -43,7 +42,7 @@ class Convolution:
     data_format: str
 
     def model(self, kind: str) -> keras.Model:
-        """Returns the convolution, or what would stand in its place, as a model."""
+        """Returns the convolution, or its replacement, as a model."""
         shared = {"use_bias": False, "data_format": self.data_format}
         padding = self.padding if isinstance(self.padding, str) else "valid"
         arguments = {**shared, "padding": padding, "dilation_rate": self.dilation_rate}
@@ -83,17 +82,17 @@ def savings(
 
     A normal convolution makes D_k²·M·D_p²·N multiplications, a depthwise-separable one
     M·D_p²·D_k² + M·D_p²·N, which is 1/N + 1/D_k² of it; a spatially separable one is a D_k×1
-    convolution and then a 1×D_k one. A machine saves less time than that where memory, not
-    arithmetic, takes it.
+    convolution and then a 1×D_k one. Where memory, not arithmetic, takes
+    the time, a machine saves less than that.
 
     Args:
-        model: Any Keras model with two-dimensional convolutions larger than 1×1 and of one group.
+        model: Any Keras model with two-dimensional convolutions larger than 1×1 with one group.
         layer: The name of one of them, as `summarize` shows it; by default all, in their order.
         input_shape: As in `summarize`.
-        measure: Whether to time the forward pass of each, in the same shapes, and of what would
-            stand in its place; it takes about a second for each kind of layer.
+        measure: Whether to time the forward passes of each and of its replacements, on the same
+            shapes, which takes about a second for each different convolution.
         batch_size: How many examples to time it with, up to 10,000.
-        repeats: How often, up to 10,000; the three take turns, and the median counts.
+        repeats: How often to time each, up to 10,000; the three take turns, and the median counts.
 
     Returns:
         A data frame, a row for each convolution: its multiplications for one example in the three
@@ -122,7 +121,7 @@ def savings(
     if layer is not None:
         found = {name: convolution for name, convolution in found.items() if name == layer}
     if not found:
-        expected = "the name of a two-dimensional convolution larger than 1×1 and of one group"
+        expected = "the name of a two-dimensional convolution larger than 1×1 with one group"
         raise argument_error("layer", expected, layer)
     milliseconds: dict[Convolution, dict[str, float]] = {}
     rows = []
@@ -144,7 +143,7 @@ def savings(
 
 
 def _convolutions(model: keras.Model, input_shape: Any) -> dict[str, Convolution]:
-    traced = trace(model, input_shape, lambda layer: find_cost(layer) is not None)
+    traced = trace(model, input_shape)
     return {
         call.name: _convolution(call)
         for call in traced.calls

@@ -21,18 +21,18 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
     """Returns what a model costs, layer by layer, without running it.
 
     A convolution with a D_k×D_k kernel makes D_k²·M·D_p²·N multiplications for M input channels and
-    N output channels of D_p×D_p positions, an LSTM T·(4U(D+U) + 3U); what is counted is written
-    down in `reports/rules`. A multiply-add is two FLOPs.
+    N output channels of D_p×D_p positions, an LSTM T·(4U(D+U) + 3U); `reports/costs/rules` says
+    what is counted. A multiply-add is two FLOPs.
 
     Nested models, layers made of layers, and wrappers are unfolded; a shared layer is one row with
     the multiplications of all its calls. Layers act as at inference.
 
     Args:
-        model: Any Keras model; a subclassed one is seen through if its `call` takes symbolic
-            tensors. One that isn't built yet gets built for the input shape.
+        model: Any Keras model; a subclassed one is looked into if its `call` takes symbolic
+            tensors. One that isn't built yet is built for the input shape.
         input_shape: The lengths without the batch, as (height, width, channels); for several inputs
             a list of them or a mapping from input names. Needed where the model leaves a length
-            open, as that of a sequence.
+            open, such as that of a sequence.
         batch_size: How many examples the multiplications and activations are counted for.
 
     Returns:
@@ -40,7 +40,7 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
         never zero; `reports.rule` adds one.
 
     Raises:
-        ValueError: If the model is none, the shape does not suit it, or a length is not known.
+        ValueError: If `model` is no model, the shape does not fit it, or a length is not known.
 
     Reference:
         Lecture notes, "Depthwise Separable Convolution", total multiplications.
@@ -50,7 +50,7 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
     True
     """
     integer("batch_size", batch_size, 1)
-    traced = trace(model, input_shape, lambda layer: find_cost(layer) is not None, batch_size)
+    traced = trace(model, input_shape, batch_size)
     accounts = _accounts(traced)
     fields = ReceptiveFields(traced)
     open_batch = _has_open_batch(model)
@@ -74,7 +74,7 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
 
 @dataclass
 class _Account:
-    """What is added up for one layer."""
+    """The sums for one layer."""
 
     call: Call
     parameters: int = 0
@@ -117,7 +117,7 @@ def _accounts(traced: Trace) -> list[_Account]:
     for key, account in accounts.items():
         if key not in containers:
             account.parameters = _new_parameters(account.call.owner, seen)
-    # What a container has for itself is what none of those inside it has.
+    # A container counts the weights that no layer inside it has.
     for key, call in reversed(containers.items()):
         account = accounts.setdefault(key, _Account(call))
         account.parameters = _new_parameters(call.operation, seen)
@@ -156,13 +156,13 @@ def _activation_bytes(call: Call) -> int:
 
 
 def _bytes(dtype: str) -> int:
-    """Returns the size of one number; a bool takes a byte, and a text none that is known."""
+    """Returns the bytes of one number; a bool takes one, and of a string the size is not known."""
     bits = re.search(r"\d+", dtype)
     return int(bits.group()) // 8 if bits else int(dtype == "bool")
 
 
 def _new_parameters(operation: Any, seen: set[int]) -> int:
-    """Counts the weights of a layer that none before it has."""
+    """Counts the weights of a layer that no earlier layer has."""
     weights: Iterable = getattr(operation, "weights", ())
     new = [weight for weight in weights if id(weight) not in seen]
     seen.update(map(id, new))

@@ -1,6 +1,5 @@
 """The calls that a report counts: those of a model, for inputs of one shape."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,11 +10,12 @@ from keras_dlnotes.common.calls import Call, CallTracer, join, product
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import graph_inputs
 from keras_dlnotes.reports.costs.input_specs import built_model, input_specs
+from keras_dlnotes.reports.costs.rules import find_cost
 
 
 @dataclass(frozen=True)
 class Trace:
-    """All calls of a model: its inputs, the calls between, those that hold them, its outputs."""
+    """All calls of a model, between its inputs and outputs; containers are those looked into."""
 
     inputs: list[KerasTensor]
     calls: list[Call]
@@ -23,42 +23,41 @@ class Trace:
     outputs: list[KerasTensor]
 
 
-def trace(
-    model: keras.Model,
-    input_shape: Any,
-    is_known: Callable[[Any], bool],
-    batch_size: int | None = 1,
-) -> Trace:
-    """Returns the calls that the model makes for inputs of this shape.
+def trace(model: keras.Model, input_shape: Any, batch_size: int | None = 1) -> Trace:
+    """Returns the calls that a model makes for inputs of this shape.
+
+    What has a rule for its cost is one call; anything else is looked into where that is possible.
 
     Args:
         model: Any Keras model; one that isn't built yet gets built for the shape.
         input_shape: Without the batch: a tuple of lengths, or for several inputs a list of tuples
             or a mapping from names to tuples. None takes the shape that the model was built for.
-        is_known: Whether an operation is taken as a whole; where not, the trace looks inside if it
-            can.
         batch_size: The length of the batch axis, where the model itself does not fix it.
 
     Raises:
-        ValueError: If the model is none, or the shape does not suit it.
+        ValueError: If `model` is no model, or the shape does not fit it.
     """
     if not isinstance(model, keras.Model):
         raise argument_error("model", "a Keras model", model)
     if not graph_inputs(model):
         model = built_model(model, input_shape, batch_size)
     specs = input_specs(model, input_shape, batch_size)
-    tracer = _Tracer(lambda operation: operation is not model and is_known(operation))
+    tracer = _Tracer(model)
     outputs = tracer.trace(model, (specs,))
     return Trace(tree.flatten(specs), tracer.calls, tracer.containers, outputs)
 
 
 class _Tracer(CallTracer):
-    """Counts the directions of a bidirectional layer, and the cells of any RNN, each for itself."""
+    """Also looks into bidirectional layers, for each direction, and into RNNs, for each cell."""
 
-    def __init__(self, is_known: Callable[[Any], bool]):
-        super().__init__(
-            lambda layer: not isinstance(layer, keras.layers.Bidirectional) and is_known(layer)
-        )
+    def __init__(self, model: keras.Model):
+        super().__init__(self._is_known)
+        self._model = model
+
+    def _is_known(self, operation: Any) -> bool:
+        if operation is self._model or isinstance(operation, keras.layers.Bidirectional):
+            return False
+        return find_cost(operation) is not None
 
     def look_into(self, call: Call) -> list[KerasTensor] | None:
         if isinstance(call.operation, keras.layers.Bidirectional):

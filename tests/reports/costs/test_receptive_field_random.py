@@ -116,7 +116,7 @@ def networks(draw) -> keras.Model:
 @given(networks())
 def test_an_impulse_reaches_the_outputs_whose_field_holds_it(model):
     """The network is linear with positive weights, so no path cancels another."""
-    traced = trace(model, None, lambda layer: isinstance(layer, L.Layer), 1)
+    traced = trace(model, None)
     [tracked] = ReceptiveFields(traced).of(traced.outputs[0]).values()
     outputs = keras.ops.convert_to_numpy(model(np.eye(LENGTH)[:, :, None], training=False))
     reached = outputs.sum(axis=-1).T > 0

@@ -1,8 +1,8 @@
 """How many multiplications each of Keras's layers makes.
 
-Counted is what the notes count: products of inputs and weights, and of inputs with each other, at
-inference. Bias, additions, comparisons and activation functions are left out, and so is a batch
-normalization: one fixed scale a channel, which no published count includes.
+As in the notes, a count holds the products of inputs and weights, and of inputs with each other, at
+inference. Bias, additions, comparisons and activation functions are left out, and so is batch
+normalization: one fixed scale per channel, which no published count includes.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ def channels(layer: Any, shape: Shape) -> int:
 
 
 def convolution(layer, input_shape, output_shape):
-    """D_k²·M·D_p²·N, with M the channels that one group sees."""
+    """D_k²·M·D_p²·N, with M the input channels of one group."""
     inputs = channels(layer, input_shape) // layer.groups
     return prod(layer.kernel_size) * inputs * prod(output_shape)
 
 
 def transposed_convolution(layer, input_shape, output_shape):
-    """Each input is multiplied by each of the kernel's taps, for each output channel."""
+    """Each input by each entry of the kernel's window, for each output channel."""
     return prod(input_shape) * prod(layer.kernel_size) * layer.filters
 
 
@@ -41,7 +41,7 @@ def separable_convolution(layer, input_shape, output_shape):
 
 
 def spatially_separable_convolution(layer, input_shape, output_shape):
-    """A k×1 convolution, which shortens the columns alone, and then a 1×k convolution."""
+    """A k×1 convolution, after which the rows are still as wide, and then a 1×k convolution."""
     height, width = layer.kernel_size
     first_spatial = 2 if layer.data_format == "channels_first" else 1
     batch, rows = output_shape[0], output_shape[first_spatial]
@@ -63,7 +63,7 @@ def einsum_dense(layer, input_shape, output_shape):
 
 
 def einsum(equation: str, shapes: Sequence[Shape]) -> int | None:
-    """Returns the products of an einsum: none for one operand, not told for more than two.
+    """Returns the products of an einsum: 0 for one operand, None for more than two.
 
     >>> einsum("btd,du->btu", [(1, 5, 3), (3, 4)])
     60
@@ -86,7 +86,7 @@ def einsum(equation: str, shapes: Sequence[Shape]) -> int | None:
 
 
 def multiply(layer, input_shape, output_shape):
-    """One product fewer than there are factors."""
+    """One product fewer than there are factors, for each element."""
     return (len(input_shape) - 1) * prod(output_shape)
 
 
@@ -110,17 +110,17 @@ def unit_normalization(layer, input_shape, output_shape):
 
 
 def scaling(layer, input_shape, output_shape):
-    """One product an element."""
+    """One product per element."""
     return prod(output_shape)
 
 
 def resampling(layer, input_shape, output_shape):
-    """An output is the weighted mean of 4 neighbours where that is bilinear, of 16 if bicubic."""
+    """An output is the weighted mean of 4 neighbours if bilinear, of 16 if bicubic."""
     weights = {"nearest": 0, "bilinear": 4, "bicubic": 16}
     interpolation = getattr(layer, "interpolation", "nearest")
     return weights[interpolation] * prod(output_shape) if interpolation in weights else None
 
 
 def free(layer, input_shape, output_shape):
-    """Sums, comparisons, look-ups and activation functions, and what only moves elements."""
+    """Sums, comparisons, look-ups, activation functions, and whatever only moves elements: none."""
     return 0

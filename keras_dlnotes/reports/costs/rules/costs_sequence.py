@@ -12,9 +12,9 @@ from keras_dlnotes.reports.costs.rules.table import find_cost
 def cell(cell, input_shape, output_shape):
     """One step: every matrix product, and the gates' products.
 
-    U units and D features make G·U·(D+U) in G gate blocks, which the weights show: 1 in a simple
-    cell, 4 in an LSTM, 3 in a GRU and in an LSTM of coupled gates. LSTM and GRU have 3·U products
-    of gates besides.
+    U units and D features make G·U·(D+U) in G gate blocks, as the shape of the weights shows: 1 in
+    a simple cell, 4 in an LSTM, 3 in a GRU and in an LSTM with coupled gates. The gates of an LSTM
+    or a GRU add 3·U products.
     """
     batch, *features = first_shape(input_shape)
     blocks = cell.recurrent_kernel.shape[-1] // cell.units
@@ -24,7 +24,7 @@ def cell(cell, input_shape, output_shape):
 
 
 def recurrent(layer, input_shape, output_shape):
-    """Its cell's, at each of the T steps: T·(4U(D+U) + 3U) for an LSTM."""
+    """Those of its cell, at each of the T steps: T·(4U(D+U) + 3U) for an LSTM."""
     batch, steps, *features = first_shape(input_shape)
     one_step = find_cost(layer.cell)
     return one_step and steps * one_step(layer.cell, (batch, *features), None)
@@ -40,7 +40,7 @@ def convolutional_lstm(layer, input_shape, output_shape):
 
 
 def merged_directions(layer, input_shape, output_shape):
-    """What joins the two directions; each of them is counted for itself."""
+    """The merge of the two directions, each of which is counted separately."""
     return prod(first_shape(output_shape)) if layer.merge_mode == "mul" else 0
 
 
@@ -80,7 +80,7 @@ def multi_head_attention(layer, input_shape, output_shape):
 
 
 def grouped_query_attention(layer, input_shape, output_shape):
-    """As with many heads, where several heads of the query share one of keys and values."""
+    """As multi-head attention, where several query heads share one head of keys and values."""
     query, value = input_shape[:2]
     key = input_shape[2] if len(input_shape) > 2 else value
     config = layer.get_config()
@@ -95,7 +95,7 @@ def grouped_query_attention(layer, input_shape, output_shape):
 
 
 def reversible_embedding(layer, input_shape, output_shape):
-    """None where it looks up; every feature by every word where it is called in reverse."""
+    """0 for a look-up; every feature by every word if called in reverse."""
     if len(output_shape) > len(input_shape):
         return 0
     return prod(input_shape) * layer.input_dim

@@ -33,7 +33,7 @@ class Window(NamedTuple):
     Args:
         size: k, for all axes or for each.
         strides: s, likewise.
-        padding: p, what is added before, likewise.
+        padding: p, the padding in front, likewise.
         dilation: d, likewise.
     """
 
@@ -43,7 +43,7 @@ class Window(NamedTuple):
     dilation: int | Sequence[int] = 1
 
     def moves(self, axes: Sequence[int]) -> "Moves":
-        """Returns how it moves these axes."""
+        """Returns the moves of these axes."""
         settings = zip(
             *(
                 _lengths(name, value, len(axes), least)

@@ -1,7 +1,7 @@
-"""What plain operations cost and see, those of `keras.ops`, by the names of their classes.
+"""What the operations of `keras.ops` cost and see, by the names of their classes.
 
-They stand in a graph where tensors are added or multiplied without a layer, and in the `call` of a
-user's own layer.
+They appear in a graph where tensors are added or multiplied without a layer, and in the `call` of a
+custom layer.
 """
 
 from math import prod
@@ -15,7 +15,7 @@ from keras_dlnotes.reports.costs.rules.views import concatenate, elementwise, re
 
 
 def product_each(operation, input_shape, output_shape):
-    """One product an element; a division counts as one."""
+    """One product per element; a division counts as one."""
     return prod(output_shape)
 
 
@@ -35,19 +35,19 @@ def einsum_products(operation, input_shape, output_shape):
 
 
 def convolution_products(operation, input_shape, output_shape):
-    """Every tap and every input channel of a group, for each output; the kernel has both."""
+    """Every entry of the kernel for one output channel, for each output."""
     *_, kernel = input_shape
     return prod(output_shape) * prod(kernel[:-1])
 
 
 def depthwise_products(operation, input_shape, output_shape):
-    """Every tap, for each output."""
+    """Every entry of the window, for each output."""
     *_, kernel = input_shape
     return prod(output_shape) * prod(kernel[:-2])
 
 
 def transposed_products(operation, input_shape, output_shape):
-    """Every tap and every output channel, for each input."""
+    """Every entry of the window and every output channel, for each input."""
     inputs, kernel = input_shape
     return prod(inputs) * prod(kernel[:-1])
 
@@ -72,7 +72,7 @@ def along_axis(operation, input_shape, output_shape):
 
 
 def product(operation, input_shape, output_shape):
-    """With a matrix of weights it mixes the last axis; of two tensors it may mix all."""
+    """A product with a matrix mixes the last axis; one of two tensors may mix all axes."""
     shapes = shapes_of(input_shape)
     if type(operation).__name__ in ("Matmul", "Dot") and len(shapes[1]) == 2 < len(shapes[0]):
         return {len(shapes[0]) - 1: None}
@@ -96,7 +96,7 @@ def expand(operation, input_shape, output_shape):
 
 
 def get_item(key: Any, input_shape: tuple) -> dict[int, Move | None] | None:
-    """Returns the moves of `tensor[key]`; None for what is neither a slice nor a number.
+    """Returns the moves of `tensor[key]`; None if the key has more than slices and integers.
 
     >>> get_item((slice(None), slice(1, None, 2)), (1, 8, 3))[1].first
     Progression(values=(1,), rise=2)

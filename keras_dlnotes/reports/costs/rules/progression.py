@@ -1,12 +1,12 @@
-"""Where the inputs of each output begin or end, along one axis: an integer for every position.
+"""Where the inputs of each output begin or end along one axis, as a function of its position.
 
-Layers that slide a window repeat: P outputs on, their inputs lie R positions on. So a function of
-all positions is known by the first P of its values,
+Layers that slide a window repeat: P outputs further, their inputs lie R positions further. So the
+first P values determine the function,
 
     f(o + P) = f(o) + R
 
-A convolution of stride s has P = 1 and R = s, its transpose P = s and R = 1. Functions of this kind
-follow one another and merge exactly, whatever the order of strides up and down.
+A convolution of stride s has P = 1 and R = s, its transpose P = s and R = 1. Such functions compose
+and merge exactly, in whatever order strides go down and up.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Progression:
-    """A function of the positions o = …, −1, 0, 1, … that never falls.
+    """A non-decreasing function of the positions o = …, −1, 0, 1, …
 
     Args:
         values: f(0), …, f(P−1).
-        rise: R, by how much it rises over P positions.
+        rise: R, the rise over P positions.
 
     >>> halves = Progression((0, 0), 1)
     >>> [halves(position) for position in range(-2, 4)]
@@ -62,13 +62,13 @@ class Progression:
         return _shortest(lambda o: self(inner(o)), period, self.slope * inner.slope)
 
     def merged(self, other: "Progression", choose: Callable) -> "Progression":
-        """Returns the smaller or larger one, `choose` being min or max; their slopes are equal."""
+        """Returns the pointwise min or max (`choose`) of two progressions with the same slope."""
         period = lcm(self.period, other.period)
         return _shortest(lambda o: choose(self(o), other(o)), period, self.slope)
 
 
 def _shortest(function: Callable[[int], int], period: int, slope: Fraction) -> Progression:
-    """Returns the progression with the shortest period that tells the same."""
+    """Returns the function as a progression with the shortest period."""
     values = tuple(map(function, range(period)))
     for shorter in range(1, period + 1):
         rise = slope * shorter

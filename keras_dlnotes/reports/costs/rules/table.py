@@ -36,14 +36,14 @@ _RULES: dict[type | str, Rule] = {}
 
 
 def rule(*layers: type | str, sees: Any = None) -> Callable[[Cost], Cost]:
-    """Adds layers to the table, as the decorator of the function that counts their multiplications.
+    """Adds layers to the table: a decorator for the function that counts their multiplications.
 
     Args:
-        layers: Layer classes, or the names that they are registered under ("package>Name"). The
-            rule holds for subclasses too, as long as none has one of its own.
-        sees: What an output sees of the inputs: "position", its own position alone; "everything";
-            or a function that returns a `Window` for the layer. Without it the receptive field of
-            what follows is not known.
+        layers: Layer classes, or their registered names ("package>Name"). The rule also holds for
+            subclasses without a rule of their own.
+        sees: What an output sees of the inputs: "position" for its own position only; "everything";
+            or a function that returns a `Window` for the layer. Without it, receptive fields after
+            the layer are unknown.
 
     Raises:
         ValueError: If a layer or `sees` is none of these.

@@ -19,7 +19,7 @@ from keras_dlnotes.reports.costs.rules.progression import Progression
 
 
 def same_padding(length: int | None, size: int, stride: int) -> int:
-    """Returns how much "same" pads before; an unknown length counts as a multiple of the stride."""
+    """Returns what "same" pads in front; an unknown length counts as a multiple of the stride."""
     if length is None:
         length = stride
     return max((-(-length // stride) - 1) * stride + size - length, 0) // 2
@@ -155,7 +155,7 @@ def einsum_dense(layer, input_shape, output_shape):
 
 
 def reshape(layer, input_shape, output_shape):
-    """Axes in front of the first that changes stay; the others are mixed."""
+    """Axes before the first that changes stay; the others are mixed."""
     mixed = 1
     for before, after in zip(input_shape[1:], output_shape[1:], strict=False):
         if before is None or before != after:
@@ -169,7 +169,7 @@ def permute(layer, input_shape, output_shape):
 
 
 def elementwise(operation, input_shape, output_shape):
-    """Each output sees its own position; a length of 1 is seen from all positions."""
+    """Each output sees its own position; an axis of length 1 is seen from every position."""
     return [
         {
             axis: Move(axis + len(output_shape) - len(shape))
