@@ -10,7 +10,7 @@ from keras_dlnotes.data.python_pages import split_pages
 
 @dataclass(frozen=True)
 class DataCard:
-    """What there is to know of a data set before it is loaded.
+    """The description of a data set.
 
     Attributes:
         name: The name that `load` takes.

@@ -9,7 +9,7 @@ from keras_dlnotes.data.embedded import PREFIX, LabelledImages
 class Digits(LabelledImages):
     """1,797 digits by 13 writers; no image occurs twice, and the pixels keep their 0 to 16.
 
-    The source does not say who wrote what, so a writer's digits may be in every split.
+    The source does not name the writers, so one writer's digits may be in every split.
     """
 
     name = f"{PREFIX}digits"

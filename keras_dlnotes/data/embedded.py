@@ -1,4 +1,4 @@
-"""What the builders of all embedded data sets share: cards and arrays in, TFDS records out."""
+"""The base of the builders of all embedded data sets: from cards and arrays to TFDS records."""
 
 import abc
 import contextlib
@@ -24,9 +24,9 @@ def find(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
 
 
 def prepare(builder: tfds.core.DatasetBuilder) -> tfds.core.DatasetBuilder:
-    """Writes the records, without a word and without a look at the network.
+    """Writes the records, silently and without network access.
 
-    What an interrupted preparation or copy has left is removed first: the folder is this
+    Remains of an interrupted preparation or copy are removed first: the folder is this
     package's own, and the caller sees to it that no other process is writing there.
     """
     path = builder.data_path
@@ -40,7 +40,7 @@ def prepare(builder: tfds.core.DatasetBuilder) -> tfds.core.DatasetBuilder:
         try:
             fresh.download_and_prepare(download_config=config, file_format="tfrecord")
         except RuntimeError as error:
-            # TFDS makes this of TensorFlow's report that a disk is full.
+            # TFDS raises this when TensorFlow reports a full disk.
             import tensorflow as tf
 
             if isinstance(error.__cause__, tf.errors.OpError):
@@ -69,10 +69,10 @@ class EmbeddedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @abc.abstractmethod
     def examples(self) -> Mapping[str, Mapping[str, Sequence[Any]]]:
-        """Returns split → feature → one value an example."""
+        """Returns split → feature → one value for each example."""
 
     def is_prepared(self) -> bool:
-        """Tells whether all records are there: a broken-off copy may leave short files."""
+        """Returns whether all records are there: an interrupted copy may leave short files."""
         return super().is_prepared() and all(
             sum(path.stat().length if path.exists() else 0 for path in split.filepaths)
             == split.num_bytes + RECORD_OVERHEAD * split.num_examples
@@ -98,7 +98,7 @@ class EmbeddedBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _generate_examples(
         self, columns: Mapping[str, Sequence[Any]]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        # TFDS shuffles by a hash of the key, alike everywhere: no slice is sorted by class.
+        # TFDS shuffles by a hash of the key, the same everywhere: no slice is sorted by class.
         for key, values in enumerate(zip(*columns.values(), strict=True)):
             yield key, dict(zip(columns, values, strict=True))
 

@@ -1,4 +1,4 @@
-"""The error of a data set that is known but not to be had here and now."""
+"""The error of a data set that is known but unavailable."""
 
 
 class DataUnavailableError(RuntimeError):

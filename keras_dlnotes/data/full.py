@@ -1,4 +1,4 @@
-"""`tfds:NAME`: a whole data set of TensorFlow Datasets, prepared already or within reach."""
+"""`tfds:NAME`: a whole data set of TensorFlow Datasets, already prepared or downloadable."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ from keras_dlnotes.data.cards import names
 from keras_dlnotes.data.errors import DataUnavailableError
 
 PREFIX = "tfds:"
-# Long enough for a slow line, short enough for a person who waits for the answer.
+# Long enough for a slow connection, short enough for an interactive user.
 PROBE_SECONDS = 1.5
 
 
@@ -36,7 +36,7 @@ def find(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
 
 
 def prepare(builder: tfds.core.DatasetBuilder) -> tfds.core.DatasetBuilder:
-    """Downloads and writes the records; the progress goes to stderr, for it can take long.
+    """Downloads and writes the records; the progress goes to stderr, since it can take long.
 
     Raises:
         DataUnavailableError: At once where the server is out of reach, which TFDS would try for
@@ -52,7 +52,7 @@ def prepare(builder: tfds.core.DatasetBuilder) -> tfds.core.DatasetBuilder:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             builder.download_and_prepare(download_config=config)
-    # What can fail is up to the data set: the download, a checksum, a package that it needs.
+    # Anything can fail here: the download, a checksum, a package that the data set needs.
     except Exception as error:
         message = str(error).strip().partition("\n")[0]
         raise _unavailable(builder, f"{type(error).__name__}: {message}") from error
@@ -60,7 +60,7 @@ def prepare(builder: tfds.core.DatasetBuilder) -> tfds.core.DatasetBuilder:
 
 
 def answers(url: str, seconds: float) -> bool:
-    """Tells whether a server answers in time, with whatever status.
+    """Returns whether a server answers in time, with any status.
 
     The thread is what bounds the time: no timeout of a socket bounds the look-up of its name.
     """

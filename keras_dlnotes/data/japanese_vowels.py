@@ -37,7 +37,7 @@ class JapaneseVowels(EmbeddedBuilder):
             ends = np.cumsum(source["length"], dtype=int)
             sequences = np.split(source["frame"], ends[:-1])
             labels = source["speaker"]
-        # an array of arrays, which NumPy must not try to make a table of
+        # an array of arrays, which NumPy must not stack
         utterances = np.empty(len(sequences), object)
         utterances[:] = sequences
         rows = stratified_splits(

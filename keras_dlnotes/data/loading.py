@@ -1,4 +1,4 @@
-"""From a name to a prepared TFDS builder, and to NumPy arrays."""
+"""Loads a data set by name, as a prepared TFDS builder or as NumPy arrays."""
 
 import contextlib
 import os
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def load(
     name: str, split: str | None = None, data_dir: str | os.PathLike[str] | None = None
 ) -> "dict[str, Any]":
-    """Returns a data set as NumPy arrays, and prepares it first where that is not done yet.
+    """Returns a data set as NumPy arrays, and prepares it first if necessary.
 
-    Nothing is scaled: `card(name).value_range` says between what values the input lies.
+    Nothing is scaled: `card(name).value_range` is the range of the input.
     Examples of unequal size, such as sequences, are padded at their end with zeros.
 
     Args:
@@ -94,7 +94,7 @@ def _folder(data_dir: str | os.PathLike[str]) -> str:
 
 
 def _is_prepared(found: "tfds.core.DatasetBuilder") -> bool:
-    # TFDS logs a warning where it is asked about a folder that is not there.
+    # TFDS logs a warning about a folder that does not exist.
     return found.data_path.exists() and found.is_prepared()
 
 
@@ -117,7 +117,7 @@ def _alone(name: str, found: "tfds.core.DatasetBuilder") -> Iterator[None]:
 
 @contextlib.contextmanager
 def _random_state_kept() -> Iterator[None]:
-    """Hides that TFDS draws from `random`: a seeded run would differ where it prepares first."""
+    """Restores the state of `random`, from which TFDS draws: a seeded run must not depend on it."""
     state = random.getstate()
     try:
         yield

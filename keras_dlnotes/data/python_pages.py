@@ -1,11 +1,11 @@
-"""The pages of Python's own documentation that every Python brings along, each text once."""
+"""The pages of Python's documentation that ship with every Python, each text once."""
 
 import functools
 import hashlib
 from pydoc_data.topics import topics
 
 TEST_COUNT, VALIDATION_COUNT = 16, 8
-# Of the pages that may be tested on; longer ones would make up most of the text.
+# Of validation and test pages; longer ones would be most of the text.
 MOST_CHARACTERS = 20_000
 # Paragraphs that are shorter, such as "Changed in version 3.8", may be on several pages.
 LEAST_CHARACTERS = 40
@@ -16,7 +16,7 @@ def split_pages() -> dict[str, dict[str, str]]:
     """Returns split → title → text.
 
     Some pages repeat parts of others. A paragraph stays on the first page, by title, that has it,
-    so that no text of one split is in another; a page of which nothing stays is left out.
+    so that no text of one split is in another; an empty page is left out.
     """
     pages = {}
     seen: set[str] = set()

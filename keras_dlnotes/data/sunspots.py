@@ -1,4 +1,4 @@
-"""How many spots the sun had, by year since 1700 and by month since 1749, as TFDS builders."""
+"""Sunspot numbers, by year since 1700 and by month since 1749, as TFDS builders."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,12 @@ import tensorflow_datasets as tfds
 from keras_dlnotes.data.embedded import PREFIX, EmbeddedBuilder
 
 ARCHIVE = Path(__file__).parent / "vendored" / "sunspots" / "sunspots.npz"
-# The last years of a split; what comes later is never before what comes earlier.
+# The last years of each split: training, validation and test follow each other in time.
 LAST_YEARS = {"train": 1929, "validation": 1959, "test": 2008}
 
 
 class Sunspots(EmbeddedBuilder):
-    """Yearly means from 1700 to 2008, one example a year, in the order of time."""
+    """Yearly means from 1700 to 2008, one example a year, in chronological order."""
 
     name = f"{PREFIX}sunspots"
     IN_ORDER = True
@@ -33,7 +33,7 @@ class Sunspots(EmbeddedBuilder):
 
 
 class SunspotsMonthly(EmbeddedBuilder):
-    """Monthly means from 1749 to 2008, one example a month, in the order of time."""
+    """Monthly means from 1749 to 2008, one example a month, in chronological order."""
 
     name = f"{PREFIX}sunspots_monthly"
     IN_ORDER = True

@@ -1,7 +1,7 @@
-"""Tensors of a state dict that are no weights of a layer, or not in the form of one.
+"""Tensors of a state dict that are not weights of a layer, or not in the form of one.
 
-What a module counts or has computed once (positions, masks, frequencies) is left out. A weight that
-PyTorch keeps in pieces, by weight or spectral normalization, is put together.
+Counters and precomputed values of a module (positions, masks, frequencies) are left out. A weight
+that PyTorch keeps in pieces, by weight or spectral normalization, is put together.
 """
 
 import re
@@ -61,7 +61,7 @@ class State:
 
 
 _FORMS = (
-    # (kind, name of each piece behind the weight's own name)
+    # (kind, name of each piece, with {} for the weight's name)
     ("weight", {"g": "{}_g", "v": "{}_v"}),
     ("weight", {"g": "parametrizations.{}.original0", "v": "parametrizations.{}.original1"}),
     ("spectral", {"w": "{}_orig", "u": "{}_u", "v": "{}_v"}),
@@ -124,7 +124,7 @@ def _norm(direction, shape) -> np.ndarray:
 
 
 def _largest(weight, u, v, key) -> float:
-    """The largest singular value uᵀWv; W has the outputs first, a transposed convolution behind."""
+    """The largest singular value uᵀWv; the outputs are axis 0 of W, or 1 if it is transposed."""
     found = []
     for axis in range(min(2, weight.ndim)):
         matrix = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1).astype(np.float64)

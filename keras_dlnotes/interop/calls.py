@@ -1,4 +1,4 @@
-"""The calls that a Keras model makes, with tensors whose layout in PyTorch is looked for."""
+"""The calls that a Keras model makes, with tensors whose layout in PyTorch is inferred."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,8 +38,8 @@ def calls_of(layer: keras.Layer, is_known: Callable[[Any], bool]) -> list[Call]:
 
     Args:
         layer: built.
-        is_known: whether an operation is taken as a whole; otherwise it is looked into, where that
-            is possible.
+        is_known: whether an operation counts as a whole; otherwise its own calls are returned,
+            where that is possible.
     """
     specs = _inputs(layer)
     if specs is None:

@@ -26,8 +26,8 @@ def read_state(state, argument: str = "state_dict", prefix: str = "") -> State:
 
     Args:
         state: a state dict, or a path to one; or a checkpoint that has one inside.
-        argument: what errors call it.
-        prefix: what the names of the tensors to take begin with; it is taken away.
+        argument: its name in errors.
+        prefix: prefix of the names of the tensors to take; it is removed.
     """
     ordered = True
     if isinstance(state, str | os.PathLike):
@@ -59,7 +59,7 @@ def read_state(state, argument: str = "state_dict", prefix: str = "") -> State:
 
 
 def check_path(path) -> Path:
-    """Returns where tensors may be written to."""
+    """Returns the path if tensors can be written to it."""
     if not isinstance(path, str | os.PathLike) or Path(path).suffix != ".safetensors":
         raise argument_error("path", "a path that ends in .safetensors", path)
     path = Path(path)
@@ -85,7 +85,7 @@ def _check_entries(state, argument) -> None:
     ]
     if strangers:
         expected = "a mapping of names to tensors alone"
-        hint = "The weights may lie inside of it: load the file and pass that entry."
+        hint = "The weights may be an entry of it: load the file and pass that entry."
         raise argument_error(argument, expected, strangers, hint)
 
 
@@ -112,7 +112,7 @@ def _read_safetensors(path, argument):
 
 
 def _in_numpy(path, types):
-    """NumPy has no bfloat16: it is the upper half of a float32."""
+    """Reads bfloat16, which NumPy lacks, as the upper half of a float32."""
     if "BF16" not in types.values():
         return _safetensors().numpy.load_file(path)
     content = path.read_bytes()
@@ -149,7 +149,7 @@ def _torch():
 
 
 def _read_pickle(torch, path, argument):
-    # what Lightning keeps beside the weights: names and values, without code
+    # Lightning saves these beside the weights: names and values, no code
     harmless = [argparse.Namespace, type(path), PurePosixPath, PureWindowsPath]
     try:
         with torch.serialization.safe_globals(harmless):
@@ -176,7 +176,7 @@ def _array(name, value, argument) -> np.ndarray:
             value = value.float()  # NumPy has no bfloat16
         value = value.numpy()
     if not hasattr(value, "shape"):
-        return np.zeros(0)  # a module's settings, left out by their name
+        return np.zeros(0)  # a module's settings, skipped by name
     value = np.asarray(value)
     if value.dtype.kind not in "fbiu":
         raise argument_error(argument, "of real numbers", f"{name} of type {value.dtype}")

@@ -2,8 +2,8 @@
 
 Both hold the same values, but PyTorch's feature maps have the channels first. Two things describe
 the difference. The *axis order* of a tensor is the order in which PyTorch has Keras's axes, without
-the batch: (2, 0, 1) for feature maps. The *permutation* of one axis says which of Keras's entries
-PyTorch has at each index: an array of indices, as after flattening feature maps. Elementwise
+the batch: (2, 0, 1) for feature maps. The *permutation* of one axis is an array of indices:
+the Keras entry at each index in PyTorch, as after flattening feature maps. Elementwise
 operations change neither, so their tensors share both.
 """
 
@@ -95,7 +95,7 @@ class Permutation:
             return None
         if root.is_input or _equal(root.value, value):
             return None
-        problem = root.why or Unknown("its features have two orders at once")
+        problem = root.why or Unknown("its features would need two orders at once")
         problem = next((v for v in (root.value, value) if isinstance(v, Unknown)), problem)
         if root.from_weights:
             root.value = problem
@@ -143,7 +143,7 @@ class Permutation:
             return two.bind(one.value)
         elif not _equal(one.value, two.value):
             lost = [value for value in (one.value, two.value) if isinstance(value, Unknown)]
-            return lost[0] if lost else Unknown("features of different orders are added")
+            return lost[0] if lost else Unknown("features in different orders are added")
         return None
 
 
@@ -239,7 +239,7 @@ class Tensor:
         return len(self.shape)
 
     def has_same_layout(self) -> bool:
-        """Whether PyTorch has the axes in the same order."""
+        """Returns whether PyTorch has the axes in the same order."""
         return not self.axes.unknown and {
             self.squeezed(order) for order in self.axes.candidates
         } == {self.squeezed(range(self.rank))}

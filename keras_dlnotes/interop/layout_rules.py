@@ -59,7 +59,7 @@ class Rule:
 
     def _reason(self, call):
         kind = type(call.operation).__name__
-        return Unknown(f"nothing says what {call.operation.name} ({kind}) does to the order")
+        return Unknown(f"no rule for what {call.operation.name} ({kind}) does to the order")
 
 
 class Elementwise(Rule):
@@ -89,10 +89,12 @@ class Elementwise(Rule):
 
     @staticmethod
     def _pin(constant, output, layouts):
-        """A constant for each feature has them in Keras's order."""
+        """A constant for each feature is in Keras's order."""
         for back, size in enumerate(reversed(tuple(constant.shape)), 1):
             if back <= output.rank and size != 1 and output.permutations[-back].bind(IDENTITY):
-                reason = Unknown("constants, one for each feature, meet features of another order")
+                reason = Unknown(
+                    "constants, one for each feature, are applied to features in another order"
+                )
                 output.permutations[-back] = Permutation(size, reason)
                 layouts.mark_constant(constant, reason)
 
@@ -114,7 +116,7 @@ class Rescaling(Elementwise):
 
 
 class Features(Elementwise):
-    """Normalizations: each feature has numbers of its own."""
+    """Normalizations, with parameters for each feature."""
 
     def __init__(self, channels_first: bool):
         self.channels_first = channels_first
@@ -127,7 +129,7 @@ class Features(Elementwise):
             order = channels_first if self.channels_first else features_last
             tensor.axes.declare(order(tensor.rank, axis))
             if not self.channels_first:
-                # PyTorch's program may bring the channels of maps behind for this, and back
+                # PyTorch code may move the channels to the end for this, and back
                 tensor.axes.infer({tensor.axes.default})
 
     def infer_permutations(self, call, layouts):
@@ -137,7 +139,7 @@ class Features(Elementwise):
         groups = getattr(layer, "groups", 1)
         if groups not in (1, -1, order.size) and order.bind(IDENTITY):
             order = Permutation(
-                order.size, Unknown("groups are of neighbours, which are others in PyTorch")
+                order.size, Unknown("groups are of adjacent channels, which differ in PyTorch")
             )
             call.outputs[0].permutations[axis_of(layer, tensor)] = order
         layouts.set_inputs(layer, order)
@@ -150,12 +152,12 @@ class PReLU(Elementwise):
 
 
 class Linear(Rule):
-    """`Dense`: its rows are its inputs' features, its columns may come to be maps."""
+    """`Dense`: its rows follow its inputs, and its columns may be reshaped to feature maps."""
 
     def infer_axes(self, call):
         tensor, output = call.inputs[0], call.outputs[0]
         if tensor.rank > 1:
-            # PyTorch's program may bring the channels of maps behind for this, and back
+            # PyTorch code may move the channels to the end for this, and back
             tensor.axes.infer({tensor.axes.default})
             output.axes.infer(tensor.axes.candidates)
             tensor.axes.declare(tuple(range(tensor.rank)))
@@ -186,7 +188,7 @@ class Lookup(Rule):
 
 
 class Sequences(Rule):
-    """Recurrent layers and attention: features last in PyTorch, too."""
+    """Recurrent layers and attention, whose features are last in PyTorch too."""
 
     def infer_axes(self, call):
         for tensor in (*call.inputs, *call.outputs):

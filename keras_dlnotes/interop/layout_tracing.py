@@ -175,17 +175,17 @@ class Layouts:
             if id(layer) in self._inside:
                 return self._inside[id(layer)]
             if id(layer) not in self._reached and id(layer) not in self._around:
-                return Unknown("the model does not call it where it is only applied")
+                return Unknown("the model never calls it on its own")
         order = table.get(id(layer))
         return IDENTITY if order is None else order.resolve_free()
 
     def unknown_constant(self, variables) -> Unknown | None:
-        """Why weights that are constants of operations cannot be loaded."""
+        """Returns why weights that are constants of operations cannot be loaded."""
         reasons = (self._constants.get(id(variable)) for variable in variables)
         return next((reason for reason in reasons if reason), None)
 
     def precedes(self, one: keras.Layer, two: keras.Layer) -> bool:
-        """Whether the second layer depends on the first."""
+        """Returns whether the second layer depends on the first."""
         first, second = (self._around.get(id(layer), id(layer)) for layer in (one, two))
         if first == second or first not in self._reached or second not in self._reached:
             return False
@@ -231,7 +231,7 @@ class Layouts:
             self._reached.setdefault(id(operation), (number, before))
             if isinstance(operation, keras.Layer) and _find(operation) is None:
                 reason = Unknown(
-                    f"nothing says in which order {operation.name} ({type(operation).__name__}) "
+                    f"it is unknown in which order {operation.name} ({type(operation).__name__}) "
                     "calls its layers"
                 )
                 inner = [id(layer) for layer in _inner(operation)]
@@ -240,7 +240,7 @@ class Layouts:
 
 
 def _has_features(layer) -> bool:
-    """Whether the layer's weights are for features that may have been maps."""
+    """Returns whether the layer's inputs may be flattened feature maps."""
     if isinstance(layer, keras.layers.BatchNormalization) and layer.input_spec is not None:
         return layer.input_spec.ndim == 2
     return isinstance(_find(layer), Linear | Features | PReLU) or isinstance(

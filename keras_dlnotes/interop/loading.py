@@ -1,4 +1,4 @@
-"""What a load does with each tensor: a plan that is checked whole, and the report of it."""
+"""The plan of a load, which is checked as a whole, and the report of it."""
 
 from dataclasses import dataclass, field
 
@@ -10,16 +10,15 @@ from keras_dlnotes.interop.weight_groups import WeightGroup
 
 @dataclass
 class LoadReport:
-    """What `load_torch` did with each tensor.
+    """The outcome of `load_torch` for each tensor.
 
     Args:
-        loaded: PyTorch's tensors that were loaded, to the path of the layer that has them.
-        skipped: tensors that hold no weight, to what they are.
-        missing: tensors that the model needs and the state dict has not, to the layer that kept
-            its weight.
-        unexpected: tensors that no layer has, to why.
+        loaded: PyTorch's tensors that were loaded, each with the path of its layer.
+        skipped: tensors that hold no weight, each with what it holds.
+        missing: tensors that the state dict lacks, each with the layer that kept its weight.
+        unexpected: tensors that fit no layer, each with the reason.
 
-    `str` of it is a table.
+    As a `str`, it is a table.
     """
 
     loaded: dict[str, str] = field(default_factory=dict)
@@ -36,14 +35,14 @@ class LoadReport:
         return table(rows) if rows else "no tensors"
 
     def summary(self) -> str:
-        """One sentence on all that was not loaded; "" where everything was.
+        """Returns one sentence on everything that was not loaded; "" if everything was.
 
         The counts of batches, which every batch normalization of PyTorch has, are not mentioned.
         """
         counted = "num_batches_tracked"
-        told = [key for key in self.skipped if not key.endswith(counted)]
+        mentioned = [key for key in self.skipped if not key.endswith(counted)]
         kinds = (
-            ("skipped, since no layer has such weights", told),
+            ("skipped, since no layer has such weights", mentioned),
             ("left as they were, since the state dict lacks them", list(self.missing)),
             ("not loaded, since they fit no layer", list(self.unexpected)),
         )
@@ -55,7 +54,7 @@ def _some(keys: list[str]) -> str:
 
 
 def table(rows: list[tuple[str, ...]]) -> str:
-    """Columns side by side; the last one is as wide as it is."""
+    """Returns rows as aligned columns; the last one is not padded."""
     rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
@@ -65,7 +64,7 @@ def table(rows: list[tuple[str, ...]]) -> str:
 
 
 def misfits(pairs) -> list[tuple[str, str, str, str]]:
-    """Rows of (problem, tensor, layer, shapes) for all that do not fit."""
+    """Returns (problem, tensor, layer, shapes) for every tensor that does not fit."""
     rows = []
     for group, module in pairs:
         expected = group.shapes if group else {}
@@ -77,9 +76,9 @@ def misfits(pairs) -> list[tuple[str, str, str, str]]:
             if name not in received:
                 rows.append(("missing", key, layer, f"expected {expected[name]}"))
             elif name not in expected:
-                rows.append(("extra", key, layer, f"came {received[name]}"))
+                rows.append(("extra", key, layer, f"received {received[name]}"))
             elif expected[name] != received[name]:
-                shapes = f"expected {expected[name]}, came {received[name]}"
+                shapes = f"expected {expected[name]}, received {received[name]}"
                 rows.append(("misshapen", key, layer, shapes))
     return rows
 
@@ -119,5 +118,7 @@ def plan(pairs: list[tuple[WeightGroup | None, Module | None]], state: State):
                     report.loaded |= dict.fromkeys(of_key, group.path)
             else:  # a weight whose other tensors are missing, as one of an LSTM's two biases
                 for key in keys:
-                    report.unexpected.setdefault(key, f"{group.path}: not without its others")
+                    report.unexpected.setdefault(
+                        key, f"{group.path}: incomplete without its other tensors"
+                    )
     return assignments, report

@@ -17,10 +17,10 @@ Pairs = list[tuple[WeightGroup | None, Module | None]]
 
 
 class Pairing:
-    """Pairs groups and modules; None stands where one of the two is missing.
+    """Pairs groups and modules, with None for a missing one.
 
     Args:
-        layouts: tell which group comes before which.
+        layouts: know which group precedes which.
         ordered: whether the modules come in the order of their definition.
         strict: whether every group has a module and every module a group.
     """
@@ -52,7 +52,7 @@ class Pairing:
         return pairs
 
     def _within(self, groups, modules) -> Pairs:
-        """Below one prefix and one layer; the prefix may stand for some of its groups."""
+        """Pairs those below one prefix and one layer, which may have more groups than modules."""
         if len(modules) < len(groups):
             kinds = {signature(module) for module in modules}
             alike = [group for group in groups if signature(group) in kinds]
@@ -96,7 +96,7 @@ class Pairing:
         return named + left + pairs
 
     def _by_order(self, stated, named, groups, modules, every: list[Module]) -> Pairs:
-        """Where it leaves one pairing alone, with what is known already in its place."""
+        """Pairs by order if exactly one pairing fits, with the known pairs fixed."""
         found = None
         both = [(p, m) for p, m in stated if p and m]
         for known in (both + named, named):
@@ -106,7 +106,7 @@ class Pairing:
             found = pairings(every_group, row, self._before(every_group), fixed)
             if found != []:
                 break
-        if found == []:  # the definitions are in another order: shapes alone can tell
+        if found == []:  # the definitions are in another order: try shapes alone
             groups = groups + [group for group, _ in named]
             if all(len(some) == 1 for some in _of_shape(groups, modules).values()):
                 return [(some[0], module) for module, some in _of_shape(groups, modules).items()]
@@ -129,7 +129,7 @@ class Pairing:
         }
 
     def _by_number(self, groups, modules) -> Pairs:
-        """For names that were sorted: equal shapes are told apart by numbers in their names alone.
+        """For sorted names: modules of equal shapes are ordered by the numbers in their names.
 
         `features.0` and `features.3` are in order whoever sorts them, `conv` and `downsample` are
         not.
@@ -166,12 +166,12 @@ def _open(several: dict[Module, list[WeightGroup]], reason: str = "") -> ValueEr
     ]
     return ValueError(
         f"{reason}PyTorch's modules and the layers fit together in several ways. "
-        "Say by `names` which layers these modules are:\n" + "\n".join(dict.fromkeys(rows))
+        "Pass by `names` which layers these modules are:\n" + "\n".join(dict.fromkeys(rows))
     )
 
 
 def _in_turn(groups, modules) -> Pairs:
-    """One after the other; where shapes differ, so that errors show what is between equal ones."""
+    """Pairs in turn; if shapes differ, aligned so that errors show the difference."""
     matcher = difflib.SequenceMatcher(
         None,
         [signature(group) for group in groups],

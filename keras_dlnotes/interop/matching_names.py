@@ -10,16 +10,16 @@ Words = tuple[str, ...]
 
 
 def words(name: str) -> Words:
-    """Runs of letters and of digits: `layer1.0.conv1` and `layer1_0/conv_1` have the same."""
+    """Returns runs of letters and digits: `layer1.0.conv1` and `layer1_0/conv_1` have the same."""
     return tuple(re.findall(r"[^\W\d_]+|\d+", name.lower()))
 
 
 def same_names(
     groups: list[WeightGroup], modules: list[Module]
 ) -> list[tuple[WeightGroup, Module]]:
-    """Pairs of equal names; then of names that are another's end, if all shapes are equal too.
+    """Pairs equal names; then names of which one ends with the other, if all shapes are equal too.
 
-    A name counts where it is the only one of its kind on both sides.
+    A name counts if it is unique on both sides.
     """
     ours = {group: {words(label) for label in group.labels} for group in groups}
     theirs = _without_common(modules)
@@ -29,7 +29,7 @@ def same_names(
         several = paths.count(group.path) > 1
         exact[group] = {words(group.path + (f".{group.number}" if several else ""))}
     if {name for (name,) in exact.values()} == set(theirs.values()) and len(groups) == len(modules):
-        ours = exact  # even names that Keras has made up, if all agree
+        ours = exact  # even names that Keras generated, if all agree
     pairs = _unique(ours, theirs, lambda group, module, one, two: one == two)
     for group, module in pairs:
         del ours[group], theirs[module]
@@ -58,7 +58,7 @@ def _unique(ours, theirs, agrees) -> list[tuple[WeightGroup, Module]]:
 
 
 def _without_common(modules: list[Module]) -> dict[Module, Words]:
-    """The words of each module's name, without the modules around all of them."""
+    """Returns the words of each module's name, without the prefix that all share."""
     prefixes = [module.prefix for module in modules]
     paths = {module: module.prefix.split(".") for module in modules}
     while len({path[0] for path in paths.values()}) == 1 and all(

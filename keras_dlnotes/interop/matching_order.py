@@ -1,8 +1,8 @@
-"""Pairs by order, where it leaves one possibility.
+"""Pairs by order, if exactly one pairing is possible.
 
-PyTorch defines its modules in some order in which they could be called: a module that takes what
-another one makes comes behind it. Branches beside each other may come in either order, so a pairing
-counts only where it is the only one that fits all shapes.
+PyTorch code defines modules in an order in which they could be called: a module comes after those
+whose outputs it takes. Parallel branches may come in either order, so a pairing counts only if it
+is the only one that fits all shapes.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from keras_dlnotes.interop.modules import Module
 from keras_dlnotes.interop.weight_groups import WeightGroup
 
-_MANY = 64  # pairings, which tell well enough what is open
+_MANY = 64  # pairings: enough to show the ambiguity
 _STEPS = 20_000
 
 
@@ -24,7 +24,7 @@ def pairings(
     before: Mapping[WeightGroup, set[WeightGroup]],
     fixed: Mapping[Module, WeightGroup],
 ) -> list[dict[Module, WeightGroup]] | None:
-    """All ways to give each module a group in the modules' order, the first few of them.
+    """Returns the first pairings of each module with a group, in the modules' order.
 
     Args:
         groups: of the Keras model, as many as there are modules.
@@ -41,7 +41,7 @@ def pairings(
         if group not in taken:
             kinds.setdefault(signature(group), []).append(group)
     found: list[dict[Module, WeightGroup]] = []
-    dead: set[frozenset] = set()  # sets of groups behind which nothing was found
+    dead: set[frozenset] = set()  # sets of groups after which no pairing was found
     steps = 0
     # one entry a module: the groups that it may still have, and the one that it has now
     path: list[WeightGroup] = []
@@ -75,7 +75,7 @@ def pairings(
 
 
 def _options(modules, kinds, placed, before, fixed) -> list[WeightGroup]:
-    """The groups that the module may have behind those that are placed."""
+    """Returns the groups that the module may have after those that are placed."""
     if not modules:
         return []
     (module,) = modules

@@ -34,13 +34,13 @@ def _cell_mappings(cell, path: str, suffix: str, rows) -> list[WeightMapping]:
     order = next((gates for kind, gates in _GATES.items() if isinstance(cell, kind)), None)
     if order is None:
         raise ValueError(
-            f"Layer {path} runs a {type(cell).__name__}, and PyTorch has simple recurrent, LSTM "
-            "and GRU networks alone."
+            f"Layer {path} runs a {type(cell).__name__}, and PyTorch has only simple "
+            "recurrent, LSTM and GRU networks."
         )
     _check_equations(cell, path)
 
     def gates(values):
-        """Both ways, since the orders are their own inverse."""
+        """For both directions: the permutations are their own inverses."""
         blocks = np.split(values, len(order), axis=-1)
         return np.concatenate([blocks[gate] for gate in order], axis=-1)
 
@@ -79,7 +79,7 @@ def _check_equations(cell, path: str) -> None:
     if getattr(cell, "reset_after", True) is False:
         raise ValueError(
             f"Layer {path} resets the state before the product with U, tanh(Wx + U(r⊙h) + b); "
-            "PyTorch does so behind it, tanh(Wx + b + r⊙(Uh + b')), and no weights make them "
+            "PyTorch does so after it, tanh(Wx + b + r⊙(Uh + b')), and no weights make them "
             "equal. Build the layer with reset_after=True."
         )
     for name, common in (("forget_gate", "separate"), ("output_gate", "current")):

@@ -7,7 +7,7 @@ from keras_dlnotes.interop.layout_rules import Rule, identities
 
 
 class Reshaping(Rule):
-    """The values keep their row-major order; `Flatten` may bring Keras's channels behind first."""
+    """Values keep their row-major order; `Flatten` may move the channels to the end first."""
 
     def infer_axes(self, call):
         tensor, output = call.inputs[0], call.outputs[0]
@@ -58,7 +58,7 @@ class Reshaping(Rule):
         problems = [order.bind(IDENTITY) for order in tensor.permutations]
         lost = next((problem for problem in problems if problem), None)
         target = (_long(output) or [0])[0]
-        # the layers whose features they are err where these must have another order
+        # a conflict belongs to the layers that made these features
         sources = (
             [order for order in tensor.permutations if order.root.from_weights]
             if value is IDENTITY
@@ -74,7 +74,7 @@ class Reshaping(Rule):
         value = output.flattened_permutation()
         errs_before = order.root.from_weights or order.root.sources
         problem = order.bind(value)
-        # the layers before it err, if any: those behind it take maps as they are
+        # the conflict belongs to the layers before it, if any: those after it take maps as they are
         lost = None if errs_before else problem
         output.permutations = [
             Permutation(size, lost or IDENTITY, sources=[order]) for size in output.shape
@@ -115,10 +115,10 @@ def _mixes_batch(tensor: Tensor, output: Tensor) -> bool:
 
 
 def _blocks(tensor: Tensor, output: Tensor) -> list[tuple[list[int], list[int]]]:
-    """Which axes become which: the shortest runs of as many values."""
+    """Returns which axes become which: the shortest runs with equally many values."""
     ours, theirs = _long(tensor), _long(output)
     behind = []
-    if None in tensor.shape:  # the sizes that are equal at the end stay, all before is one run
+    if None in tensor.shape:  # equal sizes at the end stay, all axes before are one run
         while len(ours) > 1 and len(theirs) > 1 and tensor.shape[ours[-1]] is not None:
             if tensor.shape[ours[-1]] != output.shape[theirs[-1]]:
                 break
@@ -141,7 +141,7 @@ def _size(tensor, axes) -> int:
 
 
 def _follow(order, blocks) -> tuple[int, ...] | None:
-    """The order of the new axes; None where merged ones do not lie side by side."""
+    """Returns the order of the new axes; None if merged ones are not adjacent."""
     order = list(order)
     for ours, theirs in blocks:
         start = order.index(ours[0]) if ours else 0

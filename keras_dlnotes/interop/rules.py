@@ -1,4 +1,4 @@
-"""How PyTorch holds the weights of layers that are the user's own, and how to say so."""
+"""Rules of the user: how PyTorch stores the weights of custom layers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,25 +17,25 @@ _ELEMENTWISE: set[type] = set()
 
 
 def rule(*layers: type, elementwise: bool = False) -> Callable[[Rule], Rule]:
-    """Says how PyTorch holds the weights of a layer of one's own: a decorator.
+    """Registers how PyTorch stores the weights of a custom layer: a decorator.
 
     The function takes the built layer and returns a dict of PyTorch's names to Keras's weights. A
-    weight stands for itself; in a tuple (weight, axes) PyTorch's axis n is Keras's axes[n]; in a
-    tuple (weight, to_torch, to_keras) two functions of a NumPy array lead there and back. The
-    layers inside of the layer keep their own rules. A weight that the function leaves out has no
-    equal in PyTorch: it stays as it is.
+    weight alone has the same layout in both; in a tuple (weight, axes), PyTorch's axis n is Keras's
+    axes[n]; in a tuple (weight, to_torch, to_keras), two functions of a NumPy array convert it.
+    Layers inside the layer keep their own rules. A weight that the function leaves out does not
+    exist in PyTorch, and is left unchanged.
 
     Args:
-        layers: layer classes; the rule holds for subclasses too, as long as none has its own.
-        elementwise: whether the layer changes each value in its place, so that the order of
-            features behind it is that before it. Otherwise the layer is looked inside, and where
-            its `call` does not take symbolic tensors, the order behind it is unknown.
+        layers: layer classes; the rule holds for subclasses too, unless they have their own.
+        elementwise: whether the layer is elementwise, so that it keeps the order of features.
+            Otherwise its `call` is traced on symbolic tensors; if that fails, the order of features
+            after the layer is unknown.
 
     Returns:
         The decorator, which returns the function unchanged.
 
     Raises:
-        ValueError: if a layer is no class of layers, or `elementwise` is no bool.
+        ValueError: if a layer is not a class of layers, or `elementwise` not a bool.
 
     Example:
 
@@ -69,7 +69,7 @@ def rule(*layers: type, elementwise: bool = False) -> Callable[[Rule], Rule]:
 
 
 def elementwise_layers() -> frozenset[type]:
-    """Classes that users have said to change each value in its place."""
+    """Returns the classes that users have registered as elementwise."""
     return frozenset(_ELEMENTWISE)
 
 
@@ -78,7 +78,7 @@ def find_rule(layer: keras.Layer) -> Rule | None:
 
 
 def weights_left_out(layer: keras.Layer) -> list[Any]:
-    """Weights of a layer with a rule of the user's own that are its own, named there or not."""
+    """Returns the own weights of a layer with a user's rule, whether the rule names them or not."""
     if find_rule(layer) is None:
         return []
     inside = {id(weight) for _, child in children(layer) for weight in child.weights}
@@ -86,7 +86,7 @@ def weights_left_out(layer: keras.Layer) -> list[Any]:
 
 
 def mappings_of_rule(layer: keras.Layer, path: str) -> list[WeightMapping]:
-    """What the user's rule says of the layer, checked."""
+    """Returns what the user's rule gives for the layer, checked."""
     found = find_rule(layer)(layer)
     if not isinstance(found, Mapping):
         raise ValueError(

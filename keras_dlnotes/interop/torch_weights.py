@@ -16,48 +16,46 @@ from keras_dlnotes.interop.weight_groups import WeightGroup
 
 
 def load_torch(model, state_dict, names=None, *, prefix="", strict=True, report=None):
-    """Gives a Keras model the weights of a PyTorch network.
+    """Loads the weights of a PyTorch network into a Keras model.
 
-    Layers meet the modules of the same name: `.`, `_` and `/` apart, with or without what is in
-    front, such as "model.". Names that Keras has made up do not count. What has no name meets in
-    order, where only one pairing fits: PyTorch defines its modules in an order in which they could
-    be called, and branches beside each other may come in either. Where several pairings fit, the
-    error lists the modules that `names` must say. All tensors are checked before the first is
-    assigned: an error leaves the model as it was. Of a file nothing is executed.
+    Layers and modules are matched by name, except for `.`, `_` and `/`, with or without a prefix
+    such as "model."; names that Keras generated do not count. The others are matched in order, if
+    exactly one pairing fits: PyTorch code defines modules in an order in which they could be
+    called, with parallel branches in either order. If several pairings fit, the error lists the
+    modules that `names` must give. All tensors are checked before the first is assigned: an error
+    leaves the model unchanged. No code in a file is executed.
 
-    Kernels are transposed, gates brought into Keras's order, an LSTM's two biases added, weights
-    in pieces (weight or spectral normalization) put together. PyTorch flattens maps channels first:
-    the graph is followed from where maps are flattened, or features become maps, to the layers
-    whose rows or columns are permuted for it; where it cannot be followed, an error says so.
-    Buffers without weights are skipped, and a warning names them, except the counts of batches.
-    Batch normalization takes over its statistics; its settings are the model's: PyTorch's defaults
-    are epsilon=1e-5 and momentum=0.9 in Keras's terms, and its running variance is the unbiased
-    one.
+    Kernels are transposed, gates reordered, an LSTM's two biases added, weights in pieces (weight
+    or spectral normalization) put together. PyTorch flattens feature maps channels first: the graph
+    is traced from where maps are flattened, or features are reshaped to maps, to the layers whose
+    rows or columns must be permuted; an error names those that cannot be traced. Buffers without
+    weights are skipped, and a warning names them, except the counts of batches. Batch normalization
+    takes the running statistics and keeps the model's settings: PyTorch's defaults are epsilon=1e-5
+    and momentum=0.9 in Keras's terms, and its running variance is unbiased.
 
     Args:
         model: a built Keras model, or a layer.
         state_dict: names to tensors, of PyTorch or NumPy; or a path that ends in .safetensors (no
             PyTorch needed), .pt, .pth, .bin or .ckpt; or a checkpoint with an entry "state_dict".
         names: dict of a PyTorch prefix to the name or path of a Keras layer, or a list of them; the
-            prefix stands for all modules below it. A stacked recurrent module goes to a list of
-            layers. A dict {layer: shape} says as well that the layer's input features are
-            channels-last maps of this shape (…, channels), flattened; None that they lie as in
-            PyTorch; {"inputs": shape, "outputs": shape} says it of both sides.
+            prefix includes all modules below it. A stacked recurrent module needs a list of layers.
+            A dict {layer: shape} also gives the shape (…, channels) of the channels-last maps that
+            the layer's input features are, flattened, or None if they are ordered as in PyTorch;
+            {"inputs": shape, "outputs": shape} does so for both sides.
         prefix: load only tensors whose names begin with it, such as "model" of a Lightning
             checkpoint that holds more than the model.
-        strict: whether every tensor must fit. With False all that fits is loaded, the rest stays as
-            it is, and a warning names it.
-        report: a function that takes a `LoadReport` of what was done with each tensor, such as
-            print; then there is no warning.
+        strict: whether every tensor must fit. With False, tensors that fit are loaded, and a
+            warning names the others.
+        report: a function that takes a `LoadReport`, the outcome for each tensor, such as print;
+            then there is no warning.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: for an argument of a wrong kind; for a missing, extra or misshapen tensor, all
-            of them listed; for pairs or features that nothing tells; for a layer that PyTorch
-            cannot express, such as a GRU with reset_after=False; for a file that holds more than
-            weights.
+        ValueError: for an invalid argument; for missing, extra or misshapen tensors, all of them
+            listed; for ambiguous pairs or features; for a layer that PyTorch cannot express, such
+            as a GRU with reset_after=False; for a file that holds more than weights.
         FileNotFoundError: for a path without a file.
         ImportError: for a .pt file where PyTorch is not installed.
 
@@ -96,24 +94,24 @@ def load_torch(model, state_dict, names=None, *, prefix="", strict=True, report=
 def to_torch(model, names=None, *, like=None, path=None):
     """Returns a Keras model's weights as a PyTorch state dict.
 
-    The inverse of `load_torch`. The one bias of an LSTM or a simple network goes to bias_ih, and
-    bias_hh is 0; biases in `like` that still add up to it stay as they are there, and so do the
+    The inverse of `load_torch`. The one bias of an LSTM or a simple recurrent network becomes
+    bias_ih, and bias_hh is 0; biases in `like` that still add up to it are kept, and so are the
     pieces of a weight in pieces.
 
     Args:
         model: a built Keras model, or a layer.
-        names: dict of a PyTorch prefix to a layer, layers, or shapes, as in `load_torch`; a layer
-            that it leaves out is called by its path, with dots.
-        like: a state dict, or a path to one, with the names and shapes to be had; `names` then
+        names: dict of a PyTorch prefix to a layer, layers, or shapes, as in `load_torch`; other
+            layers get their path as the prefix, with dots.
+        like: a state dict, or a path to one, with the names and shapes to use; `names` then
             means the same as in `load_torch`. Buffers without weights are left out.
-        path: where to write the tensors too, a .safetensors file; None for nowhere.
+        path: a .safetensors file to write the tensors to; None for no file.
 
     Returns:
         dict of names to tensors: of PyTorch where it is installed, else of NumPy.
 
     Raises:
-        ValueError: for an argument of a wrong kind, for weights that PyTorch cannot express, and
-            where `like` does not fit.
+        ValueError: for an invalid argument, for weights that PyTorch cannot express, or if `like`
+            does not fit.
 
     Example:
 
@@ -176,7 +174,7 @@ def _value(variable) -> np.ndarray:
 
 
 def _as_there(mapping, values, found, module, template):
-    """Where one weight is several tensors, those of the template if they still make it."""
+    """Keeps the template's tensors for one weight if they still add up to it."""
     if len(mapping.shapes) == 1 or len(mapping.variables) > 1:
         return found
     there = {n: np.array(template.tensors[module.keys[n]], values[0].dtype) for n in found}
@@ -184,7 +182,7 @@ def _as_there(mapping, values, found, module, template):
 
 
 def _in_pieces(tensors, template) -> dict[str, np.ndarray]:
-    """In the order of the template, and in its pieces."""
+    """Returns the tensors in the order of the template, and in its pieces."""
     ordered = {}
     for name in template.tensors:
         if name in template.folded:
@@ -195,7 +193,7 @@ def _in_pieces(tensors, template) -> dict[str, np.ndarray]:
 
 
 def _named(groups: list[WeightGroup], names: list[Name]) -> list[tuple[WeightGroup, Module]]:
-    """Modules for groups, called as the names say, or else by the layers' paths."""
+    """Pairs each group with a module, named by `names` or by the layer's path."""
     called = {}
     for name in names:
         found = [group for layer in name.layers for group in entries_at(groups, layer)]

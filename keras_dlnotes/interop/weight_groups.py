@@ -151,7 +151,7 @@ def _features(layer, path, rows, columns):
     """A normalization's vectors, one number a feature."""
     if any(len(variable.shape) > 1 for variable in layer.weights):
         raise ValueError(
-            f"Layer {path} normalizes over several axes, which lie in another order in PyTorch."
+            f"Layer {path} normalizes over several axes, whose order differs in PyTorch."
         )
     names = {
         "weight": "gamma",

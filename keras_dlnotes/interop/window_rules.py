@@ -9,7 +9,7 @@ def channel_axis(operation, tensor: Tensor) -> int:
 
 
 class Windows(Rule):
-    """Convolutions, pooling and what else has maps: channels stay apart from lengths."""
+    """Convolutions, pooling and other layers of feature maps."""
 
     def __init__(self, has_weights: bool = False):
         self.has_weights = has_weights
@@ -85,7 +85,7 @@ class Reduction(Rule):
 
 
 class Folding(Rule):
-    """What `TimeDistributed` does before and behind its layer."""
+    """What `TimeDistributed` does before and after its layer."""
 
     def __init__(self, unfolds: bool):
         self.unfolds = unfolds
@@ -99,7 +99,7 @@ class Folding(Rule):
             outer.axes.mark_unknown(inner.axes.unknown)
             return
         inner.axes.mark_unknown(outer.axes.unknown)
-        # an input of videos is taken for what the layer inside makes of each image
+        # the layer inside determines the layout of each frame
         said = inner.axes.declared
         outer.axes.declare(*((0, *(axis + 1 for axis in order)) for order in said))
         if outer.axes.is_known:

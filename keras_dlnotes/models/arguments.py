@@ -1,7 +1,7 @@
-"""Checks of the builders' arguments, made before the first layer is.
+"""Checks of the builders' arguments, before any layer is built.
 
-Where nothing else sets a bound, a number of values or of weights is at most 2³¹ − 1: so many are
-8 GB in float32. What asks for more is refused here, and not by an allocation that fails.
+By default, a number of values or of weights is at most 2³¹ − 1, which are 8 GB in float32. Larger
+ones are refused here, rather than by a failed allocation.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from keras_dlnotes.common.checks import argument_error, integer, is_integer, is_
 
 MOST = 2**31 - 1
 MOST_LAYERS = 1024
-MOST_STEPS = 2**20  # of a sequence that is written
+MOST_STEPS = 2**20  # of a generated sequence
 MOST_PADDING = 2**16
 MOST_AXES = 63  # NumPy's arrays have 64, the batch included
 
@@ -32,9 +32,9 @@ def counts(
 
     Args:
         name: of the argument.
-        value: what the caller gave.
-        fewest: least number of entries.
-        most: largest number of entries.
+        value: what the caller passed.
+        fewest: minimum number of entries.
+        most: maximum number of entries.
         together: "product" or "sum" bounds that of the entries, by `MOST` or by `MOST_LAYERS`;
             "values" bounds each one alone.
     """
@@ -59,7 +59,7 @@ def example_shape(value: Any) -> tuple[int, ...]:
 
 
 def activation(name: str, value: Any) -> Any:
-    """Returns what Keras takes for an activation, or raises."""
+    """Returns the value if Keras accepts it as an activation, or raises."""
     try:
         keras.activations.get(value)
     except (ValueError, TypeError) as cause:
@@ -69,7 +69,7 @@ def activation(name: str, value: Any) -> Any:
 
 
 def initializer(name: str, value: Any) -> Any:
-    """Returns what Keras takes for an initializer, or raises."""
+    """Returns the value if Keras accepts it as an initializer, or raises."""
     try:
         keras.initializers.get(value)
     except (ValueError, TypeError) as cause:
@@ -86,20 +86,20 @@ def layer_list(name: str, value: Any) -> Sequence[keras.Layer]:
 
 
 def model_name(value: Any) -> str | None:
-    """Returns what Keras takes for a model's name, or raises."""
+    """Returns the value if Keras accepts it as a model's name, or raises."""
     if value is not None and not (isinstance(value, str) and value and "/" not in value):
         raise argument_error("name", "a name without a slash, or None", value)
     return value
 
 
 def check_weights(*widths: tuple, taps: int = 1, kernel: tuple[str, Any] = ("", None)) -> None:
-    """Raises where a kernel that leads from one width to the next has more than `MOST` weights.
+    """Raises if a kernel from one width to the next has more than `MOST` weights.
 
     Args:
-        widths: those of the layers, first to last, behind the name and the value of the argument
+        widths: those of the layers, first to last, after the name and the value of the argument
             that sets them: ("hidden", (64, 32), 64, 32).
-        taps: the number of pixels of a kernel, or of gates that it feeds.
-        kernel: the name and the value of the argument that sets the taps, where one does.
+        taps: the number of elements of a window, or of gates.
+        kernel: the name and the value of the argument that sets the taps, if there is one.
     """
     chain = [(width, name, given) for name, given, *those in widths for width in those]
     for before, after in pairwise(chain):

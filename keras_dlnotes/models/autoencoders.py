@@ -1,4 +1,4 @@
-"""Autoencoders: an encoder to a code z, and a decoder back, as sub-models of one model."""
+"""Autoencoders: an encoder to a code z and a decoder from it, as sub-models of one model."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -71,7 +71,7 @@ def convolutional_autoencoder(
             first; each ≥ 1.
         latent_dim: dimension of z, ≥ 1.
         filters: number of feature maps of the encoder's convolutions, first to last.
-        activation: of all layers but those that make z and x'.
+        activation: of all layers except those that output z and x'.
         output_activation: of x'; None for any values, "sigmoid" where all are in [0, 1].
         data_format: "channels_last", "channels_first" or None, Keras's default.
 
@@ -107,10 +107,10 @@ def denoising_autoencoder(
     noise_stddev: float = 0.3,
     data_format: str | None = None,
 ) -> keras.Model:
-    """Builds an autoencoder that learns to take noise away: x' = g(f(x + η)).
+    """Builds an autoencoder that learns to remove noise: x' = g(f(x + η)).
 
     In training, and only then, Gaussian noise η is added to the input; `model.fit(x, x)` minimizes
-    MSE(x, x') to the clean data. After it, give the model noisy data.
+    MSE(x, x') to the clean data. Afterwards, pass noisy data to the model.
 
     Args:
         input_shape: of one example; where there are `filters`, (height, width, channels), or
@@ -122,7 +122,7 @@ def denoising_autoencoder(
         output_activation: of x'; None for any values, "sigmoid" where all are in [0, 1].
         noise_stddev: standard deviation of η, ≥ 0, in the unit of the input.
         data_format: of a convolutional one, "channels_last", "channels_first" or None, Keras's
-            default; a dense one takes its values in the order in which they come.
+            default; a dense one flattens its values in their order.
 
     Returns:
         An uncompiled functional model, (batch, *input_shape) → (batch, *input_shape), with the

@@ -1,4 +1,4 @@
-"""Which models are chains of layers that treat every step alike, or know the steps before."""
+"""Models that are chains of recurrent layers and layers that treat every step the same."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 
 from keras_dlnotes.common.checks import argument_error
 
-# in inference, each of them does to a step what it does to any other, and sees no other
+# in inference, each treats every step the same, and independently of the others
 EACH_STEP = (
     keras.layers.Activation,
     keras.layers.AlphaDropout,
@@ -27,7 +27,7 @@ RECURRENT = ("RNN", "SimpleRNN", "LSTM", "GRU")
 
 
 def chain_of(model: keras.Model) -> list[keras.Layer] | None:
-    """Returns an embedding and the layers behind it; None for a model that is no such chain."""
+    """Returns an embedding and the layers after it; None for a model that is no such chain."""
     layers = _unfolded(model)
     if not layers or not isinstance(layers[0], keras.layers.Embedding):
         return None
@@ -36,7 +36,7 @@ def chain_of(model: keras.Model) -> list[keras.Layer] | None:
 
 
 def ends_in_softmax(layers: list[keras.Layer]) -> bool:
-    """Tells whether the last layer of a chain is known to make probabilities."""
+    """Returns whether the last layer of a chain is known to output probabilities."""
     last = layers[-1]
     while isinstance(last, keras.layers.TimeDistributed):
         last = last.layer
@@ -45,7 +45,7 @@ def ends_in_softmax(layers: list[keras.Layer]) -> bool:
 
 
 def needs_time(layer: keras.Layer) -> bool:
-    """Tells whether a layer of a chain takes nothing but sequences, be they of one step."""
+    """Returns whether a layer of a chain takes only sequences, which may have one step."""
     sequential = (
         keras.layers.BatchNormalization,
         keras.layers.SpatialDropout1D,
@@ -55,7 +55,7 @@ def needs_time(layer: keras.Layer) -> bool:
 
 
 def ids_read(model: keras.Model, place: int) -> int | None:
-    """Returns the number of ids that the embedding of one of the inputs knows, where one does."""
+    """Returns the number of ids of the embedding of one of the inputs, if it has one."""
     for layer in model.layers:
         try:
             reads = layer.input is model.inputs[place]
@@ -76,12 +76,12 @@ def check_vocabularies(read: int, written: int) -> None:
 
 
 def is_known(thing: Any) -> bool:
-    """Tells whether a class or function is Keras's own or ours, and does what its name says."""
+    """Returns whether a class or function is Keras's or ours, and so known by its name."""
     return (getattr(thing, "__module__", None) or "").split(".")[0] in ("keras", "keras_dlnotes")
 
 
 def _unfolded(model: Any) -> list[keras.Layer] | None:
-    """Returns the layers in the order of computation, those of nested models in their place."""
+    """Returns the layers in the order of computation, with nested models unfolded."""
     if not is_known(type(model)) or not isinstance(model, keras.Model):
         return None
     found = []

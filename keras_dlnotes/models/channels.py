@@ -1,4 +1,4 @@
-"""Activations over the channels, wherever the layout has them."""
+"""Activations over the channels, in either layout."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,15 @@ from keras import ops
 
 from keras_dlnotes.models.images import Images
 
-# what one value becomes depends on those beside it on the last axis
+# these are not elementwise: they act along the last axis
 _ALONG_THE_LAST_AXIS = ("glu", "log_softmax", "softmax", "sparsemax")
 
 
 def over_channels(activation: str | Callable | None, images: Images) -> str | Callable | None:
     """Returns the activation for a layer of this layout, such that a softmax is over the channels.
 
-    Keras's activations of each value alone stay as they are. Of any other function nothing is
-    known: where the channels come first, it gets them last.
+    Keras's elementwise activations are unchanged. Any other function gets the channels last, where
+    they come first.
     """
     function = keras.activations.get(activation)
     name = getattr(function, "__name__", "")

@@ -47,11 +47,11 @@ def conv_block(
         kernel_size: k, or (k_h, k_w), ≥ 1.
         padding: of the convolution; as in `layers.Conv2D`.
         activation: the detector φ; None for none.
-        pool_size: length of the pools and of their steps; 1 leaves the pooling out.
+        pool_size: size and stride of the pooling windows; 1 omits the pooling.
         convolution: "full", "separable" (depthwise, then 1×1) or "spatially_separable" (k×1, then
             1×k).
-        moving_statistic: "std" or "variance" puts a batch normalization that averages it before the
-            detector; None for none.
+        moving_statistic: "std" or "variance" adds a batch normalization with this moving statistic
+            before the detector; None for none.
         data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
@@ -126,7 +126,7 @@ def convnet(
         An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
-        ValueError: for an argument out of range, or where a block would shrink the image below
+        ValueError: for an argument out of range, or if a block would shrink the image below
             one pixel; the message says which.
 
     Reference:
@@ -208,7 +208,7 @@ def _check_block(
 
 
 def _check_kernels(inputs: tuple, filters, kernel_size, convolution: str) -> None:
-    """Raises where a kernel would be too large; the separable ones are smaller than said here."""
+    """Raises if a kernel would be too large; separable ones are smaller than this bound."""
     sides = _convolution(kernel_size, "valid").size
     arguments.check_weights(
         inputs,
@@ -219,7 +219,7 @@ def _check_kernels(inputs: tuple, filters, kernel_size, convolution: str) -> Non
 
 
 def _after_block(lengths: Lengths, kernel_size, padding, pool_size) -> Lengths:
-    """Returns (height, width) behind a block, or raises where a window is longer than they are."""
+    """Returns (height, width) after a block, or raises if a window is larger."""
     shape = output_shape((None, *lengths, None), _convolution(kernel_size, padding))
     return output_shape(shape, _pooling(pool_size), "pool_size")[1:3]
 

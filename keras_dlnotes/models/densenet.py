@@ -35,7 +35,7 @@ def densenet121(
         An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
-        ValueError: for an argument out of range, or where a stage would shrink the image below
+        ValueError: for an argument out of range, or if a stage would shrink the image below
             one pixel; the message says which.
 
     Reference:
@@ -89,7 +89,7 @@ def densenet(
         stem: "large", for photographs: a 7×7 convolution and a pooling, both of stride 2; "small",
             for images such as MNIST's: a 3×3 convolution.
         classifier_activation: of the last layer; None for logits.
-        preprocessing: layers that the images go through first.
+        preprocessing: layers to apply to the images first.
         name: of the model.
         data_format: "channels_last", "channels_first" or None, Keras's default.
 
@@ -97,7 +97,7 @@ def densenet(
         An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
-        ValueError: for an argument out of range, or where a stage would shrink the image below
+        ValueError: for an argument out of range, or if a stage would shrink the image below
             one pixel; the message says which.
 
     Reference:

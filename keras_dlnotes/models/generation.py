@@ -1,4 +1,4 @@
-"""Sequences out of trained models, one token at a time: sampling, greedy and beam search."""
+"""Generation of sequences, one token at a time: sampling, greedy and beam search."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from keras_dlnotes.models.chains import chain_of
 from keras_dlnotes.models.prefixes import Prefixes
 from keras_dlnotes.models.steps import Chain, Decoder, decoder_parts
 
-MOST_TOKENS = 2**16  # of a target: a beam search copies what it has at each
+MOST_TOKENS = 2**16  # of a target: a beam search copies all prefixes at each
 MOST_CANDIDATES = 2**28  # 2 GB of scores
 
 
@@ -28,21 +28,21 @@ def sample(
 ) -> np.ndarray:
     """Continues sequences by tokens drawn from a language model.
 
-    Each next token is drawn with probability ∝ P(x_{t+1} | x_t, …, x_1)^{1/τ}. The temperature τ
-    makes the likely likelier below 1, and all alike far above it; at 0 the likeliest is taken.
+    Each next token is drawn with probability ∝ P(x_{t+1} | x_t, …, x_1)^{1/τ}. A temperature τ
+    below 1 sharpens the distribution, one above 1 flattens it; at 0 the likeliest token is taken.
 
     Args:
-        model: ids (batch, time) → outputs (batch, time, vocabulary) that tell at each step of the
-            next token, or (batch, vocabulary) after the last one. It never looks ahead, which is
-            tried on drawn ids. A chain of an embedding, recurrent layers and others that treat
-            every step alike, such as `language_model` builds, runs one step a token, any other
-            model over all the tokens so far. Stateful or not, it starts anew and stays as it is.
-        prompt: ids (batch, time) or (time,), at least one a row, each in the model's vocabulary and
-            none of them 0.
+        model: ids (batch, time) → outputs (batch, time, vocabulary) that predict the next token at
+            each step, or (batch, vocabulary) after the last one. It never looks ahead, which is
+            tested on random ids. A chain of an embedding, recurrent layers and others that treat
+            every step the same, such as `language_model` builds, runs one step for each token, any
+            other model over all tokens so far. Stateful layers start anew and keep their states.
+        prompt: ids (batch, time) or (time,), at least one in a row, each in the model's vocabulary
+            and none of them 0.
         length: number of tokens to draw, 1 to 2²⁰.
         temperature: τ ≥ 0.
-        end_id: the id that ends a sequence; 0 follows it to the end. None for no end.
-        seed: int ≥ 0 that fixes what is drawn; None draws something else each time.
+        end_id: the id that ends a sequence, which is padded with 0 after it. None for no end.
+        seed: int ≥ 0 of the random draws; None for different draws each time.
         from_logits: whether the model's outputs are logits, or log P, rather than probabilities.
 
     Returns:
@@ -50,8 +50,8 @@ def sample(
         never drawn.
 
     Raises:
-        ValueError: for an argument out of range, a model that looks ahead, or one whose outputs are
-            not what `from_logits` says.
+        ValueError: for an argument out of range, a model that looks ahead, or outputs that are not
+            what `from_logits` says.
 
     Reference:
         Lecture notes, "The Basic Task in Sequence Modeling".
@@ -105,25 +105,25 @@ def decode(
     """Returns the target sequence that a trained model finds for each source.
 
     Greedy search takes the likeliest token at each step. Beam search keeps the `beam_width`
-    likeliest beginnings at each step, and so finds sequences of a higher probability
+    likeliest prefixes at each step, and so finds sequences of a higher probability
     log P(y | x) = Σ_t log P(y_t | y_{t−1}, …, y_1, x).
 
     Args:
         model: [source ids (batch, time), target ids shifted right (batch, time')] → outputs
-            (batch, time', target vocabulary) that never look ahead in the target, which is tried
-            on drawn ids. What `sequence_to_sequence` builds runs one step a token, any other model
-            over all the tokens so far. It stays as it is.
+            (batch, time', target vocabulary) that never look ahead in the target, which is tested
+            on random ids. What `sequence_to_sequence` builds runs one step for each token, any
+            other model over all tokens so far. It is not changed.
         source: ids (batch, time) or (time,) for one source, each in the source's vocabulary; id 0
             pads.
-        max_length: most tokens of a target, its end included, 1 to 2¹⁶. The search ends where all
-            targets have ended.
-        beam_width: number of beginnings, ≥ 1; 1 is greedy. A batch has at most 2²⁸ beginnings,
-            each with one of the tokens behind it.
-        length_penalty: α ≥ 0: of the beginnings that are left, the one with the largest
-            log P(y | x) / T^α is taken. 0 prefers short targets, 1 the best mean over the tokens.
+        max_length: maximum number of tokens of a target, its end included, 1 to 2¹⁶. The search
+            ends early if all targets have ended.
+        beam_width: number of prefixes, ≥ 1; 1 is greedy. A batch has at most 2²⁸ candidates, each a
+            prefix with a next token.
+        length_penalty: α ≥ 0: of the final prefixes, the one with the largest log P(y | x) / T^α is
+            taken. 0 prefers short targets, 1 the best mean over the tokens.
         start_id: the id that the decoder reads first; in the target's vocabulary, and not 0.
         end_id: the id that ends a target, likewise.
-        batch_size: number of sources at once, ≥ 1.
+        batch_size: number of sources in a call of the model, ≥ 1.
         from_logits: whether the model's outputs are logits, or log P, rather than probabilities.
 
     Returns:
@@ -131,8 +131,8 @@ def decode(
         a list of one.
 
     Raises:
-        ValueError: for an argument out of range, a model that looks ahead, or one whose outputs are
-            not what `from_logits` says.
+        ValueError: for an argument out of range, a model that looks ahead, or outputs that are not
+            what `from_logits` says.
 
     Reference:
         Lecture notes, "Types of RNN" (machine translation).
@@ -204,7 +204,7 @@ def _beam_search(
     states = _rows_of(translator.reading(source), np.repeat(np.arange(batch), width))
     latest = np.full((batch, width), start_id)
     tokens = np.zeros((batch, width, 0), int)
-    # the beams are alike at first: only one of them counts
+    # all beams are the same at first: only one of them counts
     scores = np.where(np.arange(width) == 0, 0.0, -np.inf) * np.ones((batch, 1))
     ended = np.zeros((batch, width), bool)
     for _ in range(max_length):
@@ -212,7 +212,7 @@ def _beam_search(
         vocabulary_size = following.shape[-1]
         following = _without_padding(following, (~ended & np.isfinite(scores)).ravel())
         following = following.reshape(batch, width, vocabulary_size)
-        # a target that has ended goes on with padding alone, at no cost
+        # a target that has ended is continued by padding alone, at no cost
         following[ended] = np.where(np.arange(vocabulary_size) == 0, 0.0, -np.inf)
         candidates = (scores[:, :, np.newaxis] + following).reshape(batch, -1)
         chosen = np.argsort(-candidates, axis=1, kind="stable")[:, :width]
@@ -243,10 +243,10 @@ def _likeliest(tokens, scores, length_penalty: float) -> np.ndarray:
     return np.where(np.isneginf(scores), np.inf, costs).argmin(axis=1)
 
 
-def _without_padding(following: np.ndarray, goes_on: np.ndarray) -> np.ndarray:
-    """Returns log P (rows, vocabulary) without id 0, or raises where nothing else can go on."""
+def _without_padding(following: np.ndarray, is_active: np.ndarray) -> np.ndarray:
+    """Returns log P (rows, vocabulary) without id 0, or raises if no other token is possible."""
     following[:, 0] = -np.inf
-    if not np.isfinite(following[goes_on].max(axis=1)).all():
+    if not np.isfinite(following[is_active].max(axis=1)).all():
         expected = "one that gives another token than padding a probability"
         raise argument_error("model", expected, "one that goes on with padding alone")
     return following
@@ -256,7 +256,7 @@ def _draw(following: np.ndarray, temperature: float, generator) -> np.ndarray:
     """Draws a token from each row of log p by p^{1/τ}."""
     if temperature == 0:
         return following.argmax(axis=1)
-    # differences from the largest, which stay what they are however small the temperature
+    # differences from the largest are exact, however small the temperature
     with np.errstate(over="ignore", invalid="ignore"):
         scores = (following - following.max(axis=1, keepdims=True)) / temperature
     # the largest value of log p/τ + Gumbel noise is at each token with the softmax's probability

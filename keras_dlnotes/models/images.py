@@ -1,4 +1,4 @@
-"""What the image models share: layouts, checks of sizes, and layers that the caller puts first."""
+"""What the image models share: layouts, checks of sizes, and the caller's preprocessing."""
 
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
@@ -15,7 +15,7 @@ Lengths = tuple[int | None, ...]
 
 
 class Images(NamedTuple):
-    """The shape of an image, and the layout that says which of its axes are the channels.
+    """The shape of an image, and its layout.
 
     Args:
         shape: (height, width, channels), or (channels, height, width).
@@ -50,7 +50,7 @@ def image_shape(
         value: what the caller gave as `input_shape`.
         data_format: what the caller gave as `data_format`; None is Keras's setting.
         unknown: whether height and width may be None.
-        default: (height, width, channels) that a value of None stands for.
+        default: (height, width, channels) for a value of None.
     """
     data_format = standardize_data_format(data_format)
     if value is None and default is not None:
@@ -78,14 +78,14 @@ def _is_length(value: Any) -> bool:
 def preprocessed(
     images: Images, preprocessing: Sequence[keras.Layer]
 ) -> tuple[keras.KerasTensor, keras.KerasTensor, Images]:
-    """Returns a model's input, what the caller's layers make of it, and the shape of that."""
+    """Returns a model's input, the output of the caller's layers, and its shape."""
     inputs = outputs = keras.Input(images.shape)
     for layer in layer_list("preprocessing", preprocessing):
         outputs = layer(outputs)
     after = images._replace(shape=tuple(outputs.shape[1:]))
     is_open = None in after.shape and None not in images.shape
     if len(after.shape) != 3 or after.channels is None or is_open:
-        expected = f"layers that make images, of known sizes, of images {images.shape}"
+        expected = f"layers from images {images.shape} to images, of known sizes"
         raise argument_error("preprocessing", expected, list(preprocessing))
     return inputs, outputs, after
 
@@ -93,12 +93,12 @@ def preprocessed(
 def check_stages(
     images: Images, stages: Iterable[tuple[str, Callable[[Lengths], Lengths]]]
 ) -> Lengths:
-    """Returns (height, width) behind all stages, or raises where one leaves less than one pixel.
+    """Returns (height, width) after all stages, or raises if one leaves less than one pixel.
 
     Args:
-        images: what the first stage gets.
-        stages: of each, what it does ("pooling (2, 2)"), and its output lengths for the input
-            lengths; a ValueError of it means that there are none.
+        images: the input of the first stage.
+        stages: for each, what it does ("pooling (2, 2)"), and a function of its input lengths
+            that returns its output lengths, or raises a ValueError if there are none.
     """
     stages = list(stages)
     lengths = images.lengths
@@ -118,5 +118,5 @@ def check_stages(
 
 
 def halved(lengths: Lengths) -> Lengths:
-    """Height and width behind a 2×2 pooling of stride 2."""
+    """Returns height and width after a 2×2 pooling of stride 2."""
     return tuple(output_length(length, 2, stride=2) for length in lengths)

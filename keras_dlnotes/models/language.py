@@ -26,15 +26,16 @@ def language_model(
 ) -> keras.Model:
     """Builds a network that predicts the next token: P(x_{t+1} | x_t, …, x_1) = softmax(h_t·W + b).
 
-    `models.sample` writes with it; `text.sequence_log_probability` says how probable a text is.
+    `models.sample` generates text with it; `text.sequence_log_probability` returns the probability
+    of one.
 
     Args:
         vocabulary_size: number of ids, ≥ 2; id 0 pads, and is masked.
         units: size of the hidden state h, or one size for each of several recurrent layers.
-        embedding_dim: size of the vector that stands for a token, ≥ 1.
+        embedding_dim: size of the vector of a token, ≥ 1.
         cell: "simple", "lstm" or "gru".
-        stateful: whether a batch goes on where the last one ended, row by row.
-        batch_size: number of rows, which must be fixed where the model is stateful: 1 by default.
+        stateful: whether each row of a batch continues the same row of the last one.
+        batch_size: number of rows, which must be fixed in a stateful model: 1 by default.
         dropout: fraction dropped of the inputs of each recurrent layer and of the softmax, in
             [0, 1).
 
@@ -85,13 +86,13 @@ def tagger(
     bidirectional: bool = True,
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Builds a network that tags every token, with what comes before it and after it in mind.
+    """Builds a network that tags every token, from its context on both sides.
 
     Args:
         vocabulary_size: number of ids, ≥ 2; id 0 pads, and is masked.
         tags: number of classes of a token, ≥ 1.
         units: size of the hidden state h, or one size for each of several recurrent layers.
-        embedding_dim: size of the vector that stands for a token, ≥ 1.
+        embedding_dim: size of the vector of a token, ≥ 1.
         cell: "simple", "lstm" or "gru".
         bidirectional: whether a second network reads from the end.
         dropout: fraction of the inputs dropped at each recurrent layer, in [0, 1).
@@ -135,7 +136,7 @@ def sequence_to_sequence(
     cell: str = "lstm",
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Builds an encoder and a decoder: from a sequence to another one of any length, unaligned.
+    """Builds an encoder and a decoder, from a sequence to one of any other length, unaligned.
 
     P(y_t | y_{t−1}, …, y_1, x) = softmax(s_t·W + b), where the decoder's first state s_0 is the
     encoder's last, h_T. Train with teacher forcing: the second input is the target shifted right,
@@ -145,7 +146,7 @@ def sequence_to_sequence(
         source_vocabulary: number of source ids, ≥ 2; id 0 pads, and is masked.
         target_vocabulary: number of target ids, ≥ 2; id 0 pads, and is masked.
         units: size of the hidden states, ≥ 1.
-        embedding_dim: size of the vector that stands for a token, ≥ 1.
+        embedding_dim: size of the vector of a token, ≥ 1.
         cell: "simple", "lstm" or "gru".
         dropout: fraction of the inputs dropped at both recurrent layers, in [0, 1).
 
@@ -163,7 +164,7 @@ def sequence_to_sequence(
     Example:
 
     >>> model = sequence_to_sequence(source_vocabulary=30, target_vocabulary=50, units=16)
-    >>> source, target = [[7, 8, 9, 0]], [[1, 12, 13]]  # 1 starts, in the place of the first token
+    >>> source, target = [[7, 8, 9, 0]], [[1, 12, 13]]  # 1 is the start token
     >>> model([keras.ops.array(source), keras.ops.array(target)]).shape == (1, 3, 50)
     True
     """

@@ -1,4 +1,4 @@
-"""What the recurrent networks are made of: embedded tokens and a stack of recurrent layers."""
+"""The building blocks of the recurrent networks: embedded tokens, a stack of recurrent layers."""
 
 from itertools import pairwise
 from typing import Any
@@ -72,7 +72,7 @@ def recurrent_stack(
     stateful: bool = False,
     truncate: int | None = None,
 ):
-    """Applies one recurrent layer after the other; the last tells of every step or of the last."""
+    """Applies recurrent layers in turn; the last one returns every step, or the last step."""
     for number, size in enumerate(sizes, start=1):
         layer = recurrent_layer(
             cell,

@@ -39,7 +39,7 @@ def resnet(
         classifier_activation: of the last layer; None for logits.
         batch_norm: whether each convolution is followed by a batch normalization, and has no bias.
         kernel_initializer: of every 3×3 convolution.
-        preprocessing: layers that the images go through first.
+        preprocessing: layers to apply to the images first.
         name: of the model.
         data_format: "channels_last", "channels_first" or None, Keras's default.
 

@@ -23,19 +23,19 @@ def many_to_one(
     dropout: float = 0.0,
     truncate: int | None = None,
 ) -> keras.Model:
-    """Builds a network that tells one thing of a sequence: ŷ = ψ(h_T·W_hy + b_o).
+    """Builds a network with one output for a sequence: ŷ = ψ(h_T·W_hy + b_o).
 
     Args:
         input_shape: (time, features); time may be None, features ≥ 1.
         outputs: number of classes, or of values where `activation` is None; ≥ 1.
         units: size of the hidden state h, or one size for each of several recurrent layers.
         cell: "simple", "lstm" or "gru".
-        bidirectional: whether a second network reads from the end; the states stand side by side.
+        bidirectional: whether a second network reads from the end; the states are concatenated.
         activation: ψ of the last layer; None for values as in forecasting.
-        mask_value: steps whose features all have this value are padding and left out. None reads
-            all of them, as it must be where such steps mean something.
+        mask_value: steps whose features all have this value are padding and skipped. None reads
+            all steps, for data in which this value has a meaning.
         dropout: fraction of the inputs dropped at each recurrent layer, in [0, 1).
-        truncate: τ ≥ 1, the steps of the blocks whose borders no gradient crosses; None for all.
+        truncate: τ ≥ 1, the length of blocks between which no gradient flows; None for one block.
 
     Returns:
         An uncompiled functional model, (batch, time, features) → (batch, outputs).
@@ -76,19 +76,19 @@ def many_to_many(
     dropout: float = 0.0,
     truncate: int | None = None,
 ) -> keras.Model:
-    """Builds a network that tells one thing of every step: ŷ_t = ψ(h_t·W_hy + b_o), aligned.
+    """Builds a network with one output for every step: ŷ_t = ψ(h_t·W_hy + b_o), aligned.
 
     Args:
         input_shape: (time, features); time may be None, features ≥ 1.
         outputs: number of classes, or of values where `activation` is None; ≥ 1.
         units: size of the hidden state h, or one size for each of several recurrent layers.
         cell: "simple", "lstm" or "gru".
-        bidirectional: whether a second network reads from the end; the states stand side by side.
+        bidirectional: whether a second network reads from the end; the states are concatenated.
         activation: ψ of the last layer; None for values.
-        mask_value: steps whose features all have this value are padding, which neither the states
-            nor the loss counts. None reads all of them.
+        mask_value: steps whose features all have this value are padding, skipped by the states and
+            by the loss. None reads all steps.
         dropout: fraction of the inputs dropped at each recurrent layer, in [0, 1).
-        truncate: τ ≥ 1, the steps of the blocks whose borders no gradient crosses; None for all.
+        truncate: τ ≥ 1, the length of blocks between which no gradient flows; None for one block.
 
     Returns:
         An uncompiled functional model, (batch, time, features) → (batch, time, outputs).
@@ -128,19 +128,19 @@ def one_to_many(
     preprocessing: Sequence[keras.layers.Layer] = (),
     data_format: str | None = None,
 ) -> keras.Model:
-    """Builds a network that unfolds one thing into a sequence, such as an image into its caption.
+    """Builds a network from one input to a sequence, such as from an image to its caption.
 
-    The input sets the hidden state, h_0 = tanh(x·W + b), and is read again at each step.
+    The input sets the hidden state, h_0 = tanh(x·W + b), and is also an input at each step.
 
     Args:
         input_shape: of one example, such as (16,) or (28, 28, 1); more than one axis is flattened.
-        steps: length of the sequence, 1 to 2²⁰; shorter ones end in a class of their own, such as
+        steps: length of the sequence, 1 to 2²⁰; shorter ones end with a class for padding, such as
             0.
         outputs: number of classes, or of values where `activation` is None; ≥ 1.
         units: size of the hidden state h, ≥ 1.
         cell: "simple", "lstm" or "gru".
         activation: of the last layer; None for values.
-        preprocessing: layers that the input goes through first, such as convolutions.
+        preprocessing: layers to apply to the input first, such as convolutions.
         data_format: of an image, "channels_last", "channels_first" or None, Keras's default; its
             values are flattened in the same order in both.
 
@@ -198,7 +198,7 @@ def _from_sequence(
     truncate,
     every_step,
 ) -> keras.Model:
-    """`many_to_many` where it tells something of `every_step`, else `many_to_one`."""
+    """Builds `many_to_many` if there is an output for `every_step`, else `many_to_one`."""
     shape = _sequence_shape(input_shape)
     arguments.count("outputs", outputs)
     arguments.activation("activation", activation)

@@ -1,4 +1,4 @@
-"""One step of a recurrent model as a function of arrays, without the loops around its cells."""
+"""One step of a recurrent model, as a function of arrays: its cells without their loops."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ class Chain:
         before, after = iter(states), []
         embedding, *layers = self._layers
         in_time = True
-        # a copy has no mask: cells know none, and say so
+        # a copy has no mask: Keras warns that cells support none
         values = ops.copy(embedding(ops.convert_to_tensor(tokens, "int32")))
         for layer in layers:
             if isinstance(layer, keras.layers.RNN):

@@ -28,7 +28,7 @@ def unet(
     preprocessing: Sequence[keras.layers.Layer] = (),
     data_format: str | None = None,
 ) -> keras.Model:
-    """Builds a network that tells of every pixel which class it belongs to.
+    """Builds a network that classifies every pixel.
 
     Each of the `depth` levels of the contracting path applies two 3×3 convolutions and a 2×2
     pooling, and doubles the feature maps. The expanding path undoes the pooling by 2×2 transposed
@@ -47,7 +47,7 @@ def unet(
         batch_norm: whether each 3×3 convolution is followed by a batch normalization.
         dropout: fraction of the values dropped at the end of the contracting path, in [0, 1).
         classifier_activation: of the last layer, over the classes; None for logits.
-        preprocessing: layers that the images go through first.
+        preprocessing: layers to apply to the images first.
         data_format: "channels_last", "channels_first" or None, Keras's default.
 
     Returns:
@@ -103,7 +103,7 @@ def unet(
     for level in range(depth):
         tensor = convolutions(tensor, level, f"down{level + 1}")
         skips.append(_dropped(tensor, dropout if level == depth - 1 else 0))
-        # an odd row or column is pooled alone, never lost
+        # an odd row or column is pooled alone, not dropped
         pool = layers.MaxPooling2D(2, padding="same", name=f"down{level + 1}_pool", **layout)
         tensor = pool(skips[-1])
     tensor = _dropped(convolutions(tensor, depth, "bottom"), dropout)
@@ -127,10 +127,10 @@ def unet(
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class CropToSize(keras.layers.Layer):
-    """Cuts images to the height and width of others: rows off their end, then columns.
+    """Crops images to the height and width of others, at the end of rows and columns.
 
     Args:
-        data_format: "channels_last", which files without it mean, or "channels_first".
+        data_format: "channels_last", the default of older files, or "channels_first".
 
     Input shape:
         Images (batch, height, width, channels), and a reference (batch, height', width', any) with
@@ -174,12 +174,12 @@ def _dropped(tensor, rate: float):
 
 
 def _lost(depth: int, level: int) -> int:
-    """The rows that the unpadded expanding path has less than the contracting one at a level.
+    """Returns how many rows fewer the unpadded expanding path has than the contracting one.
 
-    Where there are n rows to join, the level below gets n/2 and joins n/2 − 4 − lost. Two
-    convolutions take 4 of them, and the transposed convolution returns 2(n/2 − 8 − lost).
+    With n rows to concatenate, the level below gets n/2 and concatenates n/2 − 4 − lost. Two
+    convolutions remove 4 of them, and the transposed convolution returns 2(n/2 − 8 − lost).
     """
-    lost = 8  # twice what the bottom's two convolutions take
+    lost = 8  # twice what the bottom's two convolutions remove
     for _ in range(depth - 1 - level):
         lost = 2 * (lost + 8)
     return lost
@@ -197,7 +197,7 @@ def _check_weights(images: Images, classes: int, filters: int, depth: int) -> No
 
 
 def _check_unpadded(images: Images, depth: int) -> None:
-    """Raises where an unpadded stage leaves nothing, or would pool an odd number of rows."""
+    """Raises if an unpadded stage leaves no pixel, or would pool an odd number of rows."""
     step = 2**depth  # between sizes whose poolings are all even: those that lack 4 of a multiple
     for length in images.lengths:
         problem = None if length is None else _misfit(length, depth)
@@ -211,7 +211,7 @@ def _check_unpadded(images: Images, depth: int) -> None:
 
 
 def _misfit(length: int, depth: int) -> str | None:
-    """Says which stage a length does not fit; None where it fits all of them."""
+    """Returns which stage a length does not fit; None if it fits all of them."""
     for stage in range(1, 2 * depth + 2):
         convolved = length - 4
         if convolved < 1:

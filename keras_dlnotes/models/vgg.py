@@ -42,7 +42,7 @@ def vgg16(
         An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
-        ValueError: for an argument out of range, or where a block would shrink the image below
+        ValueError: for an argument out of range, or if a block would shrink the image below
             one pixel; the message says which.
 
     Reference:
@@ -100,7 +100,7 @@ def vgg(
         dropout: fraction of the units dropped after each hidden dense layer, in [0, 1).
         classifier_activation: of the last layer; None for logits.
         batch_norm: whether each convolution is followed by a batch normalization, and has no bias.
-        preprocessing: layers that the images go through first.
+        preprocessing: layers to apply to the images first.
         name: of the model.
         data_format: "channels_last", "channels_first" or None, Keras's default.
 
@@ -108,7 +108,7 @@ def vgg(
         An uncompiled functional model, (batch, *input_shape) → (batch, classes).
 
     Raises:
-        ValueError: for an argument out of range, or where a block would shrink the image below
+        ValueError: for an argument out of range, or if a block would shrink the image below
             one pixel; the message says which.
 
     Reference:
