@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.data.python_pages import split_pages
 
 
@@ -170,8 +171,6 @@ def card(name: str) -> DataCard:
     """
     if not isinstance(name, str) or name not in names():
         known = ", ".join(map(repr, names()))
-        raise ValueError(
-            f"Argument `name` must be one of {known}, or 'tfds:NAME' where a data set of "
-            f"TensorFlow Datasets is loaded. Received: name={name!r}"
-        )
+        expected = f"one of {known}, or 'tfds:NAME' for a data set of TensorFlow Datasets"
+        raise argument_error("name", expected, name)
     return _CARDS[name]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import requests
 import tensorflow_datasets as tfds
 
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.data.cards import names
 from keras_dlnotes.data.errors import DataUnavailableError
 
@@ -25,7 +26,7 @@ def find(name: str, data_dir: str | None) -> tfds.core.DatasetBuilder:
     """
     dataset = name.removeprefix(PREFIX)
     expected = "'tfds:' and a name of TensorFlow Datasets (`tfds.list_builders()` lists them)"
-    error = ValueError(f"Argument `name` must be {expected}. Received: name={name!r}")
+    error = argument_error("name", expected, name)
     # "namespace:name" would make TFDS ask its community servers; "name:1.0.0" is a version.
     if re.match(r"\w+:(?![\d*])", dataset):
         raise error

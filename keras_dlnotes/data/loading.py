@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from keras_dlnotes.common.checks import argument_error, path
 from keras_dlnotes.common.extras import require
 from keras_dlnotes.data.errors import DataUnavailableError
 
@@ -87,10 +88,8 @@ def builder(
 
 
 def _folder(data_dir: str | os.PathLike[str]) -> str:
-    given = os.fspath(data_dir) if isinstance(data_dir, str | os.PathLike) else None
-    if not isinstance(given, str) or not given or "\0" in given:
-        raise ValueError(f"Argument `data_dir` must be a path. Received: data_dir={data_dir!r}")
-    return os.path.expanduser(given)
+    path("data_dir", data_dir)
+    return os.path.expanduser(data_dir)  # as it is: a `Path` of gs://bucket would lose a slash
 
 
 def _is_prepared(found: "tfds.core.DatasetBuilder") -> bool:
@@ -127,10 +126,8 @@ def _random_state_kept() -> Iterator[None]:
 
 def _check_split(prepared: "tfds.core.DatasetBuilder", split: Any) -> None:
     known = ", ".join(map(repr, prepared.info.splits))
-    error = ValueError(
-        f"Argument `split` must be one of {known}, or a slice such as 'train[:80%]' that holds an "
-        f"example. Received: split={split!r}"
-    )
+    expected = f"one of {known}, or a slice such as 'train[:80%]' that holds an example"
+    error = argument_error("split", expected, split)
     if not isinstance(split, str) or not split:
         raise error
     try:

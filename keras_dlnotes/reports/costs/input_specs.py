@@ -1,14 +1,13 @@
 """The symbolic inputs that a model is traced for, from the shapes that the caller gives."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 import keras
 import numpy as np
 from keras import KerasTensor, tree
 
-from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.checks import argument_error, is_integer
 from keras_dlnotes.common.graph import graph_inputs
 from keras_dlnotes.reports.arrays import as_numbers
 
@@ -80,9 +79,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
     lengths = (
         tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str | bytes) else None
     )
-    if lengths is None or not all(
-        isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in lengths
-    ):
+    if lengths is None or not all(is_integer(n) and n > 0 for n in lengths):
         expected = "lengths ≥ 1 without the batch, such as (224, 224, 3)"
         raise argument_error("input_shape", expected, shape)
     return tuple(int(length) for length in lengths)

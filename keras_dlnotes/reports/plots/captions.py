@@ -1,4 +1,4 @@
-"""Images with the words that a network wrote below them."""
+"""Images with the captions that a network wrote."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Where a classifier is right and where it is wrong."""
+"""The confusion matrix of a classifier, and its worst mistakes."""
 
 from collections.abc import Sequence
 
@@ -34,8 +34,8 @@ def plot_confusion_matrix(
 ) -> Figure:
     """Plots how often each true class (row) was taken for each class (column).
 
-    The cells hold counts; their colour is the share of the row, so that a rare class is seen as
-    well as a frequent one. Empty cells stay blank.
+    The cells hold counts; their colour is the share of the row, so that a rare class is as visible
+    as a frequent one. Empty cells stay blank.
 
     Args:
         labels: The true class numbers, shape (examples,), integers in [0, classes).
@@ -112,7 +112,7 @@ def plot_mistakes(
 
     Raises:
         ValueError: If the lengths differ, a rank is wrong, a number has no class name, or a
-            probability is none.
+            probability is outside [0, 1].
 
     >>> image, probabilities = np.eye(3)[None], np.array([[0.1, 0.9]])
     >>> figure = plot_mistakes(image, [0], [1], probabilities, ["cat", "dog"])
@@ -162,7 +162,7 @@ def _class_names(class_names: Sequence[str]) -> list[str]:
 
 
 def _draw_count(axes: Axes, row: int, column: int, count: int, share: float) -> None:
-    # White is the better read on the strongest blue only; ink follows the page's light or dark.
+    # White is more readable on the strongest blue only; ink follows the page's colour scheme.
     colour = WHITE if share > 0.8 else INK
     axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=10)
 

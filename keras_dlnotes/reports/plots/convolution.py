@@ -1,4 +1,4 @@
-"""What a convolution looks for, its kernels, and what it sees, its feature maps."""
+"""The kernels of a convolution, and the feature maps that layers compute."""
 
 from collections.abc import Mapping
 
@@ -82,10 +82,10 @@ def plot_kernels(kernel: np.ndarray, limit: int = 64) -> Figure:
 def plot_feature_maps(
     image: np.ndarray, feature_maps: Mapping[str, np.ndarray], channels: int = 8
 ) -> Figure:
-    """Plots one image and what becomes of it: image → feature map → activation → pooled.
+    """Plots an image and the feature maps of layers: image → convolution → activation → pooling.
 
     Each layer is a row and each column a channel. Blue values are positive, orange ones negative;
-    every row has its own scale, so that a faint layer is seen as well as a strong one.
+    every row has its own scale, so that a weak layer is as visible as a strong one.
 
     Args:
         image: Shape (height, width) or (height, width, 1 or 3).

@@ -1,4 +1,4 @@
-"""Images above what became of them."""
+"""Images above their transformed versions."""
 
 from collections.abc import Mapping
 

@@ -33,7 +33,7 @@ def plot_latent_map(
     class_names: Sequence[str] | None = None,
     limit: int = 2000,
 ) -> Figure:
-    """Plots where examples lie in the latent space, each class in its colour and mark.
+    """Plots examples in the latent space, each class in its colour and mark.
 
     Codes of more than two dimensions are shown on their two principal axes, along which they vary
     most; the labels of the axes say how much of the variance that is.
@@ -135,14 +135,14 @@ def latent_grid(
     same_length(**corners)
     integer("size", size, 2, LARGEST_GRID)
     start, right, down = corners.values()
-    way = np.linspace(0, 1, size)
-    grid = start + way[:, None, None] * (down - start) + way[None, :, None] * (right - start)
+    steps = np.linspace(0, 1, size)
+    grid = start + steps[:, None, None] * (down - start) + steps[None, :, None] * (right - start)
     return grid.reshape(size * size, -1)
 
 
 @own_style()
 def plot_latent_grid(images: np.ndarray, columns: int | None = None) -> Figure:
-    """Plots what a grid of codes decodes to: whether there is valid data between examples.
+    """Plots the images that a grid of codes decodes to, which shows what lies between examples.
 
     Args:
         images: Shape (count, height, width) or (count, height, width, 1 or 3), as a decoder returns

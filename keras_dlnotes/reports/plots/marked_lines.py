@@ -1,4 +1,4 @@
-"""Lines of text whose letters were changed, and what a network made of them."""
+"""Lines of text with wrong letters, and a network's corrections."""
 
 from collections.abc import Sequence
 
@@ -23,15 +23,15 @@ LETTER_WIDTH = 0.6  # of the font size, in DejaVu Sans Mono
 def plot_marked_lines(
     truth: Sequence[str], seen: Sequence[str], found: Sequence[str], limit: int = 8
 ) -> Figure:
-    """Plots lines as they were seen above what was made of them, with the changes marked.
+    """Plots lines with wrong letters above their corrections, with the letters concerned marked.
 
-    Letters that were seen wrong are orange and bold. Below them, those restored are blue and bold,
-    those that are still wrong, or made wrong, orange and bold.
+    Wrong letters are orange and bold. In the line below, corrected ones are blue and bold, and
+    those that are still wrong, or became wrong, orange and bold.
 
     Args:
         truth: The true lines.
-        seen: The lines as they came, of the same lengths.
-        found: What was made of them, of the same lengths.
+        seen: The lines with wrong letters, of the same lengths.
+        found: The corrected lines, of the same lengths.
         limit: How many lines to show at most, the first ones.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Pictures of a search: how it got on, what its trials set, and what made the difference."""
+"""Figures of a search: its progress, the values its trials tried, and what matters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,17 +52,17 @@ def plot_search_progress(
     """Plots the objective by trial, with the best so far.
 
     Args:
-        objective: The best value of each trial, in their order; NaN where it has none, which a
-            cross at the foot shows.
+        objective: The best value of each trial, in order; NaN where it has none, which a cross at
+            the foot shows.
         direction: "min" or "max", whichever is better.
-        complete: Whether each trial came to its end. The others are hollow, and never the best.
-        name: What the objective is called.
+        complete: Whether each trial is complete. The others are hollow, and never the best.
+        name: Of the objective.
 
     Returns:
         A figure with one panel. Its scale is logarithmic where the values span two decades.
 
     Raises:
-        ValueError: If there is no trial, the lengths differ, or the direction is another.
+        ValueError: If there is no trial, the lengths differ, or the direction is neither.
 
     >>> figure = plot_search_progress([0.9, 0.5, 0.7])
     >>> figure.axes[0].get_lines()[0].get_ydata().tolist()
@@ -107,7 +107,7 @@ def plot_parallel_coordinates(
     name: str = "objective",
     limit: int = 6,
 ) -> Figure:
-    """Plots each trial as a line across one upright axis a hyperparameter, and the objective last.
+    """Plots each trial as a line across a vertical axis for each hyperparameter and the objective.
 
     The better the trial, the stronger its line; the best is orange. A trial without an objective is
     dotted. An axis is logarithmic where its numbers span two decades, and choices stand evenly
@@ -117,14 +117,14 @@ def plot_parallel_coordinates(
         hyperparameters: By name, a value for each trial: numbers, texts, booleans or None.
         objective: A number for each trial; NaN where it has none.
         direction: "min" or "max", whichever is better.
-        name: What the objective is called.
+        name: Of the objective.
         limit: How many hyperparameters to show: the first ones.
 
     Returns:
         A figure with one panel.
 
     Raises:
-        ValueError: If there is no hyperparameter, the lengths differ, the direction is another, or
+        ValueError: If there is no hyperparameter, the lengths differ, the direction is neither, or
             the limit is below 1.
 
     >>> figure = plot_parallel_coordinates({"rate": [0.001, 0.1]}, [0.5, 0.7])
@@ -204,7 +204,7 @@ def spans_decades(values: Sequence[float]) -> bool:
 
 
 def _draw_axis(axes: Axes, number: int, name: str, values: Sequence[Any]) -> np.ndarray:
-    """Draws an upright axis with its name and ticks, and returns where on it the values stand."""
+    """Draws a vertical axis with its name and ticks, and returns the positions of the values."""
     absent = np.array([is_missing(value) for value in values])
     ticks, places, remark = _scale([value for value in values if not is_missing(value)])
     axes.vlines(number, 0, 1, color=RULE, linewidth=1.2)
@@ -221,7 +221,7 @@ def _draw_axis(axes: Axes, number: int, name: str, values: Sequence[Any]) -> np.
             bbox=box,
             zorder=3,
         )
-    # The names of neighbours stand at two heights, so that long ones have room.
+    # The names of neighbours are at two heights, so that long ones have room.
     height = 1.07 + 0.07 * (number % 2)
     axes.text(number, height, shortened(name, 18) + remark, ha="center", color=INK, fontsize=9)
     positions = np.full(len(values), ABSENT)

@@ -1,4 +1,4 @@
-"""Which pixels a network found, on top of the image."""
+"""The pixels that a network found, drawn over the image."""
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -26,8 +26,8 @@ def plot_overlays(
 
     Args:
         images: Shape (count, height, width) or (count, height, width, 1 or 3).
-        truth: Which pixels belong to what was looked for, booleans of shape (count, height, width).
-        found: Which pixels a method says do, like `truth`.
+        truth: Which pixels belong to the object, booleans of shape (count, height, width).
+        found: The pixels predicted, like `truth`.
         limit: How many images to show at most, the first ones.
         columns: How many in a row.
 

@@ -1,4 +1,4 @@
-"""A text whose characters are shaded by a number each."""
+"""A text with each character shaded by a number."""
 
 from collections.abc import Mapping, Sequence
 

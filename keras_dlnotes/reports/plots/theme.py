@@ -1,4 +1,4 @@
-"""The look that all figures share, whatever the user has set for matplotlib's own.
+"""The look that all figures share, whatever style the user has set in matplotlib.
 
 A figure is ink on paper. The page swaps the colours named in `DARK` where the reader prefers a dark
 page; whatever lies on the paper is therefore drawn in these colours or fades to transparency.
@@ -57,8 +57,8 @@ DIVERGING = ListedColormap(
 )
 
 
-# A name with a dollar is a name: nothing that is written is read as mathematics. By the salt, the
-# same figure has the same identifiers.
+# A dollar in a name is a dollar: no text is parsed as mathematics. With the salt, the same figure
+# has the same identifiers.
 STYLE = ["default", {"text.parse_math": False, "svg.hashsalt": "keras_dlnotes"}]
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 POWER = re.compile(r"\^\{(.*?)\}")
@@ -66,15 +66,15 @@ POWER = re.compile(r"\^\{(.*?)\}")
 
 @contextmanager
 def own_style() -> Iterator[None]:
-    """Sets aside what a matplotlibrc or the user's program has set, but for the backend."""
+    """Overrides the style of a matplotlibrc or of the user's program, but for the backend."""
     with style.context(STYLE):
         yield
 
 
 class OwnFigure(Figure):
-    """A figure that is drawn, and so its ticks are made, by the settings it was made with.
+    """A figure that is drawn, ticks included, in the style it was created with.
 
-    No font has a glyph for a control character: those in names are escaped.
+    Control characters in names are escaped, since no font has a glyph for them.
     """
 
     def draw(self, renderer: Any) -> None:
