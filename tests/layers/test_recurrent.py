@@ -1,4 +1,4 @@
-"""Recurrent layers beside their Keras twins: masks, states, noise, policies, two directions."""
+"""Recurrent layers beside their Keras twins: masks, states, noise, policies."""
 
 import keras
 import numpy as np
@@ -7,107 +7,58 @@ import pytest
 from keras_dlnotes import layers
 from keras_dlnotes.ops.backends.current import framework
 from tests.backends import only_on
-from tests.gradcheck import assert_close, compare_gradients
-from tests.layers.recurrent_twins import twin
-
-BATCH, TIME, FEATURES, UNITS = 4, 6, 3, 2
-# right-padded, left-padded, with holes, and nothing at all
-MASK = np.array(
-    [[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1], [1, 0, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0]], bool
+from tests.gradcheck import assert_close
+from tests.layers.recurrent_pairs import (
+    BATCH,
+    FEATURES,
+    KINDS,
+    MASK,
+    TIME,
+    UNITS,
+    array,
+    compare,
+    every_kind,
+    make_inputs,
+    make_pair,
+    make_states,
+    with_same_weights,
 )
-KINDS = {
-    "SimpleRNN": {},
-    "LSTM": {},
-    "GRU": {"reset_after": False},
-    "GRU reset after": {"reset_after": True},
-}
-STATES = {"SimpleRNN": 1, "LSTM": 2, "GRU": 1}
-every_kind = pytest.mark.parametrize("kind", KINDS)
+
 on_tensorflow = only_on("tensorflow", reason="is about TensorFlow")
-
-
-def _inputs(seed=0, dtype="float32"):
-    return np.random.default_rng(seed).normal(size=(BATCH, TIME, FEATURES)).astype(dtype)
-
-
-def _pair(kind, **arguments):
-    """A layer and its Keras twin, with the same weights."""
-    arguments = {"units": UNITS, **KINDS[kind], **arguments}
-    name = kind.split()[0]
-    pair = getattr(layers, name)(**arguments), twin(name)(**arguments)
-    return _with_same_weights(*pair)
-
-
-def _with_same_weights(ours, theirs, shape=(BATCH, TIME, FEATURES)):
-    generator = np.random.default_rng(5)
-    for layer in (ours, theirs):
-        layer.build(shape)
-    weights = [generator.normal(size=w.shape).astype("float32") for w in theirs.weights]
-    ours.set_weights(weights)
-    theirs.set_weights(weights)
-    return ours, theirs
-
-
-def _states(kind, count=None, seed=7):
-    generator = np.random.default_rng(seed)
-    count = count or STATES[kind.split()[0]]
-    return [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(count)]
-
-
-def _array(tensor):
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
-
-
-def _compare(ours, theirs, x, states=(), tolerance=2e-6, **call):
-    """Outputs, states, and gradients of everything, the weights included."""
-    weights = [w.numpy() if hasattr(w, "numpy") else np.asarray(w) for w in theirs.weights]
-
-    def stateless(layer):
-        rest = [variable.value for variable in layer.non_trainable_variables]
-
-        def function(x, *tensors):
-            initial, weights = tensors[: len(states)], list(tensors[len(states) :])
-            more = {"initial_state": list(initial)} if initial else {}
-            return layer.stateless_call(weights, rest, x, **more, **call)[0]
-
-        return function
-
-    arrays = [x, *states, *weights]
-    compare_gradients(stateless(ours), stateless(theirs), arrays, tolerance=tolerance)
 
 
 @every_kind
 @pytest.mark.parametrize("zeros", [False, True])
 @pytest.mark.parametrize("settings", [{"return_sequences": True}, {"go_backwards": True}])
 def test_masks_are_keras(kind, settings, zeros):
-    pair = _pair(kind, return_state=True, zero_output_for_mask=zeros, **settings)
-    _compare(*pair, _inputs(), _states(kind), mask=keras.ops.convert_to_tensor(MASK))
+    pair = make_pair(kind, return_state=True, zero_output_for_mask=zeros, **settings)
+    compare(*pair, make_inputs(), make_states(kind), mask=keras.ops.convert_to_tensor(MASK))
 
 
 @every_kind
 def test_a_masking_layer_in_front(kind):
-    x = _inputs()
+    x = make_inputs()
     x[~MASK] = 0
-    ours, theirs = (keras.Sequential([keras.layers.Masking(), layer]) for layer in _pair(kind))
-    assert_close([_array(ours(x))], [_array(theirs(x))], 1e-6)
+    ours, theirs = (keras.Sequential([keras.layers.Masking(), layer]) for layer in make_pair(kind))
+    assert_close([array(ours(x))], [array(theirs(x))], 1e-6)
 
 
 @every_kind
 def test_state_is_carried_from_batch_to_batch_and_reset(kind):
-    ours, theirs = _pair(kind, stateful=True, return_sequences=True)
+    ours, theirs = make_pair(kind, stateful=True, return_sequences=True)
     for seed in range(2):
-        x = _inputs(seed)
-        assert_close([_array(ours(x))], [_array(theirs(x))], 1e-6)
-    first = _array(ours(_inputs()))
+        x = make_inputs(seed)
+        assert_close([array(ours(x))], [array(theirs(x))], 1e-6)
+    first = array(ours(make_inputs()))
     for layer in (ours, theirs):
         layer.reset_state()
-    again = _array(ours(_inputs()))
-    assert_close([again], [_array(theirs(_inputs()))], 1e-6)
+    again = array(ours(make_inputs()))
+    assert_close([again], [array(theirs(make_inputs()))], 1e-6)
     assert np.abs(first - again).max() > 1e-3
     ours.reset_states()
-    assert_close([_array(ours(_inputs()))], [again], 1e-6)
+    assert_close([array(ours(make_inputs()))], [again], 1e-6)
     with pytest.raises(ValueError, match="batch size"):
-        ours(_inputs()[:2])
+        ours(make_inputs()[:2])
 
 
 def test_a_delayed_gate_is_reset_to_its_bias():
@@ -115,10 +66,10 @@ def test_a_delayed_gate_is_reset_to_its_bias():
     layer.build((BATCH, TIME, FEATURES))
     layer.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in layer.weights])
     layer.reset_state()
-    first = _array(layer(_inputs()))
-    assert np.abs(_array(layer(_inputs())) - first).max() > 1e-3
+    first = array(layer(make_inputs()))
+    assert np.abs(array(layer(make_inputs())) - first).max() > 1e-3
     layer.reset_state()
-    assert_close([_array(layer(_inputs()))], [first])
+    assert_close([array(layer(make_inputs()))], [first])
 
 
 @every_kind
@@ -128,85 +79,23 @@ def test_a_delayed_gate_is_reset_to_its_bias():
     ids=str,
 )
 def test_noise_is_that_of_keras(kind, rates):
-    x = _inputs()
-    ours, theirs = _pair(kind, seed=3, return_sequences=True, **rates)
+    x = make_inputs()
+    ours, theirs = make_pair(kind, seed=3, return_sequences=True, **rates)
     for _ in range(2):  # new noise in every call
-        assert_close([_array(ours(x, training=True))], [_array(theirs(x, training=True))], 1e-6)
-    assert_close([_array(ours(x, training=False))], [_array(theirs(x))], 1e-6)
+        assert_close([array(ours(x, training=True))], [array(theirs(x, training=True))], 1e-6)
+    assert_close([array(ours(x, training=False))], [array(theirs(x))], 1e-6)
 
 
 def test_noise_differs_from_call_to_call_and_from_gate_to_gate():
     layer = layers.LSTM(UNITS, dropout=0.5, implementation=1)
     twin = keras.layers.LSTM(UNITS, dropout=0.5, implementation=1, use_cudnn=False)
     layer.build((BATCH, TIME, FEATURES))
-    assert len(layer.cell.dropout_masks(_inputs()[:, 0], None, True)[0]) == 4
+    assert len(layer.cell.dropout_masks(make_inputs()[:, 0], None, True)[0]) == 4
     layer.cell.reset_dropout_mask()
-    first, second = (_array(layer(_inputs(), training=True)) for _ in range(2))
+    first, second = (array(layer(make_inputs(), training=True)) for _ in range(2))
     assert np.abs(first - second).max() > 1e-3
     coupled = layers.LSTM(UNITS, recurrent_dropout=0.5, forget_gate="coupled")
-    assert coupled(_inputs(), training=True).shape == twin(_inputs()).shape
-
-
-@every_kind
-@pytest.mark.parametrize("wrapper", ["Bidirectional", "keras"])
-def test_both_directions(kind, wrapper):
-    for settings in ({"return_sequences": True, "return_state": True}, {}):
-        ours, theirs = _pair(kind, **settings)
-        wrap = layers.Bidirectional if wrapper == "Bidirectional" else keras.layers.Bidirectional
-        pair = _with_same_weights(wrap(ours), keras.layers.Bidirectional(theirs))
-        states = [*_states(kind), *_states(kind, seed=8)]
-        _compare(*pair, _inputs(), states, mask=keras.ops.convert_to_tensor(MASK))
-
-
-@pytest.mark.parametrize("mode", ["sum", "mul", "ave", "concat", None])
-def test_every_way_to_merge(mode):
-    pair = (
-        module.Bidirectional(
-            module.LSTM(UNITS, return_sequences=True),
-            merge_mode=mode,
-            backward_layer=module.LSTM(
-                UNITS, activation="relu", return_sequences=True, go_backwards=True
-            ),
-        )
-        for module in (layers, keras.layers)
-    )
-    ours, theirs = _with_same_weights(*pair)
-    x = _inputs()
-    found, expected = (keras.tree.flatten(layer(x)) for layer in (ours, theirs))
-    assert_close(map(_array, found), list(map(_array, expected)), 1e-6)
-
-
-def test_both_directions_explain_their_paths():
-    explained = layers.Bidirectional(layers.GRU(UNITS)).explain_path()
-    for part in ("forward the hand-written", "backward the hand-written", "reset before"):
-        assert part in explained
-    beside = keras.backend.backend() == "tensorflow"
-    assert ("beside the other direction" in explained) == beside
-    mixed = layers.Bidirectional(
-        layers.GRU(UNITS), backward_layer=keras.layers.GRU(UNITS, go_backwards=True, name="theirs")
-    )
-    assert mixed.explain_path().endswith("backward Keras's theirs")
-    assert "beside" not in mixed.explain_path()
-
-
-@on_tensorflow
-def test_both_directions_side_by_side_are_alike_one_after_the_other():
-    import tensorflow as tf
-
-    layer = layers.Bidirectional(layers.LSTM(UNITS, return_sequences=True))
-    x = tf.constant(np.random.default_rng(0).normal(size=(18, TIME, FEATURES)).astype("float32"))
-    layer.build(x.shape)
-
-    def step():
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(layer(x, training=True) ** 2)
-        return tape.gradient(loss, layer.trainable_variables)
-
-    found, expected = (
-        [gradient.numpy() for gradient in function()]
-        for function in (tf.function(step, autograph=False), step)
-    )
-    assert_close(found, expected)
+    assert coupled(make_inputs(), training=True).shape == twin(make_inputs()).shape
 
 
 def test_cells_in_a_stack():
@@ -218,12 +107,12 @@ def test_cells_in_a_stack():
         ]
         return keras.layers.RNN(cells, return_sequences=True, return_state=True)
 
-    ours, theirs = _with_same_weights(stack(layers), stack(keras.layers))
+    ours, theirs = with_same_weights(stack(layers), stack(keras.layers))
     for training in (False, True):
         found, expected = (
-            keras.tree.flatten(layer(_inputs(), training=training)) for layer in (ours, theirs)
+            keras.tree.flatten(layer(make_inputs(), training=training)) for layer in (ours, theirs)
         )
-        assert_close(map(_array, found), list(map(_array, expected)), 1e-6)
+        assert_close(map(array, found), list(map(array, expected)), 1e-6)
 
 
 @pytest.mark.parametrize("variant", [("coupled", "current"), ("separate", "delayed")])
@@ -231,8 +120,8 @@ def test_a_cell_that_loops_equals_the_layer(variant):
     settings = dict(zip(("forget_gate", "output_gate"), variant, strict=True))
     layer = layers.LSTM(UNITS, return_sequences=True, **settings)
     looped = keras.layers.RNN(layers.LSTMCell(UNITS, **settings), return_sequences=True)
-    ours, theirs = _with_same_weights(layer, looped)
-    _compare(ours, theirs, _inputs())
+    ours, theirs = with_same_weights(layer, looped)
+    compare(ours, theirs, make_inputs())
 
 
 def test_a_coupled_gate_saves_a_quarter_of_the_weights():
@@ -240,22 +129,22 @@ def test_a_coupled_gate_saves_a_quarter_of_the_weights():
     for layer in (separate, coupled):
         layer.build((None, None, 4))
     assert coupled.count_params() * 4 == separate.count_params() * 3
-    bias = _array(coupled.cell.bias)
+    bias = array(coupled.cell.bias)
     np.testing.assert_array_equal(bias, [-1] * 8 + [0] * 16)  # f = 1 − σ(−1) = σ(1)
 
 
 def test_truncation_leaves_the_forward_pass_alone():
-    x = _inputs()
+    x = make_inputs()
     full, truncated = layers.GRU(UNITS), layers.GRU(UNITS, truncate=2)
-    _with_same_weights(full, truncated)
-    assert_close([_array(truncated(x))], [_array(full(x))], 1e-7)
+    with_same_weights(full, truncated)
+    assert_close([array(truncated(x))], [array(full(x))], 1e-7)
 
 
 @on_tensorflow
 def test_truncation_cuts_the_gradient():
     import tensorflow as tf
 
-    x = tf.constant(_inputs())
+    x = tf.constant(make_inputs())
     layer = layers.GRU(UNITS, truncate=2)
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -269,12 +158,12 @@ def test_any_function_may_be_an_activation():
     def bent(a):
         return keras.ops.tanh(a) + 0.1 * a
 
-    ours, theirs = _pair("LSTM", activation=bent, return_sequences=True)
-    _compare(ours, theirs, _inputs(), mask=keras.ops.convert_to_tensor(MASK))
+    ours, theirs = make_pair("LSTM", activation=bent, return_sequences=True)
+    compare(ours, theirs, make_inputs(), mask=keras.ops.convert_to_tensor(MASK))
     assert ours.explain_path() == "Keras's loop: no derivative of bent is written out"
     truncated = layers.LSTM(UNITS, activation=bent, truncate=TIME)
-    _with_same_weights(truncated, theirs)
-    assert_close([_array(truncated(_inputs()))], [_array(theirs(_inputs()))[:, -1]], 1e-6)
+    with_same_weights(truncated, theirs)
+    assert_close([array(truncated(make_inputs()))], [array(theirs(make_inputs()))[:, -1]], 1e-6)
 
 
 def test_the_path_is_explained():
@@ -287,7 +176,7 @@ def test_the_path_is_explained():
         assert "hand-written" in layers.LSTM(UNITS, forget_gate="coupled").explain_path()
         assert "no GPU" in layers.LSTM(UNITS).explain_path()
         with pytest.raises(ValueError, match=r"Argument `use_cudnn` must be .* no GPU"):
-            layers.LSTM(UNITS, use_cudnn=True)(_inputs())
+            layers.LSTM(UNITS, use_cudnn=True)(make_inputs())
 
 
 @pytest.mark.parametrize(
@@ -302,17 +191,17 @@ def test_the_path_is_explained():
 )
 @every_kind
 def test_policies(kind, dtype):
-    ours, theirs = _pair(kind, return_sequences=True, return_state=True)
+    ours, theirs = make_pair(kind, return_sequences=True, return_state=True)
     policy = ours.__class__(
         UNITS, return_sequences=True, return_state=True, dtype=dtype, **KINDS[kind]
     )
     policy.build((BATCH, TIME, FEATURES))
     policy.set_weights(theirs.get_weights())
-    found = policy(_inputs())
+    found = policy(make_inputs())
     kinds = {keras.backend.standardize_dtype(entry.dtype) for entry in found}
     assert kinds == {dtype.removeprefix("mixed_")}
     tolerance = {"float64": 1e-6, "float16": 5e-3, "bfloat16": 5e-2}[dtype.removeprefix("mixed_")]
-    assert_close(map(_array, found), list(map(_array, theirs(_inputs()))), tolerance)
+    assert_close(map(array, found), list(map(array, theirs(make_inputs()))), tolerance)
 
 
 @on_tensorflow
@@ -388,4 +277,4 @@ def test_no_units_are_too_few_everywhere(name):
 )
 def test_a_bad_call_is_named(call, name):
     with pytest.raises(ValueError, match=rf"Argument `{name}` must be"):
-        layers.LSTM(UNITS)(_inputs(), **call)
+        layers.LSTM(UNITS)(make_inputs(), **call)

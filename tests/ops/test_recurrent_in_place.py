@@ -6,6 +6,7 @@ result shows.
 
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -15,7 +16,10 @@ from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
 from tests.backends import only_on
 
-pytestmark = only_on("tensorflow", reason="reads what XLA made of a tf.function")
+pytestmark = [
+    only_on("tensorflow", reason="reads what XLA made of a tf.function"),
+    pytest.mark.slow,
+]
 
 BATCH, TIME, FEATURES, UNITS = 6, 20, 5, 16
 MANY_UNITS = 128  # enough for kernels that are worth a thread each
@@ -33,28 +37,30 @@ STEPS = {
 }
 
 
-def _passes(step, optional=False, batch=BATCH, units=UNITS):
-    """The compiled passes and what they take: forward, its tensors, backward, its arguments."""
+def _compiled(function):
     import tensorflow as tf
 
-    def compiled(function):
-        return tf.function(function, jit_compile=True, autograph=False)
+    return tf.function(function, jit_compile=True, autograph=False)
 
+
+def _passes(step, optional=False, batch=BATCH, units=UNITS):
+    """The compiled passes and what they take: forward, its tensors, backward, its arguments."""
     tensors, spec = _packed(step, optional, batch, units)
-    forward = compiled(lambda *tensors: recurrence_forward(*tensors, spec=spec))
-    backward = compiled(lambda *arguments: recurrence_backward(*arguments, spec=spec))
+    forward = _compiled(lambda *tensors: recurrence_forward(*tensors, spec=spec))
+    backward = _compiled(lambda *arguments: recurrence_backward(*arguments, spec=spec))
     upstream, residuals = forward(*tensors)
     return forward, tensors, backward, (upstream, tensors, residuals)
 
 
+def _program(function, arguments):
+    """What XLA made of a compiled function."""
+    return function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
+
+
 def _programs(step, optional=False, batch=BATCH, units=UNITS):
-    """What XLA made of the pass forward and of the one back."""
-
-    def program(function, arguments):
-        return function.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo")
-
+    """What XLA made of the forward and of the backward pass."""
     forward, tensors, backward, arguments = _passes(step, optional, batch, units)
-    return program(forward, tensors), program(backward, arguments)
+    return _program(forward, tensors), _program(backward, arguments)
 
 
 def _packed(step, optional, batch, units):
@@ -79,7 +85,7 @@ def _packed(step, optional, batch, units):
 
 
 def _in_loops(program, pattern):
-    """Instructions that match, by the computation: a loop's body, or a section of one."""
+    """Instructions that match, by the computation: a loop's body, or a branch in one."""
     found = {}
     computations = re.split(r"\n(?=(?:ENTRY )?%[\w.\-]+ \()", program)
     names = set(re.findall(r"(?:body|true_computation)=%([\w.\-]+)", program))
@@ -91,6 +97,27 @@ def _in_loops(program, pattern):
     return found
 
 
+COPY = r"= \w+\[\d+,\d+,\d+\]\S* copy\("
+
+
+def test_a_loop_that_copies_a_sequence_is_found():
+    """A step that reads what it has overwritten: the other tests would know its copy."""
+    import tensorflow as tf
+
+    @_compiled
+    def copying(sequence):
+        def body(t, sequence):
+            overwritten = loop.write(sequence, t, sequence[:, t] + 1)
+            return (
+                loop.write(overwritten, t, overwritten[:, t] + keras.ops.sum(sequence, axis=1)),
+            )
+
+        return loop.repeat(body, TIME, (sequence,))
+
+    program = _program(copying, [tf.ones((BATCH, TIME, UNITS))])
+    assert any(_in_loops(program, COPY).values())
+
+
 @pytest.mark.parametrize("optional", [False, True], ids=["plain", "masked-dropped-truncated"])
 @pytest.mark.parametrize(
     ("name", "units"),
@@ -99,7 +126,7 @@ def _in_loops(program, pattern):
 )
 def test_no_loop_copies_a_sequence(name, units, optional):
     for program in _programs(STEPS[name], optional, units=units):
-        copies = _in_loops(program, r"= \w+\[\d+,\d+,\d+\]\S* copy\(")
+        copies = _in_loops(program, COPY)
         assert not any(copies.values()), copies
 
 
@@ -116,7 +143,7 @@ def test_a_loop_of_small_kernels_stays_on_the_thread_of_its_half(name):
 
 @pytest.mark.parametrize("optional", [False, True], ids=["plain", "masked-dropped-truncated"])
 @pytest.mark.parametrize("name", ["lstm", "lstm-delayed", "gru", "gru-after"])
-def test_sections_change_no_number(name, optional, monkeypatch):
+def test_branches_change_no_number(name, optional, monkeypatch):
     import tensorflow as tf
 
     def numbers():
@@ -125,20 +152,34 @@ def test_sections_change_no_number(name, optional, monkeypatch):
 
     found = numbers()
     monkeypatch.setattr(loop, "_FEW_NUMBERS", 0)
-    for in_sections, at_once in zip(found, numbers(), strict=True):
-        np.testing.assert_array_equal(in_sections, at_once)
+    for in_branches, at_once in zip(found, numbers(), strict=True):
+        np.testing.assert_array_equal(in_branches, at_once)
 
 
 @pytest.mark.parametrize("name", ["lstm", "lstm-coupled", "simple-tanh"])
-def test_a_loop_back_of_large_kernels_has_few_anyway(name):
+def test_a_backward_loop_of_large_kernels_has_few_anyway(name):
     _, backward = _programs(STEPS[name], units=MANY_UNITS)
     assert "conditional(" not in backward
     (kernels,) = _in_loops(backward, KERNEL).values()
     assert 0 < len(kernels) <= 8, kernels
 
 
+def test_a_backward_loop_of_small_kernels_has_branches():
+    _, backward = _programs(STEPS["lstm"])
+    assert "conditional(" in backward
+
+
+LIBRARY_SUM = r"ynn\S* = \S+ fusion"
+
+
 def test_the_halves_of_a_batch_enter_no_sum_of_xlas_library():
     """Two threads that first enter it at the same time crash the process (TensorFlow 2.21)."""
+    import tensorflow as tf
+
     # rows enough for XLA to leave a sum to its library
-    _, backward = _programs(STEPS["lstm"], batch=BATCH * (64 * 1024 // TIME // UNITS))
-    assert not re.search(r"ynn\S* = \S+ fusion", backward)
+    batch = BATCH * (64 * 1024 // TIME // UNITS)
+    summed = _compiled(lambda sequence: keras.ops.sum(sequence, axis=(0, 1)))
+    by_library = _program(summed, [tf.ones((batch, TIME, 4 * UNITS))])
+    assert re.search(LIBRARY_SUM, by_library)  # else XLA has another name for it by now
+    _, backward = _programs(STEPS["lstm"], batch=batch)
+    assert not re.search(LIBRARY_SUM, backward)
