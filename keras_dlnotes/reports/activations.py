@@ -14,24 +14,24 @@ from keras_dlnotes.common.graph import first_nodes, graph_inputs
 def feature_maps(
     model: keras.Model, inputs: np.ndarray, layer_names: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Returns what layers of a model put out for these inputs, at inference.
+    """Returns the outputs of layers of a model for these inputs, at inference.
 
     Args:
         model: A Functional or Sequential model that knows its input shape.
         inputs: What the model is called on: an array, or the structure of arrays that a model of
             several inputs takes, with the batch axis first.
-        layer_names: The layers to show. By default all whose output has four axes, apart from the
-            inputs. A nested model counts as one layer; those within it are named behind it, as in
-            "encoder/conv". Of a shared layer its first call is shown.
+        layer_names: The layers to show, by default all whose output has four axes, except for the
+            inputs. A nested model counts as one layer; a layer inside it is named
+            "encoder/conv". Of a shared layer, the first call is shown.
 
     Returns:
-        The output arrays by layer name, in the order asked for or else in the model's, each in its
-        layer's layout: (batch, channels, height, width) of a model that has channels first. Empty
-        if no layer has four axes.
+        The output arrays by layer name, in the order of `layer_names` or else of the model, each in
+        the layer's own layout: (batch, channels, height, width) if channels are first. Empty if no
+        layer has four axes.
 
     Raises:
-        ValueError: If the model is no such model, lacks a named layer, or has one there that
-            returns several tensors.
+        ValueError: If the model is no such model, or a named layer does not exist or returns
+            several tensors.
 
     Reference:
         Lecture notes, "How Convolution Works".

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import layers, models
+from keras_dlnotes.common.graph import layers_of
 from tests.gradcheck import assert_close, compare_gradients
 
 SHAPE = (2, 4, 3)
@@ -128,7 +129,7 @@ def test_a_language_model_begins_anew_after_a_reset(cell):
     model = keras.Model(inputs, model(inputs)) if model.inputs[0].shape[0] != 1 else model
     first = _array(model(ids))
     assert np.abs(_array(model(ids)) - first).max() > 1e-6
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         if isinstance(layer, keras.layers.RNN):
             layer.reset_state()
     assert_close([_array(model(ids))], [first], 1e-6)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_dlnotes.common.graph import layers_of
 from keras_dlnotes.models import sample
 from tests.models.writers import AHEAD, VOCABULARY, WRITERS, Restless, chain, decisive, graph
 
@@ -28,7 +29,7 @@ def literally(model, prompt, steps, temperature, seed, from_logits=False):
         read = np.pad(ids, ((0, 0), (0, (length or time) - time)))
         following = []
         for part in read.reshape(-1, rows or len(ids), read.shape[1]):
-            for layer in model._flatten_layers():
+            for layer in layers_of(model):
                 if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
                     layer.reset_state()
             outputs = array(model(part, training=False))

@@ -10,6 +10,7 @@ import pytest
 
 import keras_dlnotes
 from keras_dlnotes import layers
+from keras_dlnotes.common.graph import layers_of
 from keras_dlnotes.runs.strategies import check_strategy, synchronized
 from tests.backends import BACKEND, only_on
 
@@ -89,7 +90,7 @@ def test_a_backend_that_cannot(monkeypatch):
 @only_on("tensorflow", reason="JAX does so by itself")
 def test_normalizations_within_blocks_are_synchronized_for_a_while():
     model = keras.Sequential([keras.Input((4, 4, 2)), layers.DenseBlock(1, 2)])
-    found = [entry for entry in model._flatten_layers() if hasattr(entry, "synchronized")]
+    found = [entry for entry in layers_of(model) if hasattr(entry, "synchronized")]
     assert found
     with synchronized(model, "mirrored"):
         assert all(entry.synchronized for entry in found)

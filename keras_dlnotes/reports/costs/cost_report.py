@@ -23,14 +23,14 @@ TERMINAL_COLUMNS = (
 
 @dataclass(frozen=True)
 class Report:
-    """What a model costs, and each of its layers.
+    """What a model and each of its layers cost.
 
     Args:
         title: The model's name.
         rows: One for each layer, in the order of the first calls.
         total: All rows together; its receptive field is that of the model's output.
         unknown: The names of the layers without a rule; `total` lacks their multiplications.
-        field_shape: The lengths of the input's axes that receptive fields have an entry for.
+        field_shape: The lengths of those axes of the input that receptive fields cover.
     """
 
     title: str
@@ -67,8 +67,8 @@ class Report:
         """Writes the report as one self-contained page.
 
         Args:
-            path: Where to; the folder must exist.
-            savings: What `reports.savings` found for this model, to stand on the page, too.
+            path: The file to write; its folder must exist.
+            savings: The result of `reports.savings` for this model, to be shown as well.
         """
         page = cost_page(self.title, self.rows, self.total, self.remark, self.field_shape, savings)
         page.write(path)
