@@ -100,11 +100,6 @@ def conv_forward(inputs, kernel, *bias, window: Window):
     return correlate(inputs, kernel, window, *bias), ()
 
 
-def conv_plain(inputs, kernel, *bias, window: Window):
-    """S without residuals."""
-    return conv_forward(inputs, kernel, *bias, window=window)[0]
-
-
 def conv_backward(upstream, inputs, residuals, *, window: Window):
     """∂E/∂I and ∂E/∂K, the two adjoints of the correlation, applied to D; ∂E/∂b = Σ D."""
     image, kernel, *bias = inputs
@@ -136,14 +131,13 @@ def conv_exported(inputs, kernel, *bias, window: Window):
         return add_bias(ops.conv(inputs, kernel, *settings), *bias)
     if is_leaving_tensorflow():
         return add_bias(current.module("exported").correlate(inputs, kernel, window), *bias)
-    return conv_plain(inputs, kernel, *bias, window=window)
+    return correlate(inputs, kernel, window, *bias)
 
 
 _conv = Op(
     conv_forward,
     conv_backward,
     compiled=False,
-    plain=conv_plain,
     exported=conv_exported,
-    own_kernel=conv_plain,
+    own_kernel=lambda *tensors, **settings: conv_forward(*tensors, **settings)[0],
 )

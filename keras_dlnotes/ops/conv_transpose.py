@@ -204,12 +204,6 @@ def conv_transpose_forward(inputs, kernel, *bias, window: Window, output_padding
     return adjoint_in_inputs(inputs, kernel, window, shape, *bias), ()
 
 
-def conv_transpose_plain(inputs, kernel, *bias, window: Window, output_padding):
-    """y without residuals."""
-    settings = {"window": window, "output_padding": output_padding}
-    return conv_transpose_forward(inputs, kernel, *bias, **settings)[0]
-
-
 def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, output_padding):
     """∂E/∂x and ∂E/∂K: the convolution of D, and its adjoint in the kernel; ∂E/∂b = Σ D."""
     image, kernel, *bias = inputs
@@ -246,7 +240,6 @@ _conv_transpose = Op(
     conv_transpose_forward,
     conv_transpose_backward,
     compiled=False,
-    plain=conv_transpose_plain,
     exported=conv_transpose_exported,
-    own_kernel=conv_transpose_plain,
+    own_kernel=lambda *tensors, **settings: conv_transpose_forward(*tensors, **settings)[0],
 )

@@ -22,9 +22,10 @@ An op of this package is two plain functions, written with `keras.ops`:
   neither compiled calls nor gradient rules can leave Python.
 """
 
-import copy
 import functools
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any
 
 import keras
 
@@ -34,6 +35,7 @@ from keras_dlnotes.ops.exporting import is_exporting
 _TAKE_SETTINGS = ("forward", "backward", "plain", "inference", "finish")
 
 
+@dataclass(eq=False)
 class Op:
     """A function of tensors whose gradient is written by hand.
 
@@ -73,28 +75,23 @@ class Op:
     9.0
     """
 
-    def __init__(
-        self,
-        forward: Callable,
-        backward: Callable,
-        *,
-        plain: Callable | None = None,
-        inference: Callable | None = None,
-        exported: Callable | None = None,
-        finish: Callable | None = None,
-        own_kernel: Callable | None = None,
-        compiled: bool = True,
-        shared_inputs: int | None = None,
-    ):
-        self.forward = forward
-        self.backward = backward
-        self.plain = plain or (lambda *inputs, **settings: forward(*inputs, **settings)[0])
-        self.inference = inference or self.plain
-        self.exported = exported or self.plain
-        self.finish = finish or (lambda inputs, residuals, found, **settings: found)
-        self.own_kernel = own_kernel
-        self.compiled = compiled
-        self.shared_inputs = shared_inputs
+    forward: Callable
+    backward: Callable
+    _: KW_ONLY
+    plain: Any = None
+    inference: Any = None
+    exported: Any = None
+    finish: Any = None
+    own_kernel: Callable | None = None
+    compiled: bool = True
+    shared_inputs: int | None = None
+
+    def __post_init__(self):
+        forward = self.forward
+        self.plain = self.plain or (lambda *inputs, **settings: forward(*inputs, **settings)[0])
+        self.inference = self.inference or self.plain
+        self.exported = self.exported or self.plain
+        self.finish = self.finish or (lambda inputs, residuals, found, **settings: found)
         self._joined = functools.cache(self._join)
 
     def __call__(self, *inputs, training=True, concurrent_calls=1, **settings):
@@ -127,10 +124,7 @@ class Op:
 
     def with_functions(self, change: Callable[[Callable], Callable], *names: str) -> "Op":
         """Returns a copy whose functions of these names are changed."""
-        op = copy.copy(self)
-        for name in names:
-            setattr(op, name, change(getattr(self, name)))
-        return op
+        return replace(self, **{name: change(getattr(self, name)) for name in names})
 
     def _join(self, training: bool, concurrent_calls: int, settings: tuple, _shapes) -> Callable:
         fixed = self.with_functions(
