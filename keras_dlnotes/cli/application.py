@@ -1,4 +1,4 @@
-"""What all commands share: the application, its exit codes, and how errors are told."""
+"""What all commands share: the application, its exit codes, and how errors are reported."""
 
 import os
 import sys
@@ -10,12 +10,12 @@ from rich.table import Table
 
 from keras_dlnotes._version import __version__
 from keras_dlnotes.cli.console import console, plain_warnings, print_error, print_traceback
-from keras_dlnotes.cli.streams import lasting_streams
+from keras_dlnotes.cli.streams import robust_streams
 from keras_dlnotes.common.extras import MissingPackageError
 
 
 class ExitCode(IntEnum):
-    """What a script can tell from how `dlnotes` ends."""
+    """The exit codes of `dlnotes`."""
 
     DONE = 0
     FAILED = 1
@@ -26,12 +26,12 @@ class ExitCode(IntEnum):
 
 
 MEANINGS = {
-    ExitCode.DONE: "done, or it had been done already",
-    ExitCode.FAILED: "the run failed",
-    ExitCode.USAGE: "unknown task, data set, model or option; a package is not installed",
-    ExitCode.FOLDER: "the run folder is occupied, in use, not writable, of other settings or "
-    "corrupt; the disk is full; a page can't be written; the working directory is gone",
-    ExitCode.DATA: "the data set is not to be had or does not suit the task",
+    ExitCode.DONE: "done, or already done before",
+    ExitCode.FAILED: "run failed",
+    ExitCode.USAGE: "unknown task, data set, model or option; package not installed",
+    ExitCode.FOLDER: "run folder occupied, in use, not writable, corrupt or with other settings; "
+    "disk full; page not writable; working directory removed",
+    ExitCode.DATA: "data set unavailable or unsuitable for the task",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C",
 }
 EXIT_CODES = "\n\n".join(
@@ -42,7 +42,7 @@ UsageError = typer.BadParameter.__base__
 
 
 class CommandError(Exception):
-    """An end other than `ExitCode.DONE`, with the one line that says why."""
+    """An error that ends the command, with a one-line message and an exit code."""
 
     def __init__(self, message: str, code: ExitCode):
         super().__init__(message)
@@ -50,7 +50,7 @@ class CommandError(Exception):
 
 
 app = typer.Typer(
-    help="Fits the networks of a deep-learning course's lecture notes on real data.",
+    help="Trains the networks of a deep-learning course's lecture notes on real data.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -60,14 +60,14 @@ app = typer.Typer(
 
 
 def main() -> NoReturn:
-    """Runs the command line of this process and ends it with one of the `ExitCode`s."""
-    os.environ["MPLBACKEND"] = "agg"  # whatever the user draws by: here all goes to files
-    with lasting_streams() as files, plain_warnings():
+    """Runs the command line of this process, which exits with an `ExitCode`."""
+    os.environ["MPLBACKEND"] = "agg"  # all figures go to files, whatever the user's own setting is
+    with robust_streams() as files, plain_warnings():
         code = _run()
         sys.stdout.flush()
         lost = next((file.error for file in files if file.error is not None), None)
         if lost is not None and code == ExitCode.DONE:
-            message = f"What was printed is lost: {lost.strerror}."
+            message = f"The output is lost: {lost.strerror}."
             code = _explain(CommandError(message, ExitCode.FAILED))
     sys.exit(code)
 
@@ -89,7 +89,7 @@ def _debugging() -> bool:
 
 
 def _explain(error: Exception) -> ExitCode:
-    """Says on one line of the error stream what went wrong."""
+    """Prints the error as one line of the error stream; returns its exit code."""
     if isinstance(error, CommandError):
         message, code = str(error), error.code
     elif isinstance(error, MissingPackageError):
@@ -98,7 +98,7 @@ def _explain(error: Exception) -> ExitCode:
         message, code = error.format_message(), ExitCode.USAGE
     else:
         message, code = f"{type(error).__name__}: {error}", ExitCode.FAILED
-    if message:  # there is none where no command was given, and the help was printed instead
+    if message:  # empty if no command was given and the help was printed
         print_error(message)
     return code
 

@@ -1,4 +1,4 @@
-"""The one console of the command line: what it prints is text, and never markup or a command."""
+"""The console of the command line, which prints text without markup or control characters."""
 
 import contextlib
 import sys
@@ -15,20 +15,20 @@ from keras_dlnotes.common.printable import printable
 
 
 class PlainConsole(Console):
-    """Prints each text as it is; what a terminal would obey is escaped.
+    """Prints text literally, with control characters escaped.
 
-    A line break in a text is escaped as well; `lines` keeps those of a longer one.
+    Line breaks are escaped as well; `lines` keeps those of a longer text.
     """
 
     def __init__(self, **options: Any):
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Returns a text of one line, whatever stands in it."""
+        """Returns a text as one line."""
         return super().render_str(printable(text), **options | {"markup": False, "emoji": False})
 
     def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
-        """Yields what is to be printed, of parts that are no plain texts too."""
+        """Yields the segments of any renderable, with control characters escaped."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment
@@ -46,7 +46,7 @@ def lines(text: str) -> Text:
 
 @contextlib.contextmanager
 def plain_warnings() -> Iterator[None]:
-    """A while in which Python's warnings, Keras's among them, are printed as text."""
+    """Escapes control characters in Python's warnings while it is active."""
     earlier = warnings.formatwarning
 
     def formatwarning(*arguments: Any, **options: Any) -> str:

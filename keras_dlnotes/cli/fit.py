@@ -20,7 +20,7 @@ from keras_dlnotes.common.checks import LARGEST_SEED
 
 
 class Strategy(StrEnum):
-    """How the work is spread over devices."""
+    """How the training is distributed over devices."""
 
     NONE = "none"
     MIRRORED = "mirrored"
@@ -29,31 +29,31 @@ class Strategy(StrEnum):
 @app.command("fit", epilog=EXIT_CODES)
 def fit_task(
     task: TaskName,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the run.", show_default="runs/TASK")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/TASK")] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Most epochs.", show_default="the task's own")
+        int | None, typer.Option(min=1, help="Maximum epochs.", show_default="the task's own")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Examples a step.", show_default="the task's own")
+        int | None, typer.Option(min=1, help="Batch size.", show_default="the task's own")
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=LARGEST_SEED, help="Fixes all that is random.", show_default="0"),
+        typer.Option(min=0, max=LARGEST_SEED, help="Random seed.", show_default="0"),
     ] = None,
     data: DataName = None,
     backend: BackendName = None,
     strategy: Annotated[
         Strategy | None,
-        typer.Option(help="mirrored: on all devices of TensorFlow or JAX.", show_default="none"),
+        typer.Option(
+            help="mirrored: train on all devices, with TensorFlow or JAX.", show_default="none"
+        ),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the run in the folder, or start it; it keeps its settings, but "
-            "--epochs may be larger.",
+            help="Resume the run in the folder, or start it. Its settings are kept, but "
+            "--epochs may be increased.",
         ),
     ] = False,
     overwrite: Annotated[
@@ -61,10 +61,10 @@ def fit_task(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Trains a task's network, scores it and writes a report.
+    """Trains a task's network, evaluates it and writes a report.
 
-    The folder of the run gets model.keras, history.csv, metrics.json, report.html and TensorBoard
-    logs. A report that can't be written leaves the run done; --resume then tries again.
+    The run folder contains model.keras, history.csv, metrics.json, report.html and TensorBoard
+    logs. If only the report cannot be written, the run counts as done; --resume tries again.
     """
     check_exclusive(resume=resume, overwrite=overwrite)
     check_working_directory()
@@ -95,7 +95,7 @@ def fit_task(
         raise CommandError(str(error), ExitCode.DATA) from error
     except KeyboardInterrupt:
         raise CommandError(
-            "Interrupted. The same command with --resume goes on from the last finished epoch.",
+            "Interrupted. The same command with --resume continues after the last finished epoch.",
             ExitCode.INTERRUPTED,
         ) from None
     _print_result(result)
@@ -105,7 +105,7 @@ def _print_result(result: Any) -> None:
     metrics, primary_metric = result.metrics, result.task.primary_metric
     baseline = metrics["baseline"]
     if result.already_finished:
-        console.print("This run is finished. More --epochs with --resume would go on with it.")
+        console.print("This run is finished. To continue it, increase --epochs with --resume.")
     console.print(
         f"{primary_metric.replace('_', ' ')} {metrics[primary_metric]:.4f}, against "
         f"{baseline[primary_metric]:.4f} of {baseline['name']}",

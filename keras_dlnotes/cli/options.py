@@ -1,4 +1,4 @@
-"""The arguments and options that more than one command takes."""
+"""The arguments and options that several commands share."""
 
 import os
 from typing import Annotated
@@ -13,27 +13,27 @@ DataName = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|tfds:NAME",
-        help="Another data set: one that `dlnotes data` lists, or one of TensorFlow Datasets.",
+        help="Data set, as listed by `dlnotes data` or from TensorFlow Datasets.",
         show_default="the task's own",
     ),
 ]
 BackendName = Annotated[
     Backend | None,
-    typer.Option(help="Framework to run on.", show_default="KERAS_BACKEND, or tensorflow"),
+    typer.Option(help="Keras backend.", show_default="KERAS_BACKEND, or tensorflow"),
 ]
 
 
 def check_working_directory() -> None:
-    """Refuses to work in a folder that somebody has removed."""
+    """Raises if the working directory has been removed."""
     try:
         os.getcwd()
     except OSError as error:
-        message = "The working directory is gone: change to another one."
+        message = "The working directory has been removed. Change to another one."
         raise CommandError(message, ExitCode.FOLDER) from error
 
 
 def check_exclusive(**options: object) -> None:
-    """Refuses options that were given together where each makes no sense with the others."""
+    """Raises if more than one of these options is given."""
     given = [f"--{name}" for name, value in options.items() if value not in (None, False)]
     if len(given) > 1:
-        raise CommandError(f"{' and '.join(given)} exclude each other.", ExitCode.USAGE)
+        raise CommandError(f"{' and '.join(given)} are mutually exclusive.", ExitCode.USAGE)

@@ -1,4 +1,4 @@
-"""`dlnotes report`: what a model costs and what it sees."""
+"""`dlnotes report`: the cost and the receptive field of each layer of a model."""
 
 import difflib
 import importlib
@@ -18,7 +18,7 @@ from keras_dlnotes.common.paths import library_first
 
 APPLICATIONS = "keras.applications."
 FORMS = "a .keras file, module:function or keras.applications.NAME"
-PIPED_WIDTH = 160  # columns, where there is no terminal to tell its own
+PIPED_WIDTH = 160  # columns, if the output is not a terminal
 
 
 @app.command("report", epilog=EXIT_CODES)
@@ -28,23 +28,25 @@ def report_model(
         str | None,
         typer.Option(
             metavar="H,W,C",
-            help="Lengths of the input without the batch, where the model leaves one open.",
+            help="Input shape without the batch axis, if the model does not fix it.",
             show_default="the model's own",
         ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Page to write.", show_default="none")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="HTML page to write.", show_default="none")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     savings: Annotated[
         bool,
         typer.Option(
             "--savings",
-            help="Also measure what separable convolutions would save, about a second for each.",
+            help="Also measure what separable convolutions would save; about a second for each.",
         ),
     ] = False,
 ) -> None:
-    """Shows what a model costs, layer by layer, and how large its receptive field is.
+    """Shows the cost and the receptive field of each layer of a model.
 
-    The weights are of no matter: a network of keras.applications is built without them.
+    Weights do not matter: networks of keras.applications are built without pretrained ones.
     """
     check_exclusive(json=json, savings=savings)
     check_working_directory()
@@ -79,9 +81,9 @@ def report_model(
 
 def _check_page(html: Path) -> None:
     try:
-        reason = "that is a folder" if html.is_dir() else None
+        reason = "it is a folder" if html.is_dir() else None
         if not html.absolute().parent.is_dir():
-            reason = "there is no such folder"
+            reason = "its folder does not exist"
     except OSError as error:
         reason = error.strerror
     if reason:
@@ -97,7 +99,7 @@ def _savings(reports: Any, model: Any, shape: tuple[int, ...] | None, name: str)
 
 
 def _table_of_savings(savings: Any) -> Any:
-    """The notes' ratio, that of the counts and the measured one, a row a convolution."""
+    """Returns a row per convolution: the ratio of the notes, the counted and the measured ones."""
     table = table_of(
         *("convolution", "kernel", "1/N + 1/D_k²"),
         *("depthwise-separable", "measured", "spatially separable", "measured"),
@@ -118,7 +120,7 @@ def _table_of_savings(savings: Any) -> Any:
 
 def _lengths(text: str) -> tuple[int, ...]:
     parts = text.split(",")
-    # Python makes no number of thousands of digits, and no model has an input of 10¹⁸
+    # int() refuses thousands of digits, and no model has an input of length 10¹⁸
     if not all(p.strip().isdecimal() and len(p) <= 18 and int(p) > 0 for p in parts):
         message = f"--input-shape must be lengths ≥ 1 such as 224,224,3. Received: {text}"
         raise CommandError(message, ExitCode.USAGE)
@@ -143,13 +145,15 @@ def _find_model(keras: Any, name: str, shape: tuple[int, ...] | None) -> Any:
     model = _build(found, name, shape)
     if not isinstance(model, keras.Model):
         kind = type(model).__name__
-        raise CommandError(f"{name} returned no Keras model but a {kind}.", ExitCode.USAGE)
+        raise CommandError(
+            f"{name} must return a Keras model. It returned: {kind}.", ExitCode.USAGE
+        )
     return model
 
 
 def _load(keras: Any, path: str) -> Any:
     if not Path(path).is_file():
-        raise CommandError(f"There is no file {path}.", ExitCode.USAGE)
+        raise CommandError(f"File {path} does not exist.", ExitCode.USAGE)
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:
@@ -171,7 +175,7 @@ def _application(keras: Any, name: str) -> Callable:
 
 
 def _import(module: str, attribute: str) -> Any:
-    """Returns what a module has under a name; modules of the working directory count."""
+    """Returns an attribute of a module, which may lie in the working directory."""
     earlier = sys.path[:]
     sys.path[:] = library_first([str(Path.cwd()), *earlier])
     try:
@@ -186,11 +190,11 @@ def _import(module: str, attribute: str) -> Any:
 
 
 def _build(function: Callable, name: str, shape: tuple[int, ...] | None, **arguments: Any) -> Any:
-    """Calls a function that returns a model, for the shape if it takes one."""
+    """Calls a function that returns a model, with the input shape if it has that argument."""
     try:
         parameters = inspect.signature(function).parameters
-    except ValueError as error:  # some of Python's own functions tell no arguments
-        message = f"{name} is no function that returns a Keras model."
+    except ValueError as error:  # some built-in functions have no signature
+        message = f"{name} is not a function that returns a Keras model."
         raise CommandError(message, ExitCode.USAGE) from error
     if shape is not None and "input_shape" in parameters:
         arguments["input_shape"] = shape

@@ -1,6 +1,6 @@
-"""The one live display of a search: trials done, best so far, time left, what runs.
+"""The live display of a search: finished trials, best objective, time left, running trials.
 
-Without a terminal, it is a line for each trial that has ended.
+If the output is not a terminal, it prints a line for each finished trial.
 """
 
 from typing import Any
@@ -14,12 +14,12 @@ from keras_dlnotes.common.printable import get_logger, printable
 
 
 class SearchDisplay:
-    """Shows how a search goes for as long as it is entered."""
+    """A context manager that shows the progress of a search."""
 
     def __init__(self, is_shown: bool):
-        self.has_told_failures = False
+        self.has_shown_failures = False
         self._is_shown = is_shown
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
         self._bar = Progress(
             TextColumn("trials"),
             BarColumn(bar_width=24),
@@ -33,7 +33,7 @@ class SearchDisplay:
         self._log = get_logger("keras_dlnotes.tuning.outcomes")
 
     def __enter__(self) -> "SearchDisplay":
-        self._log.disabled = True  # what it says is shown here
+        self._log.disabled = True  # its messages are shown here
         if self._is_shown and console.is_terminal:
             self._live.start()
         return self
@@ -44,11 +44,11 @@ class SearchDisplay:
             self._live.stop()
 
     def show(self, progress: Any) -> None:
-        """Shows how far the search has come."""
+        """Shows the progress of the search."""
         for trial in progress.failed:
-            self.has_told_failures = True
+            self.has_shown_failures = True
             text = f"Trial {trial.name} failed:\n{trial.outcome.message}"
-            console.print(lines(text), soft_wrap=True)  # paths stay whole
+            console.print(lines(text), soft_wrap=True)  # keeps paths in one piece
         if not self._is_shown:
             return
         if not console.is_terminal:
@@ -60,7 +60,7 @@ class SearchDisplay:
             self._task,
             completed=progress.done,
             total=progress.planned,
-            description=printable(", ".join(filter(None, [best, left])) or "the first trials run"),
+            description=printable(", ".join(filter(None, [best, left])) or "first trials running"),
         )
         running = [
             f"  trial {trial.name}: epoch {trial.epochs} of "
@@ -71,17 +71,17 @@ class SearchDisplay:
 
     def _print_new(self, progress: Any) -> None:
         ended = [trial for trial in progress.trials if trial.outcome is not None]
-        if not self._told and len(ended) > 1:  # the search goes on from an earlier one
-            self._told = {trial.name for trial in ended}
+        if not self._shown and len(ended) > 1:  # the search was resumed
+            self._shown = {trial.name for trial in ended}
         for trial in ended:
             score = trial.score(progress.objective)
-            if trial.name not in self._told and score is not None:
+            if trial.name not in self._shown and score is not None:
                 console.print(f"trial {trial.name}: {progress.objective} {score:.4f}")
-            self._told.add(trial.name)
+            self._shown.add(trial.name)
 
 
 def _duration(seconds: float) -> str:
-    """Returns a time to read at a glance.
+    """Returns a rounded duration.
 
     >>> _duration(50), _duration(200), _duration(9000)
     ('50 s', '3 min', '2.5 h')

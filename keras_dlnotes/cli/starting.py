@@ -1,4 +1,4 @@
-"""Choosing Keras's backend and starting it, which takes seconds and is talkative."""
+"""Choosing Keras's backend and starting it, which takes seconds and prints warnings."""
 
 import contextlib
 import os
@@ -22,9 +22,9 @@ class Backend(StrEnum):
 
 
 def select_backend(backend: Backend) -> None:
-    """Makes Keras use the backend; where it already runs on another one, this process starts over.
+    """Selects Keras's backend; restarts this process if Keras already runs on another one.
 
-    Keras reads the environment variable when it is imported, and never again.
+    Keras reads the environment variable only when it is imported.
     """
     require(backend, backend)
     os.environ["KERAS_BACKEND"] = backend
@@ -77,9 +77,9 @@ def _settings() -> str:
 
 @contextlib.contextmanager
 def _quiet_error_stream() -> Iterator[None]:
-    """Drops what TensorFlow's C++ code logs while it starts, unless it fails to.
+    """Discards what TensorFlow's C++ code logs while it starts, unless that fails.
 
-    No environment variable keeps it from logging, and it writes to the file descriptor itself.
+    No environment variable silences it, and it writes to the file descriptor directly.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
@@ -100,20 +100,22 @@ def _quiet_error_stream() -> Iterator[None]:
 def _scratch_file() -> BinaryIO:
     try:
         return tempfile.TemporaryFile()
-    except OSError:  # there is no folder to write to, and what is logged is not worth one
+    except OSError:  # no folder is writable: discard the log
         return open(os.devnull, "rb+")
 
 
 def check_names(tasks: Any, task: str, data: str | None, strategy: str | None = None) -> None:
-    """Names what is not known, or not as the tasks need it, before anything starts."""
+    """Checks the names and Keras's float type before anything starts."""
     import keras
 
     from keras_dlnotes.data import card
     from keras_dlnotes.tasks.table import find
 
     if keras.config.floatx() != "float32":
-        message = f"The tasks are trained in float32, and floatx is {keras.config.floatx()}"
-        raise CommandError(f"{message}. Change it in Keras's file {_settings()}.", ExitCode.USAGE)
+        message = f"The tasks are trained in float32, but floatx is {keras.config.floatx()}"
+        raise CommandError(
+            f"{message}. Change it in Keras's configuration file {_settings()}.", ExitCode.USAGE
+        )
     try:
         find("task", task)
         tasks.check_strategy(strategy)

@@ -1,6 +1,6 @@
-"""Standard streams that can be written to, whatever the caller has closed.
+"""Standard streams that never fail, even if the caller has closed them.
 
-A run of hours must not be lost since the pager that showed its progress was left.
+A run of hours must not be lost because the pager that shows its progress was closed.
 """
 
 import codecs
@@ -12,16 +12,16 @@ import sys
 from collections.abc import Iterator
 
 NAMES = ("stdin", "stdout", "stderr")
-SPELLING = "keras_dlnotes.spelling"
-SPELLED = {"×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "≥": ">=", "≤": "<=", "²": "^2"}
-SPELLED |= {"━": "=", "─": "-", "•": "*", "·": "*", "→": "->", "↓": "v", "’": "'"}
+ERRORS = "keras_dlnotes.ascii"
+ASCII = {"×": "x", "−": "-", "–": "-", "—": "-", "…": "...", "≥": ">=", "≤": "<=", "²": "^2"}
+ASCII |= {"━": "=", "─": "-", "•": "*", "·": "*", "→": "->", "↓": "v", "’": "'"}
 
 
-class LastingFile(io.FileIO):
-    """A descriptor that takes what is written when nobody reads it any more, and drops it.
+class RobustFile(io.FileIO):
+    """A file that discards the output once writing to its descriptor fails.
 
     Attributes:
-        error: what the first write that failed said; None where all went well, or the reader left.
+        error: the last error; None if there was none but a closed pipe.
     """
 
     error: OSError | None = None
@@ -32,19 +32,19 @@ class LastingFile(io.FileIO):
         except OSError as error:
             if not isinstance(error, BrokenPipeError):
                 self.error = error
-            with contextlib.suppress(OSError):  # for writers that know the descriptor alone
+            with contextlib.suppress(OSError):  # for writers that use the descriptor directly
                 _redirect(self.fileno())
             return memoryview(content).nbytes
 
 
 @contextlib.contextmanager
-def lasting_streams() -> Iterator[list[LastingFile]]:
-    """Opens the standard streams that are closed, and makes the others last; yields the files.
+def robust_streams() -> Iterator[list[RobustFile]]:
+    """Opens the standard streams that are closed, and makes the others robust; yields the files.
 
-    What the encoding of a stream does not have is spelled in ASCII, so that no table and no name of
-    a file ends the program.
+    Characters that the encoding of a stream lacks are replaced by ASCII, so that printing never
+    raises.
     """
-    codecs.register_error(SPELLING, spelled)
+    codecs.register_error(ERRORS, to_ascii)
     _open_closed()
     with contextlib.ExitStack() as stack:
         files = []
@@ -52,42 +52,42 @@ def lasting_streams() -> Iterator[list[LastingFile]]:
             stream = getattr(sys, name)
             if isinstance(stream, io.TextIOWrapper) and _is_plain(stream):
                 stream.flush()
-                file = LastingFile(stream.fileno(), "w", closefd=False)
-                lasting = io.TextIOWrapper(
+                file = RobustFile(stream.fileno(), "w", closefd=False)
+                robust = io.TextIOWrapper(
                     io.BufferedWriter(file),
                     encoding=stream.encoding,
-                    errors=SPELLING,
+                    errors=ERRORS,
                     line_buffering=stream.line_buffering or name == "stderr",
                 )
-                setattr(sys, name, lasting)
-                stack.callback(_put_back, name, stream, lasting)
+                setattr(sys, name, robust)
+                stack.callback(_restore, name, stream, robust)
                 files.append(file)
         yield files
 
 
-def spelled(error: UnicodeError) -> tuple[str, int]:
-    """Spells what an encoding lacks, as a handler of `codecs.register_error`.
+def to_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Replaces characters that an encoding lacks; a handler for `codecs.register_error`.
 
-    >>> spelled(UnicodeEncodeError("ascii", "3 ≥ π", 2, 5, ""))
+    >>> to_ascii(UnicodeEncodeError("ascii", "3 ≥ π", 2, 5, ""))
     ('>= \\\\u03c0', 5)
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing = error.object[error.start : error.end]
     ascii_text = (
-        SPELLED.get(letter) or letter.encode("ascii", "backslashreplace").decode()
+        ASCII.get(letter) or letter.encode("ascii", "backslashreplace").decode()
         for letter in missing
     )
     return "".join(ascii_text), error.end
 
 
-def _put_back(name: str, stream: io.TextIOWrapper, lasting: io.TextIOWrapper) -> None:
-    lasting.flush()
+def _restore(name: str, stream: io.TextIOWrapper, robust: io.TextIOWrapper) -> None:
+    robust.flush()
     setattr(sys, name, stream)
 
 
 def _is_plain(stream: io.TextIOWrapper) -> bool:
-    """Tells whether a stream writes to a descriptor as it is; a console of Windows does not."""
+    """Returns whether a stream writes to a descriptor directly, unlike a console of Windows."""
     try:
         stream.fileno()
     except (OSError, ValueError):
@@ -96,7 +96,7 @@ def _is_plain(stream: io.TextIOWrapper) -> bool:
 
 
 def _open_closed() -> None:
-    """Opens what is closed on nothing, before a file of ours is given the number and written to."""
+    """Redirects closed descriptors to the null device, before another file gets their number."""
     for descriptor in range(len(NAMES)):
         try:
             os.fstat(descriptor)
@@ -112,7 +112,7 @@ def _open_closed() -> None:
 
 
 def _redirect(descriptor: int) -> None:
-    """Makes a descriptor, open or not, one of nothing."""
+    """Redirects a descriptor, open or not, to the null device."""
     nothing = os.open(os.devnull, os.O_RDWR)
     if nothing != descriptor:
         os.dup2(nothing, descriptor)

@@ -1,4 +1,4 @@
-"""`dlnotes tune`: looks for the best hyperparameters of a task."""
+"""`dlnotes tune`: searches for the best hyperparameters of a task."""
 
 import contextlib
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
 from keras_dlnotes.common.checks import LARGEST_SEED
 
 PAGE = "report.html"
-GOES_ON = (
-    "The same command with --resume goes on: with the trials that have ended as they are, with the "
-    "others from their last finished epoch."
+RESUME_HINT = (
+    "The same command with --resume continues the search: finished trials are kept, and the others "
+    "resume after their last finished epoch."
 )
 
 
 class Tuner(StrEnum):
-    """How the configurations are chosen."""
+    """The tuners of KerasTuner."""
 
     HYPERBAND = "hyperband"
     RANDOM = "random"
@@ -40,37 +40,33 @@ class Tuner(StrEnum):
 @app.command("tune", epilog=EXIT_CODES)
 def tune_task(
     task: TaskName,
-    tuner: Annotated[
-        Tuner, typer.Option(help="How the configurations are chosen.")
-    ] = Tuner.HYPERBAND,
+    tuner: Annotated[Tuner, typer.Option(help="Search algorithm.")] = Tuner.HYPERBAND,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Most trials.", show_default="20, or all there are"),
+        typer.Option(min=1, help="Maximum trials.", show_default="20, or unlimited"),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Most epochs of a trial.", show_default="enough to compare"),
+        typer.Option(min=1, help="Maximum epochs of a trial.", show_default="enough to compare"),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
             min=0,
             max=1024,
-            help="Trials at a time, each on its GPU or its share of the cores.",
+            help="Concurrent trials, each on a GPU or its share of the processor cores.",
             show_default="1, or 0 with --chief",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the search.", show_default="searches/TASK")
+        Path | None, typer.Option(help="Search folder.", show_default="searches/TASK")
     ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED - 1024, help="Fixes all that is random.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED - 1024, help="Random seed.")] = 0,
     objective: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Value that a trial logs each epoch, and that is to improve.",
+            help="Logged metric to improve.",
             show_default="what the task monitors",
         ),
     ] = None,
@@ -80,7 +76,7 @@ def tune_task(
         str | None,
         typer.Option(
             metavar="HOST:PORT",
-            help="Hand out the trials here, to workers of other machines that share the folder.",
+            help="Serve trials at this address to workers on machines that share the folder.",
             show_default="none",
         ),
     ] = None,
@@ -88,7 +84,7 @@ def tune_task(
         str | None,
         typer.Option(
             metavar="HOST:PORT",
-            help="Train trials for the chief there; its folder is --out.",
+            help="Train trials for the chief at this address; --out is its folder.",
             show_default="none",
         ),
     ] = None,
@@ -96,8 +92,8 @@ def tune_task(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the search in the folder, or start it; it keeps its settings, but "
-            "--trials may be larger.",
+            help="Resume the search in the folder, or start it. Its settings are kept, but "
+            "--trials may be increased.",
         ),
     ] = False,
     overwrite: Annotated[
@@ -105,9 +101,9 @@ def tune_task(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
 ) -> None:
-    """Looks for the best hyperparameters of a task's network, and writes a report.
+    """Searches for the best hyperparameters of a task's network and writes a report.
 
-    The folder of the search gets results.csv, a row for every trial and epoch, report.html, and a
+    The search folder contains results.csv, with a row for every trial and epoch, report.html, and a
     folder for each trial.
     """
     check_exclusive(resume=resume, overwrite=overwrite)
@@ -125,7 +121,7 @@ def tune_task(
     out = out or Path("searches", task)
     display = SearchDisplay(is_shown=not quiet)
     try:
-        with _told_where_it_is_ended(), display:
+        with _explained_termination(), display:
             if worker is not None:
                 tuning.work(task, worker, out, workers=workers or 1, on_progress=display.show)
                 return
@@ -147,19 +143,19 @@ def tune_task(
     except RunFolderError as error:
         raise CommandError(str(error), ExitCode.FOLDER) from error
     except tuning.SearchError as error:
-        if error.details and not display.has_told_failures:
+        if error.details and not display.has_shown_failures:
             console.print(lines(error.details), soft_wrap=True)
         raise CommandError(error.summary, ExitCode.FAILED) from error
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from error
     except KeyboardInterrupt:
-        raise CommandError(f"Interrupted. {GOES_ON}", ExitCode.INTERRUPTED) from None
+        raise CommandError(f"Interrupted. {RESUME_HINT}", ExitCode.INTERRUPTED) from None
     _print_results(results, out)
 
 
 @contextlib.contextmanager
-def _told_where_it_is_ended() -> Iterator[None]:
-    """Says what a signal that ends this process leaves, before it does."""
+def _explained_termination() -> Iterator[None]:
+    """Prints how to resume before a signal ends this process."""
     from keras_dlnotes.tuning.signals import Terminated, unwinding
 
     with unwinding():
@@ -167,7 +163,7 @@ def _told_where_it_is_ended() -> Iterator[None]:
             yield
         except Terminated as end:
             with contextlib.suppress(OSError):
-                print_error(f"{end} {GOES_ON}")
+                print_error(f"{end} {RESUME_HINT}")
             raise
 
 
@@ -179,16 +175,16 @@ def _print_results(results: Any, out: Path) -> None:
         for name, value in results.best_hyperparameters.items()
         if not name.startswith("tuner/")
     )
-    told = [
+    output = [
         f"best {results.objective} {results.best_score:.4f} in trial {results.best_trial}: {values}"
     ]
     if results.failures:
-        told.append(f"failed trials: {', '.join(results.failures)}")
-    told += results.remarks
+        output.append(f"failed trials: {', '.join(results.failures)}")
+    output += results.remarks
     with report_or_warning(), console.status("Writing the report …"):
         results.to_html(out / PAGE)
-        told.append(f"report: {out / PAGE}")
-    for line in told:
+        output.append(f"report: {out / PAGE}")
+    for line in output:
         console.print(line, soft_wrap=True)
 
 

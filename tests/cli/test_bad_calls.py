@@ -93,7 +93,11 @@ CASES = [
         (["report", value], part)
         for value, part in [
             *(("", "MODEL"), (" ", "MODEL"), (":", "MODEL"), ("nets:", "MODEL"), (":a", "MODEL")),
-            *(("text.txt", "MODEL"), ("gone.keras", "gone.keras"), ("folder.keras", "no file")),
+            *(
+                ("text.txt", "MODEL"),
+                ("gone.keras", "gone.keras"),
+                ("folder.keras", "does not exist"),
+            ),
             *(("keras.applications.", "''"), ("keras.applications.imagenet", "imagenet")),
             *((".nets:small", ".nets"), ("a b:c", "a b"), ("gone:small", "gone")),
             *(("nets:gone", "gone"), ("nets:number", "nets:number"), ("nets:text", "nets:text")),
@@ -158,7 +162,7 @@ def test_a_working_directory_that_is_gone_is_one_line(dlnotes, monkeypatch, tmp_
     monkeypatch.chdir(tmp_path)
     assert (code, stdout) == (ExitCode.FOLDER, "")
     assert_one_line(stderr)
-    assert "working directory is gone" in stderr
+    assert "working directory has been removed" in stderr
 
 
 @pytest.mark.parametrize("command", ["fit", "tune"])

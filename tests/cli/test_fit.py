@@ -52,7 +52,7 @@ def test_fit_prints_the_score_against_the_baseline_and_the_report(dlnotes):
         (["fit", "digits", "--data", "mnist"], "'mnist_subset'"),
         (["fit", "digits", "--backend", "theano"], "--backend"),
         (["fit", "digits", "--strategy", "tpu"], "--strategy"),
-        (["fit", "digits", "--resume", "--overwrite"], "exclude each other"),
+        (["fit", "digits", "--resume", "--overwrite"], "mutually exclusive"),
         (["fit", "digits", "--epoch", "3"], "--epoch"),
     ],
 )

@@ -62,22 +62,26 @@ def test_report_measures_what_separable_convolutions_would_save(dlnotes, small_m
 @pytest.mark.parametrize(
     ("arguments", "end", "parts"),
     [
-        (["nets:small", "--savings", "--json"], ExitCode.USAGE, ["exclude each other"]),
+        (["nets:small", "--savings", "--json"], ExitCode.USAGE, ["mutually exclusive"]),
         (["nets:dense", "--savings"], ExitCode.USAGE, ["two-dimensional convolution"]),
         (["vgg16"], ExitCode.USAGE, ["a .keras file, module:function or keras.applications.NAME"]),
-        (["gone.keras"], ExitCode.USAGE, ["There is no file gone.keras"]),
+        (["gone.keras"], ExitCode.USAGE, ["File gone.keras does not exist"]),
         (["broken.keras"], ExitCode.FAILED, ["broken.keras can't be loaded"]),
         (["keras.applications.ResNet5"], ExitCode.USAGE, ["Did you mean 'ResNet50'?"]),
         (["gone:small"], ExitCode.USAGE, ["No module named 'gone'"]),
         (["nets:smal"], ExitCode.USAGE, ["Module nets has no 'smal'"]),
         (["nets:number"], ExitCode.USAGE, ["neither a function nor a Keras model"]),
-        (["nets:nothing"], ExitCode.USAGE, ["no Keras model but a NoneType"]),
+        (["nets:nothing"], ExitCode.USAGE, ["must return a Keras model. It returned: NoneType"]),
         (["nets:sized"], ExitCode.USAGE, ["needs arguments: input_shape, classes"]),
         (["nets:open_length"], ExitCode.USAGE, ["`input_shape` must be given", "--input-shape"]),
         (["nets:small", "--input-shape", "12,x"], ExitCode.USAGE, ["--input-shape", "12,x"]),
         (["nets:model", "--input-shape", "9,9,3"], ExitCode.USAGE, ["(12, 12, 3)", "(9, 9, 3)"]),
-        (["nets:small", "--html", "gone/page.html"], ExitCode.FOLDER, ["there is no such folder"]),
-        (["nets:small", "--html", "."], ExitCode.FOLDER, ["that is a folder"]),
+        (
+            ["nets:small", "--html", "gone/page.html"],
+            ExitCode.FOLDER,
+            ["its folder does not exist"],
+        ),
+        (["nets:small", "--html", "."], ExitCode.FOLDER, ["it is a folder"]),
     ],
 )
 def test_a_report_that_can_not_be_made_is_one_line(dlnotes, small_model, arguments, end, parts):

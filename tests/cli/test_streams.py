@@ -11,10 +11,10 @@ from keras_dlnotes.cli import ExitCode
 from tests.cli.processes import in_a_new_process
 
 STREAMS = "import keras_dlnotes_command\nkeras_dlnotes_command.is_starting = True\n"  # no Keras
-STREAMS += "from keras_dlnotes.cli.streams import lasting_streams\n"
+STREAMS += "from keras_dlnotes.cli.streams import robust_streams\n"
 WRITE = STREAMS + (
     "import os, sys\n"
-    "with lasting_streams() as files:\n"
+    "with robust_streams() as files:\n"
     "    print('out', flush=True)\n"
     "    print('error', file=sys.stderr)\n"
     "    file = os.open('file', os.O_WRONLY | os.O_CREAT)\n"
@@ -85,7 +85,7 @@ def test_what_nobody_reads_is_dropped(broken):
 
 
 def test_an_alphabet_that_lacks_letters_spells_them(monkeypatch):
-    script = STREAMS + "with lasting_streams(): print('8×8 – ≥ π \\udcff')\n"
+    script = STREAMS + "with robust_streams(): print('8×8 – ≥ π \\udcff')\n"
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     assert run(script).stdout == "8x8 - >= \\u03c0 \\udcff\n"
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
@@ -94,9 +94,9 @@ def test_an_alphabet_that_lacks_letters_spells_them(monkeypatch):
 
 def test_streams_are_as_they_were_afterwards():
     before = sys.stdout, sys.stderr
-    from keras_dlnotes.cli.streams import lasting_streams
+    from keras_dlnotes.cli.streams import robust_streams
 
-    with lasting_streams():
+    with robust_streams():
         pass
     assert (sys.stdout, sys.stderr) == before
 
@@ -112,7 +112,7 @@ def test_a_result_that_is_lost_is_told():
             timeout=60,
         )
     assert done.returncode == ExitCode.FAILED
-    assert done.stderr == "dlnotes: What was printed is lost: No space left on device.\n"
+    assert done.stderr == "dlnotes: The output is lost: No space left on device.\n"
 
 
 def test_lists_are_printed_in_any_surroundings():

@@ -33,8 +33,8 @@ def test_tune_prints_the_trials_and_the_best(dlnotes, monkeypatch, small_digits)
     "options, message",
     [
         (["digitz"], "Did you mean 'digits'?"),
-        (["digits", "--resume", "--overwrite"], "exclude each other"),
-        (["digits", "--chief", "here:1", "--worker", "here:1"], "exclude each other"),
+        (["digits", "--resume", "--overwrite"], "mutually exclusive"),
+        (["digits", "--chief", "here:1", "--worker", "here:1"], "mutually exclusive"),
         (["digits", "--workers", "0"], "--workers 0 needs a --chief"),
         (["digits", "--chief", "here"], "HOST:PORT"),
         (["digits", "--tuner", "annealing"], "annealing"),

@@ -49,7 +49,7 @@ def test_on_a_terminal(shown):
     assert "best val_loss 0.5000, 3 min left" in text
     assert "trial 2: epoch 2 of 9" in text
     assert text.count("Trial 1 failed:") == 1 and "ValueError: too deep" in text
-    assert display.has_told_failures
+    assert display.has_shown_failures
 
 
 def test_without_a_terminal_it_is_a_line_a_trial(shown):
