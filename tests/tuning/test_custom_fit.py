@@ -71,8 +71,8 @@ def test_the_weights_are_those_of_the_score(kind, is_plain, epochs, tmp_path):
     state = checkpoints.read()
     assert len(state.history) == epochs
     assert state.history[state.early_stopping["best_epoch"]] == outcome.metrics
-    outcome = read_fit_result(path)
-    assert (outcome.is_plain, outcome.has_weights) == (is_plain, True)
+    found = read_fit_result(path)
+    assert (found.is_plain, found.has_weights) == (is_plain, True)
     model = recipe.build(keras_tuner.HyperParameters(), recipe.load())
     checkpoints.restore_best(model, state)
     expected = outcome.metrics.get("val_loss")

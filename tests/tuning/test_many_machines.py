@@ -87,16 +87,16 @@ def test_a_worker_of_something_else_is_told(table, tmp_path, search_table):
         )
 
 
-def test_a_worker_that_does_not_show_itself_loses_its_trial(tmp_path, monkeypatch):
-    monkeypatch.setattr(chief, "BEAT_SECONDS", 0.0)
+def test_a_worker_without_heartbeats_loses_its_trial(tmp_path, monkeypatch):
+    monkeypatch.setattr(chief, "HEARTBEAT_SECONDS", 0.0)
     oracle = oracle_in(tmp_path, "random")
     lost, alive = (oracle.create_trial(name) for name in ("host-0", "host-1"))
-    beats = tmp_path / f"search/trial_{alive.trial_id}" / chief.BEATS
-    silent = chief.SilentWorkers(oracle, 0.5)
+    beats = tmp_path / f"search/trial_{alive.trial_id}" / chief.HEARTBEAT
+    workers = chief.LostWorkers(oracle, 0.5)
     deadline = time.monotonic() + 10
     while "host-0" in oracle.ongoing_trials and time.monotonic() < deadline:
         beats.touch()
-        silent.release()
+        workers.release()
         time.sleep(0.02)
     assert list(oracle.ongoing_trials) == ["host-1"]
     assert oracle.create_trial("host-2").trial_id == lost.trial_id

@@ -110,7 +110,7 @@ def outer():
         raise
 block(outer)
 """
-    words = "left SIGTERM has ended the process. left"
+    words = "left The process was ended by SIGTERM. left"
     assert outcome(body) == (-signal.SIGTERM, words.split())
 
 
