@@ -1,4 +1,4 @@
-"""What the recurrent layers and cells are given, checked by name before anything is computed."""
+"""Checks the arguments of the recurrent layers and cells by name."""
 
 import keras
 from keras import ops
@@ -23,10 +23,10 @@ def check_cell(arguments: dict) -> None:
         resolve_activation(arguments[name], name)
 
 
-def name_what_keras_refused(arguments: dict) -> None:
-    """Raises, after Keras has, for the argument whose value Keras does not know.
+def name_refused_argument(arguments: dict) -> None:
+    """Raises for the argument that Keras has just refused, by its name.
 
-    Not before: an initializer that is made for a look takes a seed from the generator.
+    Not in advance: making an initializer to check it would take a seed from the generator.
     """
     for name, value in arguments.items():
         kind = name.rpartition("_")[2]
@@ -38,11 +38,11 @@ def name_what_keras_refused(arguments: dict) -> None:
                 raise argument_error(name, expected, value) from error
 
 
-def computed(name: str, tensor, dtype):
-    """Returns a tensor of real numbers in the type that a layer computes in."""
+def cast_real(name: str, tensor, dtype):
+    """Returns a tensor of real numbers in the type that a layer computes in; refuses others."""
     return ops.cast(real(name, tensor), dtype)
 
 
 def state_list(states) -> list:
-    """The states as a list; one alone need not stand in one."""
+    """The states as a list; a single one may be given without a list."""
     return list(states) if keras.tree.is_nested(states) else [states]

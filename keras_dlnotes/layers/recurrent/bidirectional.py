@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, choice, is_sequence, shape
-from keras_dlnotes.layers.recurrent.arguments import computed, state_list
+from keras_dlnotes.layers.recurrent.arguments import cast_real, state_list
 from keras_dlnotes.layers.recurrent.layers import Recurrent
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.dtypes import real
@@ -14,7 +14,7 @@ _MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
 class Bidirectional(KeepsSignature, keras.layers.Bidirectional):
-    """Runs a recurrent layer over a sequence in both directions, and merges what they find.
+    """Runs a recurrent layer over a sequence in both directions, and merges the outputs.
 
         h_t = merge(→h_t, ←h_t),   →h_t = step(x_t, →h_{t−1}),   ←h_t = step(x_t, ←h_{t+1})
 
@@ -24,11 +24,11 @@ class Bidirectional(KeepsSignature, keras.layers.Bidirectional):
 
     Args:
         layer: a recurrent layer, of this package or of Keras; a copy of it runs forward, and
-            another one, with `go_backwards` turned round, runs backward.
+            another one, with the opposite `go_backwards`, runs backward.
         merge_mode: "concat", "sum", "mul", "ave", or None for both outputs as they are.
         weights: the arrays that the weights start from, set when the layer is built, those of the
-            forward layer first; or None. They are no part of the config.
-        backward_layer: another layer for the way backward, with the opposite `go_backwards`.
+            forward layer first; or None. They are not part of the config.
+        backward_layer: another layer for the backward direction, with the opposite `go_backwards`.
 
     Input shape:
         (batch, time, features), and where wanted `mask` (batch, time) and `initial_state`, the
@@ -57,7 +57,7 @@ class Bidirectional(KeepsSignature, keras.layers.Bidirectional):
         for name in ("layer", "backward_layer")[: 1 + (arguments["backward_layer"] is not None)]:
             _check_layer(name, arguments[name])
         choice("merge_mode", arguments["merge_mode"], _MERGE_MODES)
-        weights = arguments.pop("weights")  # Keras 3 would put them aside and never set them
+        weights = arguments.pop("weights")  # Keras 3 would store them and never set them
         if weights is not None and not is_sequence(weights):
             raise argument_error("weights", "a list of arrays, or None", weights)
         own_cudnn = getattr(arguments["backward_layer"], "use_cudnn", None)
@@ -86,7 +86,7 @@ class Bidirectional(KeepsSignature, keras.layers.Bidirectional):
     def call(self, sequences, initial_state=None, mask=None, training=None):
         self._check(sequences, initial_state)
         if all(isinstance(layer, Recurrent) for layer in self._directions()):
-            sequences = computed("sequences", sequences, self.compute_dtype)
+            sequences = cast_real("sequences", sequences, self.compute_dtype)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def compute_output_spec(self, sequences, initial_state=None, mask=None, training=None):
@@ -111,18 +111,18 @@ class Bidirectional(KeepsSignature, keras.layers.Bidirectional):
 
     def explain_path(self) -> str:
         """Says which computation each direction runs, and why."""
-        ways = [
+        paths = [
             layer.explain_path() if isinstance(layer, Recurrent) else f"Keras's {layer.name}"
             for layer in self._directions()
         ]
-        return f"forward {ways[0]}; backward {ways[1]}"
+        return f"forward {paths[0]}; backward {paths[1]}"
 
     def _directions(self):
         return self.forward_layer, self.backward_layer
 
 
 def _check_layer(name, layer) -> None:
-    """Raises unless a layer has what the wrapper asks it for."""
-    asked = ("go_backwards", "stateful", "return_sequences", "return_state")
-    if not isinstance(layer, keras.Layer) or not all(hasattr(layer, what) for what in asked):
+    """Raises unless a layer has the attributes that the wrapper reads."""
+    needed = ("go_backwards", "stateful", "return_sequences", "return_state")
+    if not isinstance(layer, keras.Layer) or not all(hasattr(layer, what) for what in needed):
         raise argument_error(name, "a recurrent layer", layer)

@@ -7,9 +7,9 @@ from keras import ops
 
 from keras_dlnotes.common.checks import choice, shape
 from keras_dlnotes.layers.recurrent.arguments import (
+    cast_real,
     check_cell,
-    computed,
-    name_what_keras_refused,
+    name_refused_argument,
     state_list,
 )
 from keras_dlnotes.layers.recurrent.documentation import cell_documentation
@@ -34,7 +34,7 @@ class _Cell(KeepsSignature):
         try:
             super().__init__(**arguments)
         except (TypeError, ValueError):
-            name_what_keras_refused(arguments)
+            name_refused_argument(arguments)
             raise
 
     @property
@@ -52,20 +52,20 @@ class _Cell(KeepsSignature):
 
     def call(self, inputs, states, training=False):
         step, bias = self.step, self.full_bias()
-        inputs = computed("inputs", inputs, self.compute_dtype)
+        inputs = cast_real("inputs", inputs, self.compute_dtype)
         shape("inputs", inputs, (None, self.kernel.shape[0]))
-        before = [computed("states", state, self.compute_dtype) for state in state_list(states)]
+        before = [cast_real("states", state, self.compute_dtype) for state in state_list(states)]
         check_states("states", before, step.states, (inputs.shape[0], self.units))
         before = tuple(step.fill_initial_states(before, bias))
         input_masks, recurrent_masks = self.dropout_masks(inputs, before[0], training)
-        inputs, input_masks = dropped(inputs, input_masks)
+        inputs, input_masks = apply_shared_dropout(inputs, input_masks)
         a = PerGateKernel(self.kernel, input_masks).product(inputs) + step.input_bias(bias)
         recurrent = step.recurrent(self.recurrent_kernel, bias, recurrent_masks, PerGateKernel)
         after, _ = step.forward(a, before, recurrent, saves=True)
         return after[0], list(after) if keras.tree.is_nested(states) else after[0]
 
     def dropout_masks(self, inputs, hidden, training):
-        """The noise for x and for h₋₁, one mask a gate: (blocks, batch, width), or None.
+        """The noise for x and for h₋₁, one mask per gate: (blocks, batch, width), or None.
 
         As in Keras, all gates share one mask of x, (1, batch, features), unless `recurrent_dropout`
         is set. Keras asks for the masks before it loops over the steps; they are stacked then.
@@ -113,7 +113,7 @@ class _Cell(KeepsSignature):
         return ops.cast(self.bias, self.compute_dtype)
 
 
-def dropped(inputs, masks):
+def apply_shared_dropout(inputs, masks):
     """Applies a mask of x that all gates share, and returns the masks that are still to apply."""
     if masks is None or masks.shape[0] > 1:
         return inputs, masks

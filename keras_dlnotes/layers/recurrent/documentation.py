@@ -117,7 +117,7 @@ _LAYER = """{name} over a sequence, with hand-derived back-propagation through t
         go_backwards: whether to start with the last step; outputs then have that order, too.
         stateful: whether the last states of a batch are the first of the next one; needs a batch
             of known size. `reset_state()` starts anew.
-        unroll: accepted; the loop is compiled as it is.{cudnn}
+        unroll: accepted and ignored: the loop is compiled anyway.{cudnn}
         zero_output_for_mask: whether the output of a skipped step is 0; by keyword.
         truncate: int τ ≥ 1: gradients do not cross the borders of blocks of τ steps, while the
             forward pass is unchanged; None for no blocks; by keyword.

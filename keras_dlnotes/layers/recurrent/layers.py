@@ -7,8 +7,13 @@ import keras
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, choice, shape
-from keras_dlnotes.layers.recurrent.arguments import computed, state_list
-from keras_dlnotes.layers.recurrent.cells import GRUCell, LSTMCell, SimpleRNNCell, dropped
+from keras_dlnotes.layers.recurrent.arguments import cast_real, state_list
+from keras_dlnotes.layers.recurrent.cells import (
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    apply_shared_dropout,
+)
 from keras_dlnotes.layers.recurrent.documentation import layer_documentation
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.backends.current import framework
@@ -28,13 +33,13 @@ class Recurrent(KeepsSignature):
     cell_name: str
     has_cudnn = True  # whether there is a fused kernel of its kind at all
     directions = 1  # how many of them run side by side; `Bidirectional` sets it
-    _variant: ClassVar[dict[str, str]] = {}  # what the cell is asked for beyond the Keras layer
+    _variant: ClassVar[dict[str, str]] = {}  # arguments of the cell that the Keras layer lacks
 
     def __init__(self, *args, truncate=None, **kwargs):
         arguments = self.bind(args, kwargs)
         self.truncate = checked_truncate(truncate)
         use_cudnn = arguments.pop("use_cudnn", False)
-        self._asked_cudnn = self._assigned_cudnn = choice("use_cudnn", use_cudnn, _CUDNN)
+        self._requested_cudnn = self._assigned_cudnn = choice("use_cudnn", use_cudnn, _CUDNN)
         of_cell = {*inspect.signature(self.cell_class).parameters, "implementation"}
         cell = self.cell_class(
             **{name: arguments.pop(name) for name in list(arguments) if name in of_cell},
@@ -45,8 +50,8 @@ class Recurrent(KeepsSignature):
         )
         keras.layers.RNN.__init__(self, cell, **arguments)
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        if use_cudnn is True and self._beyond_cudnn():
-            raise self._cudnn_error(self._beyond_cudnn())
+        if use_cudnn is True and self._cudnn_obstacles():
+            raise self._cudnn_error(self._cudnn_obstacles())
         if framework().compiles_each_op:
             self.supports_jit = False
 
@@ -54,13 +59,13 @@ class Recurrent(KeepsSignature):
     def use_cudnn(self):
         """Whether Keras may take a fused kernel: "auto", True or False.
 
-        Keras's `Bidirectional` asks this attribute alone before it hands the weights over, and
-        assigns that of its forward layer to both. So what the constructor forbade stays forbidden,
-        and so does what the kernel cannot do.
+        Keras's `Bidirectional` checks nothing else before it hands the weights to the kernel, and
+        assigns the value of its forward layer to both. So what the constructor forbade stays
+        forbidden, and so does what the kernel cannot do.
         """
         if not self.has_cudnn:  # Keras's layer has no such attribute
             raise AttributeError("use_cudnn")
-        if self._asked_cudnn is False or self._beyond_cudnn():
+        if self._requested_cudnn is False or self._cudnn_obstacles():
             return False
         return self._assigned_cudnn
 
@@ -70,22 +75,22 @@ class Recurrent(KeepsSignature):
 
     def explain_path(self) -> str:
         """Says which computation the layer runs, and why."""
-        return ": ".join(self._way())
+        return ": ".join(self._path_and_reason())
 
-    def _way(self) -> tuple[str, str]:
-        obstacles = self._beyond_cudnn()
-        if False in (self._asked_cudnn, self._assigned_cudnn):
+    def _path_and_reason(self) -> tuple[str, str]:
+        obstacles = self._cudnn_obstacles()
+        if False in (self._requested_cudnn, self._assigned_cudnn):
             obstacles.append("use_cudnn=False")
         if not framework().has_gpu():
             obstacles.append("no GPU")
         if not obstacles:
             return "cuDNN", "a GPU and settings that cuDNN knows"
-        if self._asked_cudnn is True:
+        if self._requested_cudnn is True:
             raise self._cudnn_error(obstacles)
         unknown = [name for name in self.cell.step.activations if not is_known(name)]
         if unknown:
             names = ", ".join(getattr(entry, "__name__", str(entry)) for entry in unknown)
-            # Keras's loop would keep what it adds up from step to step in half precision
+            # Keras's loop would accumulate its states in half precision
             is_wide = wide(self.compute_dtype) == self.compute_dtype
             by_keras = self.truncate is None and is_wide
             way = "Keras's loop" if by_keras else "the framework's gradient"
@@ -103,10 +108,10 @@ class Recurrent(KeepsSignature):
         hint = f"There is {', '.join(obstacles)}."
         return argument_error("use_cudnn", '"auto" or False here', True, hint)
 
-    def _beyond_cudnn(self) -> list[str]:
-        """What about the settings cuDNN cannot do."""
+    def _cudnn_obstacles(self) -> list[str]:
+        """The settings that cuDNN cannot do."""
         cell, step = self.cell, self.cell.step
-        asked = {
+        settings = {
             "a simple recurrent network": step.blocks == 1,
             "activations other than tanh and sigmoid": step.activations != ("tanh", "sigmoid"),
             "a coupled forget gate": getattr(step, "forget_gate", "separate") != "separate",
@@ -119,11 +124,11 @@ class Recurrent(KeepsSignature):
             "unroll=True": self.unroll,
             "truncation": self.truncate is not None,
         }
-        return [name for name, is_asked in asked.items() if is_asked]
+        return [name for name, is_set in settings.items() if is_set]
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         self._check(sequences, initial_state, mask)
-        sequences = computed("sequences", sequences, self.compute_dtype)
+        sequences = cast_real("sequences", sequences, self.compute_dtype)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def compute_output_spec(self, sequences, initial_state=None, mask=None, training=False):
@@ -154,18 +159,18 @@ class Recurrent(KeepsSignature):
                 expected = "False in an ONNX file, which keeps nothing from one call to the next"
                 hint = "Build the model with stateful=False and give it the weights of this one."
                 raise argument_error("stateful", expected, True, hint)
-            # PyTorch would write the last states over what the way back still needs
+            # PyTorch would write the last states over what the backward pass still needs
             initial_state = [ops.copy(state) for state in initial_state]
             if sequences.shape[0] is None:  # as in an export; the states fix it
                 rows, (_, *steps) = self.states[0].shape[0], ops.shape(sequences)
                 sequences = ops.reshape(sequences, (rows, *steps))
                 mask = None if mask is None else ops.reshape(mask, (rows, steps[0]))
-        if not is_exporting() and self._way()[0] in ("cuDNN", "Keras's loop"):
+        if not is_exporting() and self._path_and_reason()[0] in ("cuDNN", "Keras's loop"):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         cell = self.cell
         initial_state = cell.step.fill_initial_states(initial_state, cell.full_bias())
         noise = cell.dropout_masks(sequences[:, 0], initial_state[0], training)
-        sequences, *noise = (*dropped(sequences, noise[0]), noise[1])
+        sequences, *noise = (*apply_shared_dropout(sequences, noise[0]), noise[1])
         input_masks, recurrent_masks = (
             None if masks is None else ops.transpose(masks, (1, 0, 2)) for masks in noise
         )
@@ -193,7 +198,7 @@ class Recurrent(KeepsSignature):
     def get_config(self):
         own = {"truncate": self.truncate}
         if self.has_cudnn:
-            own["use_cudnn"] = self._asked_cudnn
+            own["use_cudnn"] = self._requested_cudnn
         return {**super().get_config(), **own}
 
 

@@ -41,7 +41,7 @@ def resolve_activation(activation, argument="activation"):
 
 
 def is_known(activation) -> bool:
-    """Tells whether `derivative` knows the activation."""
+    """Whether `derivative` knows the activation."""
     return isinstance(activation, str)
 
 
@@ -63,13 +63,13 @@ def activate_blocks(activations, a):
     taken.
     """
     if not are_smooth(activations) or not framework().compiles_each_op:
-        return activated(activations, levels(activations, a), tanh_blocks(activations, a))
+        return output_blocks(activations, saved_blocks(activations, a), tanh_blocks(activations, a))
     scale = (1 + _is_tanh(activations, a)) / 2
     return ops.split(scale * ops.tanh(scale * a) + (1 - scale), len(activations), axis=-1)
 
 
-def levels(activations, a):
-    """What blocks side by side, (…, count · units), are activated and differentiated by.
+def saved_blocks(activations, a):
+    """What `output_blocks` and `derivative_blocks` need of the blocks side by side.
 
     One sigmoid for all of them, of 2a where the function is tanh, for tanh(a) = 2σ(2a) − 1. For
     other functions it is y = φ(a) of each block.
@@ -80,16 +80,16 @@ def levels(activations, a):
 
 
 def tanh_blocks(activations, a):
-    """The blocks of tanh, for `activated`: near 0, 2σ − 1 would have lost their digits."""
+    """The blocks of tanh, for `output_blocks`: near 0, 2σ − 1 would have lost their digits."""
     if not are_smooth(activations):
         return []
     blocks = zip(activations, ops.split(a, len(activations), axis=-1), strict=True)
     return [ops.tanh(block) for name, block in blocks if name == "tanh"]
 
 
-def activated(activations, levels, of_tanh):
-    """y = φ(a) of each block, from `levels` and `tanh_blocks`."""
-    blocks = ops.split(levels, len(activations), axis=-1)
+def output_blocks(activations, saved, of_tanh):
+    """y = φ(a) of each block, from `saved_blocks` and `tanh_blocks`."""
+    blocks = ops.split(saved, len(activations), axis=-1)
     if not are_smooth(activations):
         return blocks
     of_tanh = iter(of_tanh)
@@ -97,11 +97,11 @@ def activated(activations, levels, of_tanh):
     return [next(of_tanh) if name == "tanh" else block for name, block in pairs]
 
 
-def derivative_blocks(activations, levels):
-    """φ′(a) of all blocks side by side, from `levels`."""
+def derivative_blocks(activations, saved):
+    """φ′(a) of all blocks side by side, from `saved_blocks`."""
     if are_smooth(activations):
-        return (1 + 3 * _is_tanh(activations, levels)) * levels * (1 - levels)
-    return ops.concatenate(_each(derivative, activations, levels), axis=-1)
+        return (1 + 3 * _is_tanh(activations, saved)) * saved * (1 - saved)
+    return ops.concatenate(_each(derivative, activations, saved), axis=-1)
 
 
 def _each(function, activations, blocks):
@@ -110,7 +110,7 @@ def _each(function, activations, blocks):
 
 
 def are_smooth(activations) -> bool:
-    """Tells whether all are tanh or sigmoid."""
+    """Whether all are tanh or sigmoid."""
     return set(activations) <= {"tanh", "sigmoid"}
 
 

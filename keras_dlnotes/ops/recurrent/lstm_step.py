@@ -29,10 +29,10 @@ from keras import ops
 from keras_dlnotes.ops.recurrent.activations import (
     activate,
     activate_blocks,
-    activated,
     derivative,
     derivative_blocks,
-    levels,
+    output_blocks,
+    saved_blocks,
     tanh_blocks,
 )
 from keras_dlnotes.ops.recurrent.kernel import Kernel, sum_of_steps
@@ -108,27 +108,27 @@ class LSTMStep:
         """
         hidden, carry, *reader = states
         a = a + recurrent.product(hidden)
-        of_levels = of_tanh = None
+        gates = of_tanh = None
         if saves:
-            of_levels = levels(self._block_activations, a)
+            gates = saved_blocks(self._block_activations, a)
             of_tanh = tanh_blocks(self._block_activations, a)
-            blocks = activated(self._block_activations, of_levels, of_tanh)
+            blocks = output_blocks(self._block_activations, gates, of_tanh)
         else:
             blocks = activate_blocks(self._block_activations, a)
         i, *f, g, o = blocks
         carry = (f[0] if f else 1 - i) * carry + i * g
         content = activate(self.activation, carry)
         if reader:
-            return (content * reader[0], carry, o), (of_levels, of_tanh, content)
-        return (content * o, carry), (of_levels, of_tanh, content)
+            return (content * reader[0], carry, o), (gates, of_tanh, content)
+        return (content * o, carry), (gates, of_tanh, content)
 
     def local_derivatives(self, saved, before):
         """The factor of ∂E/∂a, the other factors, and what `carry` multiplies by."""
-        (of_levels, of_tanh, content), (_, carry_before, *reader) = saved, before
-        i, *f, g, o = activated(self._block_activations, of_levels, of_tanh)
+        (gates, of_tanh, content), (_, carry_before, *reader) = saved, before
+        i, *f, g, o = output_blocks(self._block_activations, gates, of_tanh)
         of_o = ops.ones_like(o) if reader else content
         of_blocks = [g, carry_before, i, of_o] if f else [g - carry_before, i, of_o]
-        of_a = derivative_blocks(self._block_activations, of_levels)
+        of_a = derivative_blocks(self._block_activations, gates)
         da_factor = ops.concatenate(of_blocks, axis=-1) * of_a
         through_content = (reader[0] if reader else o) * derivative(self.activation, content)
         forget = f[0] if f else 1 - i
