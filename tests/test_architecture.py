@@ -24,8 +24,8 @@ BELOW = {part: {"_version", *LINE[:number]} for number, part in enumerate(LINE)}
 for meeting in ("runs", "tasks", "tuning", "cli"):
     BELOW[meeting] |= {"data", "text", "reports", "interop"}
 FRAMEWORKS = {"tensorflow", "jax", "torch"}
-# The one module that may use Keras's private names, and two that subclass KerasTuner's oracles, whose
-# hooks have underscores.
+# The one module that may use private names of Keras, and two that subclass oracles of KerasTuner
+# whose hooks have underscores.
 EXEMPT = {
     "keras_dlnotes.common.graph",
     "keras_dlnotes.tuning.brackets",

@@ -96,15 +96,12 @@ def along_all_axes(
 
 def one_axis_each(window: Window) -> list[Window]:
     """Returns windows of one axis each that, applied in turn, see what this window sees."""
-    paddings = window.padding
-    if isinstance(paddings, str):
-        paddings = (paddings,) * len(window.size)
-    else:
-        paddings = tuple((pair,) for pair in paddings)
+    is_word = isinstance(window.padding, str)
+    sides = [window.padding] * len(window.size) if is_word else [(p,) for p in window.padding]
     return [
         Window((k,), (s,), padding, (d,), (axis,))
         for k, s, padding, d, axis in zip(
-            window.size, window.strides, paddings, window.dilation, window.axes, strict=True
+            window.size, window.strides, sides, window.dilation, window.axes, strict=True
         )
     ]
 
