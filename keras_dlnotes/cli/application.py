@@ -3,7 +3,7 @@
 import os
 import sys
 from enum import IntEnum
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.table import Table
@@ -38,7 +38,7 @@ EXIT_CODES = "\n\n".join(
     ["Exit codes:", *(f"{code.value} {meaning}" for code, meaning in MEANINGS.items())]
 )
 # Typer does not export its class of all usage errors, only this one derived from it.
-UsageError = typer.BadParameter.__base__
+UsageError: Any = typer.BadParameter.__base__
 
 
 class CommandError(Exception):

@@ -43,13 +43,12 @@ def load(
     ((359, 8, 8, 1), dtype('uint8'), np.uint8(16))
     """
     prepared = builder(name, data_dir)
-    if split is None:
-        split = {part: part for part in prepared.info.splits}
-    else:
+    if split is not None:
         _check_split(prepared, split)
+    wanted = split or {part: part for part in prepared.info.splits}
     import tensorflow_datasets as tfds
 
-    return tfds.as_numpy(prepared.as_dataset(split=split, batch_size=-1))
+    return tfds.as_numpy(prepared.as_dataset(split=wanted, batch_size=-1))
 
 
 def builder(
@@ -72,10 +71,13 @@ def builder(
     """
     require("tasks", "filelock", "requests", "sklearn", "tensorflow", "tensorflow_datasets")
     if isinstance(name, str) and name.startswith("tfds:"):
-        from keras_dlnotes.data import full as source
-    else:
-        from keras_dlnotes.data import embedded as source
+        from keras_dlnotes.data import full
 
+        source: Any = full
+    else:
+        from keras_dlnotes.data import embedded
+
+        source = embedded
     folder = None if data_dir is None else _folder(data_dir)
     found = source.find(name, folder)
     if not _is_prepared(found):

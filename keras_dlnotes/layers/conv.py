@@ -40,7 +40,8 @@ class Convolution(KeepsSignature):
 
     def _check(self, arguments: dict) -> Window:
         names = ("kernel_size", "strides", "padding", "dilation_rate")
-        return self.make_window(*(arguments[name] for name in names), rank=self.rank)
+        geometry = [arguments[name] for name in names]  # four, which the checker cannot know
+        return self.make_window(*geometry, rank=self.rank)  # type: ignore[misc]
 
     def build(self, input_shape):
         check_input_shape(input_shape, self.rank)

@@ -35,6 +35,8 @@ class _Pooling(KeepsSignature):
 
 
 class _MaxPooling(_Pooling):
+    compute_dtype: str
+
     def __init__(self, *args, return_indices=False, **kwargs):
         super().__init__(*args, **kwargs)
         self.return_indices = flag("return_indices", return_indices)

@@ -46,8 +46,10 @@ def keras_twin(layer_class: type) -> type | None:
     return next(candidates, None)
 
 
-def _twin_signature(layer_class: type) -> inspect.Signature:
-    signature = inspect.signature(keras_twin(layer_class))
+def _twin_signature(layer_class: type["KeepsSignature"]) -> inspect.Signature:
+    twin = keras_twin(layer_class)
+    assert twin is not None
+    signature = inspect.signature(twin)
     different = layer_class.different_defaults
     parameters = [
         parameter.replace(default=different.get(name, parameter.default))
@@ -59,7 +61,7 @@ def _twin_signature(layer_class: type) -> inspect.Signature:
 def _own(layer_class: type, twin: type) -> list[inspect.Parameter]:
     """The keyword-only arguments of the classes before the twin."""
     in_front = layer_class.__mro__[: layer_class.__mro__.index(twin)]
-    constructors = [base.__init__ for base in in_front if "__init__" in vars(base)]
+    constructors = [vars(base)["__init__"] for base in in_front if "__init__" in vars(base)]
     return [
         parameter
         for constructor in constructors

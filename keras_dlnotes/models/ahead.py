@@ -34,18 +34,18 @@ def check_looks_back(
     """
     generator = np.random.default_rng(0)
     lengths = (length,) if length else LENGTHS
-    for length in lengths:
-        ids = generator.integers(1, vocabulary, (ROWS, length))
+    for steps in lengths:
+        ids = generator.integers(1, vocabulary, (ROWS, steps))
         try:
             outputs = answers(ids)
         except ValueError:
-            if length == lengths[-1]:
+            if steps == lengths[-1]:
                 raise
             continue
         if not ops.any(ops.isnan(outputs)):  # JAX's value of a lookup past a table's end
             break
-    half = length // 2
-    earlier, others = ids[:, :half], generator.integers(1, vocabulary, (ROWS, length - half))
+    half = steps // 2
+    earlier, others = ids[:, :half], generator.integers(1, vocabulary, (ROWS, steps - half))
     dtypes = {layer.compute_dtype for layer in layers_of(model)}
     unit = spacing(keras.backend.standardize_dtype(outputs.dtype), *dtypes)
     # tensors of another shape may be summed in another order

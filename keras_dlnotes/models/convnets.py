@@ -17,7 +17,7 @@ from keras_dlnotes.ops.conv_arguments import conv_window
 from keras_dlnotes.ops.pool import pool_window
 from keras_dlnotes.ops.windows import Window, output_shape, standardize_data_format
 
-CONVOLUTIONS = {
+CONVOLUTIONS: dict[str, Any] = {
     "full": layers.Conv2D,
     "separable": layers.SeparableConv2D,
     "spatially_separable": layers.SpatiallySeparableConv2D,
@@ -151,7 +151,8 @@ def convnet(
     block = partial(_after_block, kernel_size=kernel_size, padding=padding, pool_size=pool_size)
     lengths = check_stages(images, [(what, block)] * len(filters))
     _check_kernels(("input_shape", input_shape, images.channels), filters, kernel_size, convolution)
-    features = prod(lengths) * (images.channels, *filters)[-1]
+    last = (images.channels, *filters)[-1]
+    features = prod(lengths) * last  # type: ignore[arg-type]  # lengths are known
     arguments.check_weights(
         ("input_shape", input_shape, features),
         ("hidden", hidden, *hidden),

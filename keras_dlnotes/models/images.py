@@ -38,7 +38,8 @@ class Images(NamedTuple):
     @property
     def channels(self) -> int:
         """The number of channels."""
-        return self.shape[0 if self.data_format == "channels_first" else -1]
+        # `image_shape` and `preprocessed` leave it known
+        return self.shape[0 if self.data_format == "channels_first" else -1]  # type: ignore[return-value]
 
 
 def image_shape(

@@ -201,7 +201,7 @@ def _check_unpadded(images: Images, depth: int) -> None:
     step = 2**depth  # between sizes whose poolings are all even: those that lack 4 of a multiple
     for length in images.lengths:
         problem = None if length is None else _misfit(length, depth)
-        if problem:
+        if length is not None and problem:
             even = count(length + (-4 - length) % step, step)
             larger = next(size for size in even if not _misfit(size, depth))
             smaller = larger - step

@@ -63,7 +63,7 @@ def vgg16(
         for full in ((64, 128, 256, 512, 512), (4096, 4096))
     )
     return vgg(
-        images.shape,
+        images.shape,  # type: ignore[arg-type]  # it is known
         classes,
         filters=filters,
         blocks=(2, 2, 3, 3, 3),
@@ -137,7 +137,7 @@ def vgg(
         ("input_shape", input_shape, maps[0]), ("filters", filters, *maps[1:]), taps=9
     )
     arguments.check_weights(
-        ("input_shape", input_shape, prod(lengths) * maps[-1]),
+        ("input_shape", input_shape, prod(lengths) * maps[-1]),  # type: ignore[arg-type]  # lengths are known
         ("hidden", hidden, *hidden),
         ("classes", classes, classes),
     )

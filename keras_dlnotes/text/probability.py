@@ -80,8 +80,9 @@ def sequence_log_probability(
 def _vocabulary_size(model: Any) -> int | None:
     """Returns the number of ids, if the model knows the shape of its outputs."""
     shape = getattr(model, "output_shape", None)
-    is_known = isinstance(shape, tuple) and shape and isinstance(shape[-1], int)
-    return shape[-1] if is_known else None
+    if isinstance(shape, tuple) and shape and isinstance(shape[-1], int):
+        return shape[-1]
+    return None
 
 
 def _outputs(model: Callable[[Any], Any], rows: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from keras_dlnotes.common.checks import LARGEST, argument_error, integer
 from keras_dlnotes.common.extras import require
 from keras_dlnotes.text.texts import entries
 
-TOKENIZERS: dict[str, type] = {}  # those that a saved layer may name
+TOKENIZERS: dict[str, Any] = {}  # those that a saved layer may name
 
 
 def registered(tokenizer: type) -> type:

@@ -29,7 +29,7 @@ class StreamMetrics:
         self._names = getattr(model, "output_names", None) or []
         # of the last window: the mean share over all outputs, and that of each
         self._shares = keras.Variable([1.0] * (1 + len(self._names)), trainable=False)
-        self._steps = None
+        self._steps: int | None = None
         self._mask_of = _MaskOf()
 
     def begin_epoch(self) -> None:
@@ -56,7 +56,7 @@ class StreamMetrics:
         )
 
     def _change_steps(self, steps: int) -> None:
-        if self._steps not in (None, steps):
+        if self._steps is not None and self._steps != steps:
             for mean in self._means():
                 _multiply(mean, self._steps / steps)
         self._steps = steps

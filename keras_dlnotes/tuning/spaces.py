@@ -7,11 +7,10 @@ the builder or the task, so the first trial of a search is the network that `fit
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras_tuner
+from keras_tuner import HyperParameters
 
 from keras_dlnotes.common.checks import choice
 
-HyperParameters = keras_tuner.HyperParameters
 CELLS = ("lstm", "gru", "simple")
 Space = Callable[[HyperParameters], Mapping[str, Any]]
 

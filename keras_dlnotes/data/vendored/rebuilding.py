@@ -29,7 +29,7 @@ def rebuild(
         read: The sources' contents, in their order → the archive's arrays.
     """
     distribution = importlib.metadata.distribution(package)
-    contents = [distribution.locate_file(source).read_bytes() for source in sources]
+    contents = [Path(str(distribution.locate_file(source))).read_bytes() for source in sources]
     for (source, expected), content in zip(sources.items(), contents, strict=True):
         check(source, content, expected)
     content = write_archive(read(*contents))

@@ -1,6 +1,6 @@
 """Recurrent cells: Keras's own, stepping by the maths of `ops.recurrent`."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -113,7 +113,7 @@ class _Cell(KeepsSignature):
         return ops.cast(self.bias, self.compute_dtype)
 
 
-def apply_shared_dropout(inputs, masks):
+def apply_shared_dropout(inputs, masks) -> tuple[Any, Any]:
     """Applies a mask of x that all gates share, and returns the masks that are still to apply."""
     if masks is None or masks.shape[0] > 1:
         return inputs, masks

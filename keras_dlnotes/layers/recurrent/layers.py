@@ -1,7 +1,7 @@
 """Recurrent layers: Keras's own, over whole sequences by `ops.recurrent`."""
 
 import inspect
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -30,6 +30,10 @@ class Recurrent(KeepsSignature):
     """What the three layers share: a cell with the weights, and the loop over the sequence."""
 
     cell_class: type
+    cell: Any
+    compute_dtype: str
+    state_size: Any
+    unroll: bool
     cell_name: str
     has_cudnn = True  # whether there is a fused kernel of its kind at all
     directions = 1  # how many of them run side by side; `Bidirectional` sets it
@@ -170,9 +174,10 @@ class Recurrent(KeepsSignature):
         cell = self.cell
         initial_state = cell.step.fill_initial_states(initial_state, cell.full_bias())
         noise = cell.dropout_masks(sequences[:, 0], initial_state[0], training)
-        sequences, *noise = (*apply_shared_dropout(sequences, noise[0]), noise[1])
+        sequences, still_to_apply = apply_shared_dropout(sequences, noise[0])
         input_masks, recurrent_masks = (
-            None if masks is None else ops.transpose(masks, (1, 0, 2)) for masks in noise
+            None if masks is None else ops.transpose(masks, (1, 0, 2))
+            for masks in (still_to_apply, noise[1])
         )
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
