@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_dlnotes.common.graph import layers_of
-from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
+from keras_dlnotes.runs.checkpoints import Checkpoints, EarlyStoppingState, RunState
 from keras_dlnotes.runs.random_state import set_random_states
 from keras_dlnotes.training.carried_states import CarriedStates
 
@@ -15,14 +15,14 @@ from keras_dlnotes.training.carried_states import CarriedStates
 class EarlyStopping(keras.callbacks.EarlyStopping):
     """`keras.callbacks.EarlyStopping` whose state can be saved and restored."""
 
-    _resumed: tuple[dict[str, Any], list[Any]] | None = None
+    _resumed: tuple[EarlyStoppingState, list[Any]] | None = None
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> EarlyStoppingState:
         """Returns the callback's state except for the best weights, as JSON values."""
         best = None if self.best is None else float(self.best)
         return {"best": best, "best_epoch": self.best_epoch, "wait": self.wait}
 
-    def resume_from(self, state: dict[str, Any], best_weights: list[Any]) -> None:
+    def resume_from(self, state: EarlyStoppingState, best_weights: list[Any]) -> None:
         """Makes the next `fit` start from this state and these best weights."""
         self._resumed = state, best_weights
 
@@ -30,9 +30,8 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         super().on_train_begin(logs)
         if self._resumed is not None:
             state, self.best_weights = self._resumed
-            self.best, self.best_epoch, self.wait = (
-                state[name] for name in ("best", "best_epoch", "wait")
-            )
+            self.best, self.best_epoch = state["best"], state["best_epoch"]
+            self.wait = state["wait"]
 
 
 class CarryStates(keras.callbacks.Callback):

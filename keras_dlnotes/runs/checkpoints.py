@@ -43,7 +43,7 @@ class RunState:
         history: the logs of each epoch.
         seconds: training time.
         stopped: whether training stopped early.
-        early_stopping: see `EarlyStoppingState`; empty before the first epoch.
+        early_stopping: see `EarlyStoppingState`.
         random_seeds: states of the model's seed generators, which Keras's files leave out.
         generators: states of the backend's own random generators, if models draw from them.
         checksums: name → SHA-256 of the weight files of this state.
@@ -53,7 +53,9 @@ class RunState:
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: Seconds = 0.0
     stopped: bool = False
-    early_stopping: EarlyStoppingState = field(default_factory=dict)
+    early_stopping: EarlyStoppingState = field(
+        default_factory=lambda: EarlyStoppingState(best=None, best_epoch=0, wait=0)
+    )
     random_seeds: list[list[Count]] = field(default_factory=list)
     generators: list[Annotated[str, matching("[A-Za-z0-9+/]+=*")]] = field(default_factory=list)
     checksums: dict[str, Annotated[str, matching("[0-9a-f]{64}")]] = field(default_factory=dict)
@@ -91,7 +93,7 @@ class Checkpoints:
         write_bytes(self.path / name, content)
         checksum = hashlib.sha256(content).hexdigest()
         best = _weights_name(state.early_stopping["best_epoch"] + 1)
-        state.checksums = {best: state.checksums.get(best), name: checksum}
+        state.checksums = {best: state.checksums.get(best, checksum), name: checksum}
         state.random_seeds = [
             keras.ops.convert_to_numpy(variable).tolist() for variable in _seed_variables(model)
         ]
@@ -161,9 +163,9 @@ def _contradiction(state: RunState) -> str | None:
         return "`history` has an empty row"
     if stopping["best_epoch"] >= epochs or stopping["wait"] > epochs:
         return f"`early_stopping` counts beyond the {epochs} rows of `history`"
-    values = state.history[stopping["best_epoch"]].values()
-    if stopping["best"] not in (None, *values) and not math.isnan(stopping["best"]):
-        return f"`early_stopping.best` is {stopping['best']}, which is not in the best row"
+    best, values = stopping["best"], state.history[stopping["best_epoch"]].values()
+    if best is not None and best not in values and not math.isnan(best):
+        return f"`early_stopping.best` is {best}, which is not in the best row"
     return None
 
 

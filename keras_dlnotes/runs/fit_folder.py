@@ -1,7 +1,8 @@
 """The folder of a task's run, and the schema of its settings and metrics."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from keras_dlnotes.runs.checkpoints import RunState
 from keras_dlnotes.runs.folder import METRICS, VARIANTS, RunFolder
@@ -59,7 +60,7 @@ class FitFolder(RunFolder):
             (self.path / RIVALS).rename(self.path / VARIANTS)
         super()._settle()
 
-    def read_metrics(self, task: Task, state: RunState) -> Metrics | None:
+    def read_metrics(self, task: Task, state: RunState) -> dict[str, Any] | None:
         """Returns the metrics of a finished run; None where the file is missing or corrupt."""
         check = partial(fault_in_metrics, task=task, state=state)
         metrics = read_or_quarantine(self.path / METRICS, Metrics, check)
@@ -68,7 +69,7 @@ class FitFolder(RunFolder):
         return metrics
 
 
-def fault_in_metrics(metrics: Metrics, task: Task, state: RunState) -> str | None:
+def fault_in_metrics(metrics: Mapping[str, Any], task: Task, state: RunState) -> str | None:
     """Returns what in the metrics contradicts the run that they are supposed to be of."""
     best = state.early_stopping["best_epoch"] + 1
     for name, value in {"task": task.name, "epochs": state.epoch, "best_epoch": best}.items():

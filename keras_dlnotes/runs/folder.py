@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict
 
 import filelock
 
@@ -96,7 +96,7 @@ class RunFolder:
         # a negative timeout would wait forever
         self._lock = filelock.FileLock(self.path / LOCK, timeout=checks.number("wait", wait, 0))
 
-    def __enter__(self) -> "RunFolder":
+    def __enter__(self) -> Self:
         self._check_name()
         try:
             self._check_contents()

@@ -73,7 +73,7 @@ def add_outcome(page: reports.Page, outcome: Outcome, task: Task | None = None) 
         "Curves of the loss and of each metric over the epochs, for training and validation.",
     )
     own = [] if task is None else task.pictures(outcome)
-    variants = [_variants(task, outcome)] if outcome.variants else []
+    variants = [_variants(task, outcome)] if task and outcome.variants else []
     for picture in (*variants, *own):
         page.add_heading(picture.title)
         if isinstance(picture, Passages):

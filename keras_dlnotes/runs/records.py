@@ -13,8 +13,9 @@ import os
 import stat
 import time
 from collections.abc import Callable, Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from keras_dlnotes.common.files import write_json
 from keras_dlnotes.common.printable import get_logger
@@ -86,7 +87,7 @@ def read_record(
         raise corrupt(path, "its checksum is another one")
     if fault := schema_error(content, schema):
         raise corrupt(path, fault)
-    if dataclasses.is_dataclass(schema):
+    if isinstance(schema, type) and dataclasses.is_dataclass(schema):
         content = schema(**content)
     if fault := check(content):
         raise corrupt(path, fault)
@@ -114,7 +115,7 @@ def checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parsed, sort_keys=True).encode()).hexdigest()
 
 
-def read_file(path: Path, read: Callable[[BinaryIO], Any]) -> Any:
+def read_file(path: Path, read: Callable[[BufferedReader], Any]) -> Any:
     """Returns the result of `read` on an open file, or None if there is no such file.
 
     Raises:

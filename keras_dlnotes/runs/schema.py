@@ -34,7 +34,7 @@ class Constraint:
 
 def matching(pattern: str) -> Constraint:
     """Returns the constraint that the pattern matches the whole text."""
-    return Constraint(f"a text like {pattern}", re.compile(pattern).fullmatch)
+    return Constraint(f"a text like {pattern}", lambda text: bool(re.fullmatch(pattern, text)))
 
 
 Count = Annotated[int, Constraint("a whole number ≥ 0", lambda value: value >= 0)]
@@ -100,7 +100,8 @@ def _union_error(value: Any, schemas: tuple[Any, ...], path: str) -> str | None:
     faults = [schema_error(value, schema, path) for schema in schemas]
     if None in faults:
         return None
-    deepest = [fault for fault in faults if not fault.startswith(f"{_subject(path)} must be")]
+    shallow = f"{_subject(path)} must be"
+    deepest = [fault for fault in faults if fault and not fault.startswith(shallow)]
     return deepest[0] if deepest else _error(path, " or ".join(map(_name, schemas)), value)
 
 
@@ -110,7 +111,7 @@ def _name(schema: Any) -> str:
     return TYPE_NAMES.get(get_origin(schema) or schema, "an object")
 
 
-def _entry_error(value: Any, schema: type, schemas: tuple[Any, ...], path: str) -> str | None:
+def _entry_error(value: Any, schema: Any, schemas: tuple[Any, ...], path: str) -> str | None:
     if not isinstance(value, schema):
         return _error(path, TYPE_NAMES[schema], value)
     if schema is list:

@@ -33,7 +33,7 @@ def weights_content(model: keras.Model) -> memoryview:
 
 def model_content(model: keras.Model) -> memoryview:
     """Returns the content of a `.keras` file."""
-    file = _Memory("model.keras")
+    file: io.BytesIO = _Memory("model.keras")
     try:
         model.save(file)
     except (ValueError, struct.error) as error:

@@ -24,12 +24,10 @@ def prepare(name: str) -> Splits:
     trained on.
     """
     labelled = scaled(image_classification.prepare(name))
-    splits = (labelled.training, labelled.validation, labelled.test)
-    return Splits(
-        *((images, images) for images, _ in splits),
-        labelled.class_names,
-        context={"labelled": labelled},
+    training, validation, test = (
+        (images, images) for images, _ in (labelled.training, labelled.validation, labelled.test)
     )
+    return Splits(training, validation, test, labelled.class_names, {"labelled": labelled})
 
 
 def build(network: Callable[..., keras.Model], splits: Splits, **arguments: Any) -> keras.Model:
@@ -101,8 +99,8 @@ def decoded_grid(outcome: Outcome, size: int = 9) -> Picture:
     images, labels = outcome.splits.context["labelled"].test
     _, first_of_class = np.unique(labels, return_index=True)
     corners = images[first_of_class[:3]]
-    codes = outcome.model.get_layer("encoder").predict(corners, verbose=0)
-    grid = reports.latent_grid(*codes, size=size)
+    first, second, third = outcome.model.get_layer("encoder").predict(corners, verbose=0)
+    grid = reports.latent_grid(first, second, third, size)
     decoded = outcome.model.get_layer("decoder").predict(grid, verbose=0).clip(0, 1)
     return Picture(
         "Decoded grid",

@@ -29,7 +29,7 @@ MNIST = replace(
     name="mnist",
     description="The same network reads MNIST's digits of 28×28 pixels",
     data="mnist_subset",
-    arguments=DIGITS.arguments | {"filters": (32, 64, 128)},
+    arguments={**DIGITS.arguments, "filters": (32, 64, 128)},
     epochs=30,
     patience=8,
 )

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import data, models, reports
 from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits, UnsuitableDataError
-from keras_dlnotes.tasks.images import LAYOUT, augmentation, standardization
+from keras_dlnotes.tasks.images import LAYOUT, augmentation, first_kernels, standardization
 
 VALIDATION_FRACTION = 0.1
 BASELINE_EXAMPLES = 5000
@@ -104,12 +104,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         "Wrong predictions with the highest probability: true class → predicted class.",
         "Wrongly classified test images with their true and predicted classes.",
     )
-    yield Picture(
-        "First-layer kernels",
-        reports.plot_kernels(reports.first_kernel(model)),
-        "The kernels of the first convolution.",
-        "Small pictures of the weights of each kernel.",
-    )
+    yield first_kernels(model)
     yield Picture(
         "Feature maps of one image",
         reports.plot_feature_maps(images[0], _stages(model, images[:1])),

@@ -6,10 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_dlnotes.runs.task import Arrays, Splits
+from keras_dlnotes import reports
+from keras_dlnotes.runs.task import Arrays, Picture, Splits
 
 # The layout of the data sets, independent of Keras's setting.
-LAYOUT = {"data_format": "channels_last"}
+LAYOUT: dict[str, Any] = {"data_format": "channels_last"}
 
 
 def standardization(images: np.ndarray) -> keras.layers.Normalization:
@@ -35,6 +36,17 @@ def augmentation(shift: float = 0.0, rotation: float = 0.0) -> list[keras.layers
     if rotation:
         layers.append(keras.layers.RandomRotation(rotation, fill_mode="constant", **LAYOUT))
     return layers
+
+
+def first_kernels(model: keras.Model) -> Picture:
+    """Draws the kernels of the first convolution of a model that has one."""
+    kernel: Any = reports.first_kernel(model)
+    return Picture(
+        "First-layer kernels",
+        reports.plot_kernels(kernel),
+        "The kernels of the first convolution.",
+        "Small pictures of the weights of each kernel.",
+    )
 
 
 def scaled(splits: Splits) -> Splits:

@@ -20,31 +20,34 @@ JUDGE_EPOCHS = 8
 
 
 @dataclass(frozen=True)
-class JudgedSplits(Splits):
-    """Splits with a classifier that judges whether decoded images are valid."""
+class Judge:
+    """A classifier, trained on labelled splits, that judges whether decoded images are valid."""
+
+    labelled: Splits
 
     @cached_property
-    def judge(self) -> keras.Model:
+    def model(self) -> keras.Model:
         """The network of the task `mnist`, trained on the labelled training images.
 
         It is trained on first use, with its own seed.
         """
-        labelled = self.context["labelled"]
         keras.utils.set_random_seed(0)
-        model = MNIST.build(labelled, **MNIST.arguments)
+        model = MNIST.build(self.labelled, **MNIST.arguments)
         model.compile("adam", MNIST.loss)
-        batches = ShuffledBatches(labelled.training, MNIST.batch_size, seed=0)
+        batches = ShuffledBatches(self.labelled.training, MNIST.batch_size, seed=0)
         model.fit(batches, epochs=JUDGE_EPOCHS, verbose=0)
         return model
 
     def valid(self, images: np.ndarray) -> np.ndarray:
         """Returns for each image whether the judge is `CONFIDENT` of some class."""
-        return self.judge.predict(images, verbose=0).max(axis=-1) >= CONFIDENT
+        return self.model.predict(images, verbose=0).max(axis=-1) >= CONFIDENT
 
 
-def prepare(name: str) -> JudgedSplits:
-    """Loads images, scaled to at most 1, as inputs and targets."""
-    return JudgedSplits(**vars(autoencoding.prepare(name)))
+def prepare(name: str) -> Splits:
+    """Loads images, scaled to at most 1, as inputs and targets; `context["judge"]` is a `Judge`."""
+    splits = autoencoding.prepare(name)
+    context = {**splits.context, "judge": Judge(splits.context["labelled"])}
+    return replace(splits, context=context)
 
 
 def random_codes(codes: np.ndarray, count: int) -> np.ndarray:
@@ -54,7 +57,7 @@ def random_codes(codes: np.ndarray, count: int) -> np.ndarray:
     return points.astype(codes.dtype)
 
 
-def score(model: keras.Model, splits: JudgedSplits) -> dict[str, float]:
+def score(model: keras.Model, splits: Splits) -> dict[str, float]:
     """Returns the shares of test images' codes and of random points that decode to digits."""
     return _scores(*_coder(model), splits)
 
@@ -66,18 +69,18 @@ def _coder(model: keras.Model) -> tuple[Callable, Callable]:
     )
 
 
-def _scores(encode: Callable, decode: Callable, splits: JudgedSplits) -> dict[str, float]:
+def _scores(encode: Callable, decode: Callable, splits: Splits) -> dict[str, float]:
     (training, _), (test, _) = splits.training, splits.test
-    points = random_codes(encode(training), len(test))
+    points, valid = random_codes(encode(training), len(test)), splits.context["judge"].valid
     restored = decode(encode(test))
     return {
-        "valid_codes": float(splits.valid(restored).mean()),
-        "valid_random_points": float(splits.valid(decode(points)).mean()),
+        "valid_codes": float(valid(restored).mean()),
+        "valid_random_points": float(valid(decode(points)).mean()),
         "test_mse": float(np.mean((restored - test) ** 2)),
     }
 
 
-def baselines(splits: JudgedSplits) -> tuple[Baseline, Baseline]:
+def baselines(splits: Splits) -> tuple[Baseline, Baseline]:
     """Scores PCA, the best linear code of the same size, and the test images as they are."""
     images, _ = splits.training
     pca = PCA(min(LATENT_SPACE.arguments["latent_dim"], len(images)), random_state=0)
@@ -88,7 +91,8 @@ def baselines(splits: JudgedSplits) -> tuple[Baseline, Baseline]:
         splits,
     )
     test, _ = splits.test
-    untouched = {"valid_codes": float(splits.valid(test).mean()), "test_mse": 0.0}
+    valid = splits.context["judge"].valid(test)
+    untouched = {"valid_codes": float(valid.mean()), "test_mse": 0.0}
     return (
         Baseline(f"PCA of {pca.n_components_} components", scores),
         Baseline("the test images themselves", untouched),

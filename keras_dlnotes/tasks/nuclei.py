@@ -17,7 +17,7 @@ from keras_dlnotes.runs.task import (
     Task,
     UnsuitableDataError,
 )
-from keras_dlnotes.tasks.images import LAYOUT, standardization
+from keras_dlnotes.tasks.images import LAYOUT, first_kernels, standardization
 
 
 def prepare(name: str) -> Splits:
@@ -26,11 +26,11 @@ def prepare(name: str) -> Splits:
     The splits of the data set `nuclei` are bands of one image: no pixel is in two of them.
     """
     loaded = data.load(name)
-    splits = [
+    training, validation, test = (
         _tiles_and_targets(name, loaded.get(split, {})) for split in ("train", "validation", "test")
-    ]
-    training = tuple(_in_eight_positions(array) for array in splits[0])
-    return Splits(training, *splits[1:], class_names=("background", "nucleus"))
+    )
+    training = tuple(_in_eight_positions(array) for array in training)
+    return Splits(training, validation, test, ("background", "nucleus"))
 
 
 def _tiles_and_targets(name: str, features: Any) -> Arrays:
@@ -75,7 +75,7 @@ def intersection_over_union(truth: np.ndarray, found: np.ndarray) -> float:
     return float(np.count_nonzero(truth & found) / np.count_nonzero(truth | found))
 
 
-def otsu(splits: Splits) -> tuple[Baseline, Baseline]:
+def otsu(splits: Splits) -> list[Baseline]:
     """Scores Otsu's threshold: one for each test tile, and one of all training pixels."""
     tiles, targets = splits.test
     training, tiles = _grey(splits.training[0]), _grey(tiles)
@@ -86,7 +86,7 @@ def otsu(splits: Splits) -> tuple[Baseline, Baseline]:
         Baseline(name, {"test_iou": intersection_over_union(targets, pixels)})
         for name, pixels in found.items()
     ]
-    return tuple(sorted(scored, key=lambda baseline: baseline.scores["test_iou"], reverse=True))
+    return sorted(scored, key=lambda baseline: baseline.scores["test_iou"], reverse=True)
 
 
 def _grey(images: np.ndarray) -> np.ndarray:
@@ -103,12 +103,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         "All test tiles, with the pixels that the network found, missed and wrongly found.",
         "Tiles of a microscope's picture with coloured nuclei.",
     )
-    yield Picture(
-        "First-layer kernels",
-        reports.plot_kernels(reports.first_kernel(outcome.model)),
-        "The kernels of the first convolution.",
-        "Small pictures of the weights of each kernel.",
-    )
+    yield first_kernels(outcome.model)
 
 
 NUCLEI = Task(

@@ -107,7 +107,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         found = one.model.predict(seen, verbose=0).argmax(axis=-1)
         yield Picture(
             f"Corrected lines, {name}",
-            reports.plot_marked_lines(*(_texts(letters) for letters in (true, seen, found))),
+            reports.plot_marked_lines(_texts(true), _texts(seen), _texts(found)),
             "Test lines as scanned, misread characters orange; below them the network's output, "
             "restored characters blue, wrong ones orange.",
             "Pairs of lines of text with coloured letters.",

@@ -31,11 +31,12 @@ def prepare(name: str) -> Splits:
     phonemes = sorted({phoneme for line in spoken["train"] for phoneme in line})
     letters = max(len(word) for split in SPLITS for word in loaded[split]["word"])
     steps = 1 + max(len(line) for split in SPLITS for line in spoken[split])
-    arrays = [
+    training, validation, test = (
         _rows(loaded[split]["word"], spoken[split], phonemes, letters, steps) for split in SPLITS
-    ]
+    )
     words = [word.decode() for word in loaded["test"]["word"]]
-    return Splits(*arrays, context={"phonemes": phonemes, "words": words})
+    context = {"phonemes": phonemes, "words": words}
+    return Splits(training, validation, test, context=context)
 
 
 def _plain(line: bytes) -> list[str]:
@@ -146,7 +147,7 @@ def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
     )
     pairs = zip(found, truth, strict=True)
     errors = [edit_distance(one, true) / max(len(true), 1) for one, true in pairs]
-    letters = [np.count_nonzero(row) for row in splits.test[0][0]]
+    letters = np.count_nonzero(splits.test[0][0], axis=1)
     yield Picture(
         "Error by length",
         reports.plot_error_by_length(letters, errors, "phoneme error rate", "letters of the word"),

@@ -26,15 +26,15 @@ def prepare(name: str) -> Splits:
     sequences = [_padded(loaded[split]["sequence"], longest) for split in SPLITS]
     frames = sequences[0][_is_frame(sequences[0])]
     mean, deviation = frames.mean(axis=0), frames.std(axis=0)
-    arrays = [
+    training, validation, test = (
         (
             (sequence - mean) / deviation * _is_frame(sequence)[..., np.newaxis],
             loaded[split]["label"],
         )
         for sequence, split in zip(sequences, SPLITS, strict=True)
-    ]
+    )
     names = data.builder(name).info.features["label"].names
-    return Splits(*arrays, tuple(f"speaker {name}" for name in names))
+    return Splits(training, validation, test, tuple(f"speaker {name}" for name in names))
 
 
 def _padded(sequences: np.ndarray, length: int) -> np.ndarray:
@@ -44,7 +44,7 @@ def _padded(sequences: np.ndarray, length: int) -> np.ndarray:
 
 def _is_frame(sequences: np.ndarray) -> np.ndarray:
     """Returns True for frames, False for padding."""
-    return sequences.any(axis=-1)
+    return np.any(sequences, axis=-1)
 
 
 def build(splits: Splits, **arguments: Any) -> keras.Model:

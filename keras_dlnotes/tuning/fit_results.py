@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 import keras_tuner
 
-from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
+from keras_dlnotes.runs.checkpoints import Checkpoints, EarlyStoppingState, RunState
 from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.runs.records import read_record, write_record
 from keras_dlnotes.tuning.fit_metrics import best_row, metrics_of, rows_of
@@ -76,7 +76,7 @@ def save_fit_result(
         if not model.built:  # it was never called
             model, has_weights = keras.Sequential([keras.Input((1,))]), False
         shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
-        best = {"best": metrics[objective.name], "best_epoch": 0, "wait": 0}
+        best = EarlyStoppingState(best=metrics[objective.name], best_epoch=0, wait=0)
         seconds = sum(entry.state.seconds for entry in recorder.trainings)
         state = RunState(1, [metrics], seconds, stopped=True, early_stopping=best)
         Checkpoints(path / CHECKPOINTS).save(model, state)

@@ -39,7 +39,7 @@ class Training:
     @property
     def best(self) -> float | None:
         """The objective of the best epoch, or None."""
-        return self.state.early_stopping.get("best")
+        return self.state.early_stopping["best"]
 
     def sort_key(self, objective: keras_tuner.Objective) -> float:
         """Lower is better."""
@@ -158,7 +158,7 @@ class Recorder(keras.callbacks.Callback):
         value = row.get(objective.name)
         if value is None:
             state.early_stopping = {"best": None, "best_epoch": epoch, "wait": 0}
-        elif not found or found["best"] is None or objective.better_than(value, found["best"]):
+        elif found["best"] is None or objective.better_than(value, found["best"]):
             state.early_stopping = {"best": value, "best_epoch": epoch, "wait": 0}
         else:
             state.early_stopping = found | {"wait": found["wait"] + 1}

@@ -1,5 +1,7 @@
 """The parts of tasks that give images back."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -147,8 +149,8 @@ def test_the_judge_tells_codes_of_real_images_from_other_points(splits, monkeypa
             contrast = np.abs(halves[0] - halves[1])
             return np.stack([0.5 + contrast, 0.5 - contrast], axis=-1)
 
-    judged = latent_space.JudgedSplits(**vars(splits))
-    monkeypatch.setattr(latent_space.JudgedSplits, "judge", Stub())
+    judged = replace(splits, context={"judge": latent_space.Judge(splits)})
+    monkeypatch.setattr(latent_space.Judge, "model", Stub())
     scores = latent_space.score(identity(), judged)
     assert scores["valid_codes"] == 1 and scores["test_mse"] < 1e-12
     assert scores["valid_random_points"] < 0.1

@@ -1,10 +1,9 @@
 """How the error of a sequence model grows with the length of the sequence."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, same_length, text
 from keras_dlnotes.reports.arrays import as_array, finite
@@ -14,7 +13,7 @@ from keras_dlnotes.reports.plots.theme import BLUE, MUTED, own_style
 
 @own_style()
 def plot_error_by_length(
-    lengths: Sequence[int], errors: Sequence[float], name: str = "error", length: str = "length"
+    lengths: ArrayLike, errors: ArrayLike, name: str = "error", length: str = "length"
 ) -> Figure:
     """Plots the mean error of the examples of each length, with their number above each bar.
 

@@ -1,8 +1,9 @@
 """Forecasts beside the observations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import mapping, same_length, text
 from keras_dlnotes.reports.arrays import as_array
@@ -12,9 +13,9 @@ from keras_dlnotes.reports.plots.theme import INK, draw_legend, own_style
 
 @own_style()
 def plot_forecasts(
-    times: Sequence[float],
-    truth: Sequence[float],
-    forecasts: Mapping[str, Sequence[float]],
+    times: ArrayLike,
+    truth: ArrayLike,
+    forecasts: Mapping[str, ArrayLike],
     name: str = "value",
 ) -> Figure:
     """Plots the observations as dots and each method's forecasts as a line.
