@@ -147,7 +147,7 @@ def _transposed_length(m, window: Window, more: int | None):
         return m * s if more is None else (m - 1) * s + span % 2 + more
     if window.padding == "valid":
         return (m - 1) * s + span + (max(s - span, 0) if more is None else more)
-    ((before, after),) = window.padding
+    ((before, after),) = window.pads
     return (m - 1) * s - before - after + span + (more or 0)
 
 
@@ -229,10 +229,10 @@ def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_paddin
     any_length = [None if axis not in window.axes else _LONG for axis in range(len(shape))]
     wanted = transposed_shape(any_length, window, output_padding)
     uncropped = transposed_shape(any_length, whole, no_more)
-    around = [
+    around = tuple(
         (-before, wanted[axis] - uncropped[axis] + before)
-        for axis, (before, _) in zip(window.axes, window.resolved(wanted).padding, strict=True)
-    ]
+        for axis, (before, _) in zip(window.axes, window.resolved(wanted).pads, strict=True)
+    )
     return add_bias(pad_or_crop(outputs, around, window.axes), *bias)
 
 

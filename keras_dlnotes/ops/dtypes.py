@@ -34,9 +34,9 @@ def floating(**tensors) -> list:
     >>> [keras.backend.standardize_dtype(x.dtype) for x in floating(x=[1, 2], y=[0.5])]
     ['float32', 'float32']
     """
-    tensors = [real(name, value) for name, value in tensors.items()]
-    dtype = float_type(*(tensor.dtype for tensor in tensors))
-    return [ops.cast(tensor, dtype) for tensor in tensors]
+    found = [real(name, value) for name, value in tensors.items()]
+    dtype = float_type(*(tensor.dtype for tensor in found))
+    return [ops.cast(tensor, dtype) for tensor in found]
 
 
 def summable(name: str, value, dtype=None):
@@ -53,10 +53,10 @@ def summable(name: str, value, dtype=None):
 
 def float_type(*dtypes) -> str:
     """Returns the floating-point type to compute in: Keras's `floatx` where all are integers."""
-    dtypes = [keras.backend.standardize_dtype(dtype) for dtype in dtypes]
-    if "float64" in dtypes:  # which becomes float32 in `result_type` on PyTorch
+    names = [keras.backend.standardize_dtype(dtype) for dtype in dtypes]
+    if "float64" in names:  # which becomes float32 in `result_type` on PyTorch
         return "float64"
-    dtype = keras.backend.result_type(*dtypes)
+    dtype = keras.backend.result_type(*names)
     return dtype if is_floating(dtype) else keras.config.floatx()
 
 

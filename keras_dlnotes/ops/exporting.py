@@ -5,7 +5,7 @@ framework tells a layer that it is being exported: tracing for a file looks like
 So this looks at who is calling, by the names of modules.
 """
 
-import sys
+import inspect
 
 import keras
 
@@ -23,7 +23,7 @@ def is_exporting(to: tuple[str, ...] = ALL) -> bool:
     Args:
         to: the modules that write the format in question; those below them count, too.
     """
-    frame = sys._getframe(1)
+    frame = inspect.currentframe()
     while frame is not None:
         name = frame.f_globals.get("__name__") or ""
         # first the cheap test, which most frames fail

@@ -18,9 +18,9 @@ def pad(inputs, pads: Pads, axes: Sequence[int], value=0):
     """Returns the tensor with `value` added (before, after) along the axes."""
     if is_zero(pads):
         return inputs
-    widths: list[tuple[Any, Any]] = [(0, 0)] * len(inputs.shape)
+    widths = [(0, 0)] * len(inputs.shape)
     for axis, pair in zip(axes, pads, strict=True):
-        widths[axis] = tuple(pair)
+        widths[axis] = pair
     return ops.pad(inputs, widths, constant_values=value)
 
 
@@ -37,16 +37,16 @@ def crop(inputs, pads: Pads, axes: Sequence[int], shape: Sequence[Any]):
     """Undoes `pad`: returns the part of this shape that lies inside the padding."""
     index = [slice(None)] * len(shape)
     for axis, pair in zip(axes, pads, strict=True):
-        if not is_zero([pair]):
+        if not is_zero((pair,)):
             index[axis] = slice(pair[0], pair[0] + shape[axis])
     return inputs[tuple(index)]
 
 
 def pad_or_crop(inputs, pads: Pads, axes: Sequence[int]):
     """Like `pad` with zeros, but a negative width is cut off."""
-    cut = [(maximum(-before, 0), maximum(-after, 0)) for before, after in pads]
+    cut = tuple((maximum(-before, 0), maximum(-after, 0)) for before, after in pads)
     shape = list(ops.shape(inputs))
     for axis, (before, after) in zip(axes, cut, strict=True):
         shape[axis] = shape[axis] - before - after
-    grow = [(maximum(before, 0), maximum(after, 0)) for before, after in pads]
+    grow = tuple((maximum(before, 0), maximum(after, 0)) for before, after in pads)
     return pad(crop(inputs, cut, axes, shape), grow, axes)

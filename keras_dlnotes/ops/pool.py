@@ -12,10 +12,7 @@ from keras_dlnotes.common.checks import argument_error, flag, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
-from keras_dlnotes.ops.exporting import (
-    is_leaving_tensorflow,
-    refuse_onnx_on_jax,
-)
+from keras_dlnotes.ops.exporting import is_leaving_tensorflow, refuse_onnx_on_jax
 from keras_dlnotes.ops.padding import is_zero, pad, pad_with_edge
 from keras_dlnotes.ops.pool_passes import (
     average_pool_backward,
@@ -203,8 +200,9 @@ def max_pool_exported(inputs, *, window: Window):
 def average_pool_exported(inputs, *, window: Window, count_include_pad: bool, dtype: str):
     """y by the runtime's own kernel: the mean over k positions of padded inputs, times k/n."""
     if len(inputs.shape) == 5:
-        settings = {"window": window, "count_include_pad": count_include_pad, "dtype": dtype}
-        return average_pool_forward(inputs, **settings)[0]
+        return average_pool_forward(
+            inputs, window=window, count_include_pad=count_include_pad, dtype=dtype
+        )[0]
     inputs = ops.cast(inputs, wide(dtype))
     is_torch = keras.backend.backend() == "torch"  # where Keras averages a repeated edge
     if isinstance(window.padding, str) and not count_include_pad and not is_torch:
@@ -214,9 +212,9 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool, dt
         expected = "numbers where PyTorch writes the file"
         hint = "Or load the model on the TensorFlow backend and export it there."
         raise argument_error("padding", expected, window.padding, hint)
-    padded = pad(inputs, resolved.padding, resolved.axes)
+    padded = pad(inputs, resolved.pads, resolved.axes)
     means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
-    if not (count_include_pad or is_zero(resolved.padding)):
+    if not (count_include_pad or is_zero(resolved.pads)):
         counts = window_counts(inputs, window, count_include_pad, means.dtype)
         means = means * (window.volume / counts)
     return ops.cast(means, dtype)

@@ -98,12 +98,12 @@ def _first_inside(inputs, window: Window):
     shape = ops.shape(inputs)
     window = window.resolved(shape)
     number = ops.zeros((1,) * len(shape), "int32")
-    if is_zero(window.padding):
+    if is_zero(window.pads):
         return ops.cast(number, offset_dtype(window))
     for axis, n, (before, _), k, s in zip(
         window.axes,
         windows.num_windows(shape, window),
-        window.padding,
+        window.pads,
         window.size,
         window.strides,
         strict=True,
@@ -127,13 +127,13 @@ def window_counts(inputs, window: Window, count_include_pad: bool, dtype):
     """The n that each window divides by: Πk, or how many of its positions lie in the image."""
     shape = ops.shape(inputs)
     window = window.resolved(shape)
-    if count_include_pad or is_zero(window.padding):
+    if count_include_pad or is_zero(window.pads):
         return window.volume
     total = 1
     for axis, n, (before, _), k, s in zip(
         window.axes,
         windows.num_windows(shape, window),
-        window.padding,
+        window.pads,
         window.size,
         window.strides,
         strict=True,

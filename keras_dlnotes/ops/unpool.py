@@ -103,15 +103,14 @@ def unpooled_shape(
     batch, *lengths, channels = shape
     if output_size is not None:
         return (batch, *output_size, channels)
-    paddings = window.padding
-    result = []
+    result: list[Any] = []
     for number, (m, k, s) in enumerate(zip(lengths, window.size, window.strides, strict=True)):
         if m is None:
             result.append(None)
-        elif paddings == "same":
+        elif window.padding == "same":
             result.append(m * s)
         else:
-            crop = 0 if paddings == "valid" else sum(paddings[number])
+            crop = 0 if window.padding == "valid" else sum(window.pads[number])
             result.append((m - 1) * s + k - crop)
     return (batch, *result, channels)
 

@@ -97,12 +97,12 @@ def requested_lengths(output_size, rank: int, data_format: str) -> tuple | None:
         shape = ops.shape(output_size)
         return tuple(shape[axis] for axis in spatial_axes(rank, data_format))
     if isinstance(output_size, list | tuple):
-        lengths = list(output_size)
+        entries = output_size
     elif tuple(getattr(output_size, "shape", ())) == (rank,):
-        lengths = [output_size[axis] for axis in range(rank)]
+        entries = [output_size[axis] for axis in range(rank)]
     else:
-        lengths = []
-    lengths = tuple(_length(length) for length in lengths)
+        entries = []
+    lengths = tuple(_length(length) for length in entries)
     if len(lengths) != rank or None in lengths:
         hint = ""
         if isinstance(output_size, list | tuple) and None in output_size:

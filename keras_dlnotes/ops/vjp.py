@@ -122,7 +122,7 @@ class Op:
         found = self.backward(upstream, inputs, residuals, **settings)
         return self.finish(inputs, residuals, found, **settings)
 
-    def with_functions(self, change: Callable[[Callable], Callable], *names: str) -> "Op":
+    def with_functions(self, change: Callable[[Callable], Any], *names: str) -> "Op":
         """Returns a copy whose functions of these names are changed."""
         return replace(self, **{name: change(getattr(self, name)) for name in names})
 

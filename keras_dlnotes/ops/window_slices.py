@@ -25,7 +25,7 @@ def window_slices(inputs, window: Window, fill=0) -> list[Any]:
     shape = ops.shape(inputs)
     window = window.resolved(shape)
     counts = num_windows(shape, window)
-    padded = pad(inputs, window.padding, window.axes, fill)
+    padded = pad(inputs, window.pads, window.axes, fill)
     slices = []
     for offsets in itertools.product(*map(range, window.size)):
         index = [slice(None)] * len(inputs.shape)
@@ -56,10 +56,8 @@ def fold(combine: Callable, tensors: Sequence[Any], window: Window, shape: Seque
     """
     window = window.resolved(shape)
     blocks = [-(-shape[axis] // s) for axis, s in zip(window.axes, window.strides, strict=True)]
-    shifts = [
-        _block_shifts(*axis)
-        for axis in zip(window.padding, window.size, window.strides, strict=True)
-    ]
+    geometry = zip(window.pads, window.size, window.strides, strict=True)
+    shifts = list(itertools.starmap(_block_shifts, geometry))
     counts = num_windows(shape, window)
     # one zero-padded copy, so that each shift by δ is a plain slice of it
     margins = tuple(
@@ -97,7 +95,7 @@ def _offset_numbers(deltas, window: Window, rank: int):
     """The offset of each phase, to broadcast over the blocks; None where all lie outside."""
     number, inside = 0, True
     for position, (delta, (before, _), k, s) in enumerate(
-        zip(deltas, window.padding, window.size, window.strides, strict=True)
+        zip(deltas, window.pads, window.size, window.strides, strict=True)
     ):
         shape = [1] * (rank + len(window.axes))
         shape[window.axes[position] + position + 1] = s

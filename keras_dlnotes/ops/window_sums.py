@@ -25,7 +25,7 @@ def window_sums(inputs, window: Window):
     if not _is_long(window):
         return sum(window_slices(inputs, window))
     (axis,), (k,), (s,) = window.axes, window.size, window.strides
-    padded = pad(inputs, window.resolved(ops.shape(inputs)).padding, window.axes)
+    padded = pad(inputs, window.resolved(ops.shape(inputs)).pads, window.axes)
     sums = _sums_of_neighbours(padded, k, axis)
     return sums if s == 1 else sums[(*(slice(None),) * axis, slice(None, None, s))]
 
@@ -42,7 +42,7 @@ def window_sums_adjoint(upstream, window: Window, shape):
     (axis,), (k,) = window.axes, window.size
     apart = dilate(upstream, window.strides, window.axes)
     covered = _sums_of_neighbours(pad(apart, ((k - 1, k - 1),), window.axes), k, axis)
-    ((before, _),) = window.resolved(shape).padding
+    ((before, _),) = window.resolved(shape).pads
     after = shape[axis] + before - ops.shape(covered)[axis]
     return pad_or_crop(covered, ((-before, after),), window.axes)
 

@@ -25,7 +25,7 @@ from keras_dlnotes.common.checks import (
 )
 from keras_dlnotes.ops.shapes import maximum
 
-Pads = tuple[tuple[int, int], ...]
+Pads = tuple[tuple[Any, Any], ...]  # (before, after) an axis, in numbers or in tensors
 
 
 class Window(NamedTuple):
@@ -49,6 +49,12 @@ class Window(NamedTuple):
     def volume(self) -> int:
         """Πk, the number of elements."""
         return math.prod(self.size)
+
+    @property
+    def pads(self) -> Pads:
+        """The padding of a resolved window."""
+        assert not isinstance(self.padding, str)
+        return self.padding
 
     def resolved(self, shape: Sequence[Any]) -> "Window":
         """The same window with (before, after) pairs in place of a word, for this input shape."""
@@ -87,22 +93,19 @@ def along_all_axes(
     """
     data_format = "channels_first" if axes[-1] == rank + 1 else "channels_last"
     every = spatial_axes(rank, data_format)
-    along = [dict(zip(axes, values, strict=True)) for values, _ in entries]
     return data_format, [
-        tuple(values.get(axis, other) for axis in every)
-        for values, (_, other) in zip(along, entries, strict=True)
+        tuple(dict(zip(axes, values, strict=True)).get(axis, other) for axis in every)
+        for values, other in entries
     ]
 
 
 def one_axis_each(window: Window) -> list[Window]:
     """Returns windows of one axis each that, applied in turn, see what this window sees."""
-    is_word = isinstance(window.padding, str)
-    sides = [window.padding] * len(window.size) if is_word else [(p,) for p in window.padding]
+    size, strides, padding, dilation, axes = window
+    sides: list = [padding] * len(size) if isinstance(padding, str) else [(p,) for p in padding]
     return [
-        Window((k,), (s,), padding, (d,), (axis,))
-        for k, s, padding, d, axis in zip(
-            window.size, window.strides, sides, window.dilation, window.axes, strict=True
-        )
+        Window((k,), (s,), side, (d,), (axis,))
+        for k, s, side, d, axis in zip(size, strides, sides, dilation, axes, strict=True)
     ]
 
 
@@ -236,14 +239,14 @@ def output_shape(
     Raises:
         ValueError: for a window longer than the padded input along some axis.
     """
-    result = list(shape)
+    result: list[Any] = list(shape)
     for along in one_axis_each(window):
         (axis,), (k,), (d,) = along.axes, along.size, along.dilation
         if shape[axis] is None:
             continue
         (result[axis],) = num_windows(shape, along)
         if isinstance(result[axis], int) and result[axis] < 1:
-            ((before, after),) = along.resolved(shape).padding
+            ((before, after),) = along.resolved(shape).pads
             raise argument_error(
                 name,
                 f"no longer than the padded input, {before} + {shape[axis]} + {after} along "
@@ -256,31 +259,30 @@ def output_shape(
 
 def num_windows(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
     """Returns the number of windows along each axis, for lengths that may be tensors."""
+    size, strides, _, dilation, axes = window
     padded = padded_shape(shape, window.resolved(shape))
     return tuple(
         (padded[axis] - (d * (k - 1) + 1)) // s + 1
-        for axis, k, s, d in zip(
-            window.axes, window.size, window.strides, window.dilation, strict=True
-        )
+        for axis, k, s, d in zip(axes, size, strides, dilation, strict=True)
     )
 
 
 def padded_shape(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
     """Returns the shape with the window's resolved padding added."""
     result = list(shape)
-    for axis, (before, after) in zip(window.axes, window.padding, strict=True):
+    for axis, (before, after) in zip(window.axes, window.pads, strict=True):
         result[axis] = result[axis] + before + after
     return tuple(result)
 
 
 def is_static(window: Window) -> bool:
     """Tells whether all sides of the padding are known numbers."""
-    return all(isinstance(side, int) for pair in window.padding for side in pair)
+    return all(isinstance(side, int) for pair in window.pads for side in pair)
 
 
 def as_image_window(window: Window) -> Window:
     """Returns a 1-D window as one on an image of height 1, where any vertical stride comes to 1."""
-    sides = ((0, 0), *window.padding)
+    sides = ((0, 0), *window.pads)
     return Window((1, *window.size), window.strides * 2, sides, (1, *window.dilation), (1, 2))
 
 
@@ -295,4 +297,4 @@ def is_same(window: Window, shape: Sequence[Any]) -> bool:
 
 def explicit_padding(window: Window) -> list[list[int]]:
     """Returns the pairs for every axis of a channels-last tensor, batch and channels included."""
-    return [[0, 0], *map(list, window.padding), [0, 0]]
+    return [[0, 0], *map(list, window.pads), [0, 0]]

@@ -202,10 +202,9 @@ def run(
     truncate=None,
     return_sequences=True,
     zero_output_for_mask=False,
-    input_masks=None,
-    recurrent_masks=None,
     training=True,
     concurrent_calls=1,
+    **masks,
 ) -> tuple:
     """Returns (outputs, *last states) of any step; the arguments are those of the ops.
 
@@ -213,7 +212,7 @@ def run(
     """
     truncate = checked_truncate(truncate)
     spec = RecurrenceSpec(step, bool(return_sequences), bool(zero_output_for_mask), truncate)
-    given, dtype = prepare(step, inputs, *tensors, input_masks, recurrent_masks)
+    given, dtype = prepare(step, inputs, *tensors, **masks)
     exporting = is_exporting()
     plain = not exporting and not all(map(is_known, step.activations))
     length = None

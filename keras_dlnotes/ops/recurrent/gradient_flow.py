@@ -66,7 +66,7 @@ def gradient_flow(
         raise argument_error("activation", "one whose derivative is written out", unknown[0])
     given, _ = prepare(step, inputs, kernel, recurrent_kernel, bias, initial_state, mask)
     upstream = ops.cast(real("upstream", upstream), given.sequence.dtype)
-    batch, time, units = *given.sequence.shape[:2], given.recurrent_kernel.shape[0]
+    (batch, time, _), units = given.sequence.shape, given.recurrent_kernel.shape[0]
     if tuple(upstream.shape) not in ((batch, time, units), (batch, units)):
         expected = f"of shape {(batch, time, units)} or {(batch, units)}"
         raise argument_error("upstream", expected, tuple(upstream.shape))

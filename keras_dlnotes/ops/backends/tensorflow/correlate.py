@@ -34,7 +34,7 @@ def correlate(inputs, kernel, window: Window):
     if rank == 2 and windows.is_static(window):
         padding = windows.explicit_padding(window)
         return tf.nn.conv2d(inputs, kernel, window.strides, padding, dilations=window.dilation)
-    padded = pad(inputs, window.padding, window.axes)
+    padded = pad(inputs, window.pads, window.axes)
     if rank == 2:
         return tf.nn.conv2d(padded, kernel, window.strides, "VALID", dilations=window.dilation)
     if max(window.dilation) == 1:
@@ -65,7 +65,7 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
         return transpose(upstream, kernel, tf.stack(shape), strides, "SAME")
     padded_shape = tf.stack(windows.padded_shape(shape, window))
     whole = transpose(upstream, kernel, padded_shape, strides, "VALID")
-    return crop(whole, window.padding, window.axes, shape)
+    return crop(whole, window.pads, window.axes, shape)
 
 
 @in_float32(tf.float16, tf.bfloat16)
@@ -88,7 +88,7 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
         return _kernel_adjoint_by_products(inputs, upstream, window, kernel_shape)
     padding = "SAME"
     if not windows.is_same(window, inputs.shape):
-        inputs, padding = pad(inputs, window.padding, window.axes), "VALID"
+        inputs, padding = pad(inputs, window.pads, window.axes), "VALID"
     gradient = tf.raw_ops.Conv2DBackpropFilter if rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
     return gradient(
         input=inputs,
@@ -119,14 +119,15 @@ def _flipped_correlation(upstream, kernel, window: Window, shape):
     rank = len(window.size)
     dilated = dilate(upstream, window.strides, window.axes)
     lengths = [ops.shape(dilated)[axis] for axis in window.axes]
-    around = []
-    for k, d, (before, _), axis, length in zip(
-        window.size, window.dilation, window.padding, window.axes, lengths, strict=True
-    ):
-        around.append((d * (k - 1) - before, shape[axis] - length + before))
+    around = tuple(
+        (d * (k - 1) - before, shape[axis] - length + before)
+        for k, d, (before, _), axis, length in zip(
+            window.size, window.dilation, window.pads, window.axes, lengths, strict=True
+        )
+    )
     dense = window._replace(strides=(1,) * rank, padding=((0, 0),) * rank)
     if all(isinstance(side, int) and side >= 0 for pair in around for side in pair):
-        dense = dense._replace(padding=tuple(around))
+        dense = dense._replace(padding=around)
     else:
         dilated = pad_or_crop(dilated, around, window.axes)
     return correlate(dilated, flipped(kernel), dense)

@@ -29,7 +29,7 @@ def correlate(inputs, kernel, window: Window):
         if windows.is_same(window, inputs.shape):
             return tf.nn.depthwise_conv2d(inputs, kernel, strides, "SAME")
         # not explicit padding: TensorFlow fuses it with a bias that follows, and then aborts
-        padded = pad(inputs, window.padding, window.axes)
+        padded = pad(inputs, window.pads, window.axes)
         return tf.nn.depthwise_conv2d(padded, kernel, strides, "VALID")
     lengths = _whole_phases(ops.shape(inputs), window)
     dense = tf.nn.depthwise_conv2d(_phases(inputs, window, lengths), kernel, **_DENSE)
@@ -53,7 +53,7 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
         )
         crops = [
             [before, length - before - shape[axis]]
-            for axis, (before, _), length in zip(window.axes, window.padding, lengths, strict=True)
+            for axis, (before, _), length in zip(window.axes, window.pads, lengths, strict=True)
         ]
         return tf.batch_to_space(dense, window.dilation, crops)
     strides = (1, *window.strides, 1)
@@ -63,7 +63,7 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
         )
     padded_shape = tf.stack(windows.padded_shape(shape, window))
     whole = tf.nn.depthwise_conv2d_backprop_input(padded_shape, kernel, upstream, strides, "VALID")
-    return crop(whole, window.padding, window.axes, shape)
+    return crop(whole, window.pads, window.axes, shape)
 
 
 @in_float32(tf.float16, tf.bfloat16, on_gpu=True)
@@ -73,9 +73,8 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
         inputs = _phases(inputs, window, lengths)
         upstream = _upstream_phases(upstream, window, lengths)
         return tf.nn.depthwise_conv2d_backprop_filter(inputs, kernel_shape, upstream, **_DENSE)
-    padding = "SAME"
-    if not windows.is_same(window, inputs.shape):
-        padding = windows.explicit_padding(window)
+    is_same = windows.is_same(window, inputs.shape)
+    padding = "SAME" if is_same else windows.explicit_padding(window)
     strides = (1, *window.strides, 1)
     return tf.nn.depthwise_conv2d_backprop_filter(inputs, kernel_shape, upstream, strides, padding)
 
@@ -95,7 +94,7 @@ def _phases(inputs, window: Window, lengths):
     shape = windows.padded_shape(ops.shape(inputs), window)
     padding = [
         [before, after + length - shape[axis]]
-        for axis, (before, after), length in zip(window.axes, window.padding, lengths, strict=True)
+        for axis, (before, after), length in zip(window.axes, window.pads, lengths, strict=True)
     ]
     return tf.space_to_batch(inputs, window.dilation, padding)
 

@@ -61,12 +61,12 @@ def padded(inputs, window: Window, add: Callable = pad) -> tuple[Any, Window]:
     """
     shape = ops.shape(inputs)
     resolved = window.resolved(shape)
-    widths = resolved.padding
+    widths = resolved.pads
     if not windows.is_static(resolved):  # "same" with strides needs no more than at stride 1
-        widths = window._replace(strides=(1,) * len(window.size)).resolved(shape).padding
+        widths = window._replace(strides=(1,) * len(window.size)).resolved(shape).pads
     outputs = add(inputs, widths, window.axes)
     index = [slice(None)] * len(shape)
-    for axis, (most, _), (before, after) in zip(window.axes, widths, resolved.padding, strict=True):
+    for axis, (most, _), (before, after) in zip(window.axes, widths, resolved.pads, strict=True):
         if before is not most:
             index[axis] = slice(most - before, most + shape[axis] + after)
     return outputs[tuple(index)], window._replace(padding=((0, 0),) * len(window.size))

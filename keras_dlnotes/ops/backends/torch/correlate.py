@@ -16,7 +16,7 @@ def correlate(inputs, kernel, window: Window):
     settings, rest = _divided(window)
     if 0 in inputs.shape[1:-1]:  # the kernels refuse an empty image, however they are to pad it
         settings, rest = {**settings, "padding": 0}, window
-    padded = pad(inputs, rest.padding, rest.axes)
+    padded = pad(inputs, rest.pads, rest.axes)
     function = getattr(torch.nn.functional, f"conv{len(window.size)}d")
     groups = int(inputs.shape[-1] // kernel.shape[-2])
     outputs = function(_channels_first(padded), _out_in(kernel), **settings, groups=groups)
@@ -41,12 +41,12 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
         output_padding=rest,
         groups=int(channels // kernel.shape[-2]),
     )
-    return crop(_channels_last(whole), window.padding, window.axes, shape)
+    return crop(_channels_last(whole), window.pads, window.axes, shape)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     settings, window = _divided(window)
-    padded = pad(inputs, window.padding, window.axes)
+    padded = pad(inputs, window.pads, window.axes)
     *size, narrow, out = kernel_shape
     function = getattr(torch.nn.grad, f"conv{len(window.size)}d_weight")
     kernel = function(

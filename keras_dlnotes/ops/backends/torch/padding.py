@@ -12,11 +12,11 @@ def divide_padding(
 
     `most` limits what a kernel pads along each axis; None for no limit.
     """
-    common = tuple(min(pair) for pair in window.padding)
+    common = tuple(min(pair) for pair in window.pads)
     if most is not None:
         common = tuple(map(min, common, most))
     rest = tuple(
         (before - both, after - both)
-        for (before, after), both in zip(window.padding, common, strict=True)
+        for (before, after), both in zip(window.pads, common, strict=True)
     )
     return common, window._replace(padding=rest)

@@ -30,7 +30,7 @@ def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str)
     """The mean; without padding, if need be as the mean with padding over the unpadded share."""
     window = window.resolved(inputs.shape)
     inputs = inputs.to(getattr(torch, wide(dtype)))  # the backward pass sums in the inputs' type
-    is_symmetric = all(before == after for before, after in window.padding)
+    is_symmetric = all(before == after for before, after in window.pads)
     if count_include_pad or (is_symmetric and not any(_short_axes(inputs, window))):
         means = _pool("avg", inputs, window, count_include_pad=count_include_pad)
     else:
@@ -47,7 +47,7 @@ def _pool(kind: str, inputs, window: Window, fill=0.0, **settings):
     short = _short_axes(inputs, window)
     most = [0 if is_short else k // 2 for is_short, k in zip(short, window.size, strict=True)]
     common, rest = divide_padding(window, most=most)
-    padded = pad(inputs, rest.padding, window.axes, fill)
+    padded = pad(inputs, rest.pads, window.axes, fill)
     data_format, along = windows.along_all_axes(
         len(inputs.shape) - 2, window.axes, (window.size, 1), (window.strides, 1), (common, 0)
     )
