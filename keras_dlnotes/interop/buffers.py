@@ -87,7 +87,7 @@ def clean(tensors: Mapping[str, np.ndarray], ordered: bool) -> State:
             state.skipped[key] = f"holds {value.dtype}, as no weight does"
         elif value.ndim > 2 and value.dtype.kind == "b":
             state.skipped[key] = "a mask, no weight"  # GPT-2's is called `bias`
-    pieces = {}
+    pieces: dict[str, str] = {}
     for key in tensors:
         for weight, folded in _folded(key, tensors):
             state.folded[weight] = folded

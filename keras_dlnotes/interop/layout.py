@@ -47,7 +47,7 @@ class Permutation:
         self.size, self.value, self.from_weights = size, value, from_weights
         self.why, self.is_input = why, is_input
         self.parts, self.sources = list(parts), list(sources)
-        self._link = None
+        self._link: Permutation | None = None
 
     @property
     def root(self) -> "Permutation":
@@ -158,7 +158,7 @@ class AxisOrder:
 
     def __init__(self, rank: int):
         self.rank = rank
-        self._link = None
+        self._link: AxisOrder | None = None
         self._declared: set[tuple[int, ...]] = set()  # by a layer before or after the tensor
         self._inferred: set[tuple[int, ...]] = set()  # from other tensors, anew in each pass
         self._unknown: Unknown | None = None
@@ -268,7 +268,8 @@ class Tensor:
                 "PyTorch may have the axes in several orders where its maps or sequences of shape "
                 f"{self.shape} are flattened"
             )
-        if None in self.shape:
+        sizes = [size for size in self.shape if size is not None]
+        if len(sizes) < self.rank:
             return Unknown(f"of {self.shape} not all sizes are known")
-        indices = np.arange(int(np.prod(self.shape))).reshape([self.shape[axis] for axis in ours])
+        indices = np.arange(int(np.prod(sizes))).reshape([sizes[axis] for axis in ours])
         return indices.transpose([ours.index(axis) for axis in theirs.pop()]).reshape(-1)

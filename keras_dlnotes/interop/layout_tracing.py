@@ -200,7 +200,7 @@ class Layouts:
             if shape is None:
                 continue
             order = table.setdefault(id(layer), Permutation(None))
-            value = IDENTITY
+            value: str | np.ndarray = IDENTITY
             if shape is not IDENTITY:
                 size = int(np.prod(shape))
                 if order.size is not None and order.size != size:

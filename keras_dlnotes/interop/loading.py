@@ -1,5 +1,6 @@
 """The plan of a load, which is checked as a whole, and the report of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from keras_dlnotes.common.printable import printable
@@ -53,7 +54,7 @@ def _some(keys: list[str]) -> str:
     return printable(", ".join(keys[:5])) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Returns rows as aligned columns; the last one is not padded."""
     rows = [tuple(map(printable, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
@@ -104,9 +105,9 @@ def plan(pairs: list[tuple[WeightGroup | None, Module | None]], state: State):
             report.missing[key] = layer
         else:
             report.unexpected[key] = f"{layer}: {shapes}"
-    assignments = []
-    for group, module in pairs:
-        for entry in group.mappings if group and module else ():
+    assignments: list[tuple] = []
+    for group, module in [(group, module) for group, module in pairs if group and module]:
+        for entry in group.mappings:
             fits = all(module.shapes.get(name) == shape for name, shape in entry.shapes.items())
             keys = [module.keys[name] for name in entry.shapes if name in module.keys]
             if fits:

@@ -61,7 +61,7 @@ class Pairing:
                 named = same_names(groups, modules)
                 if len(named) < len(modules):
                     raise _open({module: groups for module in modules})
-                return named
+                return [*named]
         return self._rest(groups, modules, [])
 
     def _rest(self, groups, modules, stated: Pairs) -> Pairs:
@@ -117,7 +117,7 @@ class Pairing:
             for module in modules
         }
         several = {module: some for module, some in several.items() if len(some) > 1}
-        pairs = [(found[0][module], module) for module in modules]
+        pairs: Pairs = [(found[0][module], module) for module in modules]
         if several or (several := _out_of_turn(pairs)):
             raise _open(several)
         return pairs
@@ -137,7 +137,8 @@ class Pairing:
         kinds: dict[tuple, list[Module]] = {}
         for module in modules:
             kinds.setdefault(signature(module), []).append(module)
-        pairs, several = [], {}
+        pairs: list = []
+        several: dict[Module, list[WeightGroup]] = {}
         for kind, alike in kinds.items():
             some = [group for group in groups if signature(group) == kind]
             some.sort(key=lambda group: sum(o.precedes(group, self.layouts) for o in some))
@@ -189,7 +190,7 @@ def _out_of_turn(pairs) -> dict[Module, list[WeightGroup]]:
     kinds: dict[tuple, list] = {}
     for group, module in pairs:
         kinds.setdefault((signature(module), _pattern(module)), []).append((group, module))
-    several = {}
+    several: dict[Module, list[WeightGroup]] = {}
     for alike in kinds.values():
         modules = [module for _, module in alike]
         if modules != sorted(modules, key=_natural):
@@ -203,7 +204,7 @@ def _shifted(named, pairs) -> dict[Module, list[WeightGroup]]:
     One side may count from 0 and the other from 1.
     """
     patterns = {_numberless(module.prefix) for _, module in named}
-    several = {}
+    several: dict[Module, list[WeightGroup]] = {}
     for group, module in pairs:
         pattern = _numberless(module.prefix)
         labels = [label for label in group.labels if _numberless(label) == pattern]

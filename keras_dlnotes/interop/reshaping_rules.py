@@ -111,13 +111,13 @@ def _long(tensor: Tensor) -> list[int]:
 def _mixes_batch(tensor: Tensor, output: Tensor) -> bool:
     if None in tensor.shape or None in output.shape:
         return (None in tensor.shape) != (None in output.shape)
-    return math.prod(tensor.shape) != math.prod(output.shape)
+    return _size(tensor, _long(tensor)) != _size(output, _long(output))
 
 
 def _blocks(tensor: Tensor, output: Tensor) -> list[tuple[list[int], list[int]]]:
     """Returns which axes become which: the shortest runs with equally many values."""
     ours, theirs = _long(tensor), _long(output)
-    behind = []
+    behind: list[tuple[list[int], list[int]]] = []
     if None in tensor.shape:  # equal sizes at the end stay, all axes before are one run
         while len(ours) > 1 and len(theirs) > 1 and tensor.shape[ours[-1]] is not None:
             if tensor.shape[ours[-1]] != output.shape[theirs[-1]]:

@@ -85,9 +85,9 @@ def weights_left_out(layer: keras.Layer) -> list[Any]:
     return [weight for weight in layer.weights if id(weight) not in inside]
 
 
-def mappings_of_rule(layer: keras.Layer, path: str) -> list[WeightMapping]:
+def mappings_of_rule(rule: Rule, layer: keras.Layer, path: str) -> list[WeightMapping | None]:
     """Returns what the user's rule gives for the layer, checked."""
-    found = find_rule(layer)(layer)
+    found = rule(layer)
     if not isinstance(found, Mapping):
         raise ValueError(
             f"The rule for layer {path} must return a dict of PyTorch's names to weights. "
@@ -96,7 +96,7 @@ def mappings_of_rule(layer: keras.Layer, path: str) -> list[WeightMapping]:
     return [_mapping(name, entry, path) for name, entry in found.items()]
 
 
-def _mapping(name, entry, path) -> WeightMapping:
+def _mapping(name, entry, path) -> WeightMapping | None:
     weight, *ways = entry if isinstance(entry, tuple) else (entry,)
     if isinstance(name, str) and hasattr(weight, "assign") and hasattr(weight, "shape"):
         if not ways:

@@ -183,7 +183,7 @@ def _as_there(mapping, values, found, module, template):
 
 def _in_pieces(tensors, template) -> dict[str, np.ndarray]:
     """Returns the tensors in the order of the template, and in its pieces."""
-    ordered = {}
+    ordered: dict[str, np.ndarray] = {}
     for name in template.tensors:
         if name in template.folded:
             ordered |= template.folded[name].split(tensors[name])
@@ -194,7 +194,7 @@ def _in_pieces(tensors, template) -> dict[str, np.ndarray]:
 
 def _named(groups: list[WeightGroup], names: list[Name]) -> list[tuple[WeightGroup, Module]]:
     """Pairs each group with a module, named by `names` or by the layer's path."""
-    called = {}
+    called: dict[int, tuple[str, str | None]] = {}
     for name in names:
         found = [group for layer in name.layers for group in entries_at(groups, layer)]
         for number, group in enumerate(found):

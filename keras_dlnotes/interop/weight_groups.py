@@ -84,8 +84,8 @@ def groups_of_layer(layer: keras.Layer, path: str, labels, layouts: Layouts) -> 
         raise ValueError(f"Layer {path} is quantized, and PyTorch has no such weights.")
     rows, columns = layouts.input_permutation(layer), layouts.output_permutation(layer)
     unknown = next((order for order in (rows, columns) if isinstance(order, Unknown)), None)
-    if find_rule(layer) is not None:
-        mappings = [mappings_of_rule(layer, path)]
+    if (own := find_rule(layer)) is not None:
+        mappings = [mappings_of_rule(own, layer, path)]
     else:
         rule = next(rule for kinds, rule in _RULES if isinstance(layer, kinds))
         mappings = rule(layer, path, rows, columns)
