@@ -22,7 +22,8 @@ QUICK = (
     "tests/cli/test_starting.py::test_the_backend_option_runs_on_that_backend",
     "tests/interop/test_backends.py",
 )
-SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4")
+# Files are of unequal length: the tests of one may go to several processes.
+SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 
 
 def main(arguments):
@@ -32,10 +33,8 @@ def main(arguments):
     if find_spec(backend) is None:
         print(f"LEFT OUT: no test ran on {backend}, because it is not installed here.")
         return 0
-    if quick:  # few files of unequal length: the tests of one go to several processes
-        rest = ["--dist", "worksteal", *QUICK, "-m", "slow or not slow", *rest]
-    else:
-        rest = ["--dist", "loadfile", *rest]
+    if quick:
+        rest = [*QUICK, "-m", "slow or not slow", *rest]
     return subprocess.call(
         [sys.executable, "-P", "-m", "pytest", *SIDE_BY_SIDE, *rest],
         env={**os.environ, "KERAS_BACKEND": backend},

@@ -63,12 +63,9 @@ def without_time(pairs):
     return {key: value for key, value in pairs if key not in ("seconds", "checksum")}
 
 
-OTHERS = [name for name in tasks.names() if name != "digits"]
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "kills"),
-    [("digits", 5), *[pytest.param(name, 3, marks=pytest.mark.slow) for name in OTHERS]],
+    ("name", "kills"), [(name, 5 if name == "digits" else 3) for name in tasks.names()]
 )
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 def test_a_run_killed_again_and_again_ends_like_one_left_alone(name, kills, tmp_path):

@@ -65,18 +65,17 @@ SAYS_AT_ONCE = {
     "spell_digits.py": ["exact match 0."],
     "your_own_classifier.py": ["test accuracy 0."],
 }
+# Those that train for the least time, even in short.
+QUICK = {*SAYS, "sobel_by_two_vectors.py", "write_text.py", "your_own_classifier.py"}
 
 
-def named(names):
-    """Each name as a parameter, marked where its example belongs to a backend."""
-    for name in names:
-        marks = []
+def named(quick):
+    """Each name as a parameter, marked where it belongs to a backend or is not quick."""
+    for name in {**SAYS, **SAYS_AFTER_TRAINING}:
+        marks = [] if name in quick else [pytest.mark.slow]
         if "import tensorflow" in (EXAMPLES / name).read_text(encoding="utf-8"):
             marks.append(only_on("tensorflow", reason="shows TensorFlow's tape"))
         yield pytest.param(name, marks=marks)
-
-
-every_example = pytest.mark.parametrize("name", list(named({**SAYS, **SAYS_AFTER_TRAINING})))
 
 
 def test_every_example_is_tested():
@@ -98,7 +97,7 @@ def in_short():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each example")
-@every_example
+@pytest.mark.parametrize("name", list(named(QUICK)))
 def test_example_in_short(name, in_short, tmp_path):
     print(json.dumps([str(EXAMPLES / name), str(tmp_path)]), file=in_short.stdin, flush=True)
     code = in_short.stdout.readline().strip()
@@ -108,8 +107,7 @@ def test_example_in_short(name, in_short, tmp_path):
         assert line in output
 
 
-@pytest.mark.slow
-@every_example
+@pytest.mark.parametrize("name", list(named(())))
 def test_example_as_its_reader_runs_it(name, tmp_path):
     result = subprocess.run(
         [sys.executable, EXAMPLES / name], cwd=tmp_path, capture_output=True, text=True, timeout=240

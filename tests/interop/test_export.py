@@ -59,18 +59,13 @@ RUNTIMES = {
 QUICK = {
     ("convnet normalized", "tf_saved_model"),
     ("convnet separable", "onnx"),
-    ("convnet", "litert"),
-    ("densenet", "onnx"),
     ("resnet", "litert"),
-    ("unet", "tf_saved_model"),
     ("unet", "onnx"),
     ("unet", "litert"),
     ("convolutional autoencoder", "litert"),
     ("many to one, lstm both ways", "tf_saved_model"),
     ("many to one, lstm both ways", "onnx"),
-    ("many to one, lstm both ways", "litert"),
     ("many to many, gru", "onnx"),
-    ("tagger, gru", "litert"),
     ("sequence to sequence, lstm", "onnx"),
     ("sequence to sequence, lstm", "litert"),
 }

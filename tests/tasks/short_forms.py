@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import keras
+import pytest
 
 from keras_dlnotes import tasks
+from tests.backends import carries_states
 
 EXAMPLES = 64
+MARKS = {"characters": (carries_states,)}
 # A smaller network by the name of the task, where its own is too slow for a test.
 SMALLER = {
     "digits": {"filters": (4, 8)},
@@ -15,7 +18,7 @@ SMALLER = {
     "mnist-resnet": {"filters": (4,), "blocks": (1,)},
     "mnist-densenet": {"blocks": (1, 1), "growth_rate": 4},
     "mnist-autoencoder": {"filters": (4,)},
-    "mnist-overcomplete": {"hidden": ()},
+    "mnist-overcomplete": {"hidden": (), "latent_dim": 32},
     "mnist-denoising": {"filters": (4,)},
     "latent-space": {"filters": (4,)},
     "nuclei": {"filters": 2, "depth": 1},
@@ -26,6 +29,13 @@ SMALLER = {
     "ocr": {"units": 4, "embedding_dim": 4},
     "pronounce": {"units": 4, "embedding_dim": 4},
 }
+
+
+def every_task(quick):
+    """The names of all tasks as parameters; those outside `quick` take long."""
+    for name in tasks.names():
+        marks = MARKS.get(name, ()) + (() if name in quick else (pytest.mark.slow,))
+        yield pytest.param(name, marks=marks)
 
 
 def shorter(arrays):

@@ -4,16 +4,13 @@ import numpy as np
 import pytest
 
 from keras_dlnotes import tasks
-from tests.backends import carries_states
-from tests.tasks.short_forms import in_short
+from tests.tasks.short_forms import every_task, in_short
 
-MARKS = {"characters": carries_states}
+# The others take longest: three are `digits` with larger networks, one trains a judge as well.
+QUICK = set(tasks.names()) - {"mnist", "mnist-vgg", "mnist-densenet", "latent-space"}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=MARKS.get(name, ())) for name in tasks.names()],
-)
+@pytest.mark.parametrize("name", list(every_task(QUICK)))
 def test_a_short_fit_leaves_scores_and_pictures(name, tmp_path):
     task = in_short(tasks.get(name))
     result = tasks.fit(task, tmp_path, epochs=1, batch_size=16, quiet=True)

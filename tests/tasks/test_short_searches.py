@@ -15,10 +15,10 @@ from keras_dlnotes.tuning.arguments import make_recipe
 from keras_dlnotes.tuning.folder import SearchFolder, write_outcome
 from keras_dlnotes.tuning.trials import run_trial
 from tests.backends import carries_states
-from tests.tasks.short_forms import in_short
+from tests.tasks.short_forms import every_task, in_short
 from tests.tuning import finished
 
-MARKS = {"characters": carries_states}
+QUICK = {"digits", "sunspots", "characters", "pronounce"}
 
 
 def searched(task, folder):
@@ -34,10 +34,7 @@ def searched(task, folder):
     return Results(folder, recipe)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=MARKS.get(name, ())) for name in tasks.names()],
-)
+@pytest.mark.parametrize("name", list(every_task(QUICK)))
 def test_the_page_shows_the_best_model_and_all_data_train_another(name, tmp_path):
     shown = []
 
