@@ -74,7 +74,7 @@ class SearchDisplay:
         if not self._shown and len(ended) > 1:  # the search was resumed
             self._shown = {trial.name for trial in ended}
         for trial in ended:
-            score = trial.score(progress.objective)
+            score = trial.metrics.get(progress.objective)
             if trial.name not in self._shown and score is not None:
                 console.print(f"trial {trial.name}: {progress.objective} {score:.4f}")
             self._shown.add(trial.name)

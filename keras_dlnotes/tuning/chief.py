@@ -44,7 +44,7 @@ def serve(
     """
     with filelock.FileLock(job.folder / CHIEF_LOCK, timeout=LOCK_SECONDS):
         oracle = make_oracle(
-            objective=job.trial_settings.objective,
+            objective=job.objective,
             space=hyperparameters_of(space),
             epochs=job.recipe.epochs,
             seed=job.trial_settings.seed,

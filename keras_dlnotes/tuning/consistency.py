@@ -3,7 +3,7 @@
 import copy
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras_tuner
@@ -38,7 +38,7 @@ def _fault_in_entries(config: Space, again: Space) -> str | None:
         if one in config["space"][:number]:
             return f"`hyperparameters.space` has {name} twice"
         for key, value in one["config"].items():
-            if key in other["config"] and other["config"][key] != value:
+            if other["config"].get(key, value) != value:
                 return f"`hyperparameters.space` has {key}={value!r} for {name}"
     return None
 
@@ -57,7 +57,7 @@ def _fault_in_values(config: Space, found: keras_tuner.HyperParameters) -> str |
     return None
 
 
-def _fits(value: Value, entry: dict[str, Any]) -> bool:
+def _fits(value: Value, entry: Mapping[str, Any]) -> bool:
     """Returns whether a value is allowed for a hyperparameter."""
     if "min_value" in entry:
         least, most = entry["min_value"], entry["max_value"]
@@ -130,7 +130,7 @@ def fault_in_oracle(
     return f"`hyperparameters.space` lacks {', '.join(missing)}" if missing else None
 
 
-def _named_trials(state: OracleState) -> dict[str, list[str]]:
+def _named_trials(state: Mapping[str, Any]) -> dict[str, list[str]]:
     """Returns the trials that each part of an oracle's state refers to."""
     found = {name: state[name] for name in ("start_order", "end_order", "retry_queue")}
     found |= {name: list(state[name]) for name in ("run_times", "id_to_hash")}

@@ -40,7 +40,7 @@ def train_with_custom_fit(
     found = read_fit_result(run.path)
     if found is not None:
         return checkpoints.read(), keras_tuner.Objective(found.objective, found.direction)
-    recorder: Recorder | None = None
+    recorder: Recorder
 
     def offer(model: keras.Model) -> dict[str, Any]:
         nonlocal recorder

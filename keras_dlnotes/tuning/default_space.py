@@ -54,7 +54,7 @@ def _cell(hp: HyperParameters, name: str, value: str) -> str:
     return hp.Choice(name, list(CELLS), default=value)
 
 
-RULES = {
+RULES: dict[str, Callable[[HyperParameters, str, Any], Any]] = {
     "filters": _scaled,
     "units": _scaled,
     "hidden": _scaled,

@@ -105,8 +105,7 @@ def _train(job: Job, endpoint: Endpoint, worker: str, has_died: bool) -> int:
     trial_id = trial["trial"]
     path = trial_path(job.folder, trial_id)
     threading.Thread(target=_send_heartbeats, args=(path / HEARTBEAT,), daemon=True).start()
-    objective = job.trial_settings.objective.name
-    if read_outcome(job.folder, trial_id, objective, read_or_quarantine) is None:
+    if read_outcome(job.folder, trial_id, job.objective.name, read_or_quarantine) is None:
         hp = hyperparameters_of(trial["hyperparameters"])
         outcome = _outcome_of_kills(path, hp) if has_died else None
         if outcome is None:

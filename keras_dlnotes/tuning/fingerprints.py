@@ -60,7 +60,7 @@ def _checksum(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _pieces(array: np.ndarray) -> Iterator[bytes | np.ndarray]:
+def _pieces(array: np.ndarray) -> Iterator[bytes | memoryview]:
     rows = max(CHUNK // max(array[:1].nbytes, 1), 1)
     for start in range(0, len(array), rows):
         part = array[start : start + rows]

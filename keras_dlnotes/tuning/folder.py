@@ -6,10 +6,10 @@ import itertools
 import platform
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import filelock
 import keras_tuner
@@ -29,7 +29,8 @@ TRIAL = "trial.json"
 OUTCOME = "ending.json"  # the name on disk is that of the first version
 RESULTS = "results.csv"
 MAX_DIGITS = 18  # of a trial's name
-COMPLETED, FAILED, OUT_OF_MEMORY = "COMPLETED", "FAILED", "OUT_OF_MEMORY"
+Status = Literal["COMPLETED", "FAILED", "OUT_OF_MEMORY"]
+COMPLETED, FAILED, OUT_OF_MEMORY = get_args(Status)
 
 logger = get_logger("keras_dlnotes.tuning")
 
@@ -99,7 +100,7 @@ class TrialOutcome:
         seconds: of training.
     """
 
-    status: Literal["COMPLETED", "FAILED", "OUT_OF_MEMORY"]
+    status: Status
     hyperparameters: Space
     metrics: dict[str, float] = field(default_factory=dict)
     step: Count = 0
@@ -193,7 +194,7 @@ def read_outcome(
 
 
 def hyperparameters_of(
-    config: dict[str, Any], kind: type[keras_tuner.HyperParameters] = keras_tuner.HyperParameters
+    config: Mapping[str, Any], kind: type[keras_tuner.HyperParameters] = keras_tuner.HyperParameters
 ) -> keras_tuner.HyperParameters:
     """Returns the hyperparameters of a configuration, which `from_config` itself would modify."""
     return kind.from_config(copy.deepcopy(config))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import keras_tuner
 
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.trials import TrialSettings
@@ -26,6 +27,11 @@ class Job:
     trial_settings: TrialSettings
     folder: Path
     oracle: dict[str, Any]
+
+    @property
+    def objective(self) -> keras_tuner.Objective:
+        """What to improve, once the preflight has derived it."""
+        return self.trial_settings.objective
 
 
 def write_job(job: Job, path: Path) -> Path:

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,13 +41,15 @@ ENTRYPOINTS = "keras_dlnotes.tuning.entrypoints"
 class Launcher:
     """Starts functions of `entrypoints` as processes and reports their exit codes."""
 
+    pids: dict[int, int]
+
     def __init__(self):
         if not hasattr(os, "fork"):
             raise LauncherError("A search needs `os.fork`, which this system lacks.")
         self._unread = b""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the launcher
         self._is_lost = False
-        self.pids: dict[int, int] = {}
+        self.pids = {}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", START.format(path=ascii(_search_path()))],
             stdin=subprocess.PIPE,
@@ -107,7 +109,7 @@ class Launcher:
         Raises:
             LauncherError: if the fork server has ended, and all others with it.
         """
-        found = {}
+        found: dict[int, int] = {}
         pipe = self._process.stdout.fileno()
         while select.select([pipe], [], [], 0 if found else timeout)[0]:
             content = os.read(pipe, 65536)
@@ -226,7 +228,7 @@ def _report(**message: int) -> None:
     os.write(1, json.dumps(message).encode() + b"\n")
 
 
-def _kill(pids: Sequence[int]) -> None:
+def _kill(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

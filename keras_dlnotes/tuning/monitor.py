@@ -74,7 +74,7 @@ class ProgressMonitor:
     ):
         self._job = job
         self._loggers = loggers
-        self._records = Records(job.folder, job.trial_settings.objective.name, read_or_warn)
+        self._records = Records(job.folder, job.objective.name, read_or_warn)
         self._max_failures = max_failures
         self._on_progress = on_progress
         self._started = time.monotonic()
@@ -84,7 +84,7 @@ class ProgressMonitor:
         self._done_before = len(self._reported)
         self._old_errors = fatal_errors(job.folder)
         oracle = make_oracle(
-            objective=job.trial_settings.objective,
+            objective=job.objective,
             space=hyperparameters_of(space),
             epochs=job.recipe.epochs,
             seed=0,
@@ -103,10 +103,9 @@ class ProgressMonitor:
         for trial in new:
             self._reported.add(trial.name)
             if trial.status == COMPLETED:
-                outcomes.info("Trial %s: %s", trial.name, trial.outcome.metrics)
+                outcomes.info("Trial %s: %s", trial.name, trial.metrics)
             else:
-                message = trial.outcome.message
-                outcomes.warning("Trial %s: %s\n%s", trial.name, trial.status, message)
+                outcomes.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.message)
         if new and self._max_failures is not None:
             write_table(self._job.folder / RESULTS, trials)
         if self._on_progress is not None:
@@ -122,7 +121,7 @@ class ProgressMonitor:
         """Raises if no trial has completed."""
         trials = self._records.read()
         if not any(trial.status == COMPLETED for trial in trials):
-            messages = [trial.outcome.message for trial in trials if trial.outcome is not None]
+            messages = [trial.message for trial in trials if trial.outcome is not None]
             last = messages[-1] if messages else "no trial has ended"
             raise SearchError(f"None of {len(trials)} trials completed: {brief(last)}", last)
 
@@ -147,12 +146,12 @@ class ProgressMonitor:
         counted = [trial for trial in ended if trial.status != OUT_OF_MEMORY]
         last = counted[-self._max_failures :]
         if len(last) == self._max_failures and all(trial.status != COMPLETED for trial in last):
-            message = last[-1].outcome.message
+            message = last[-1].message
             raise SearchError(f"{len(last)} consecutive trials failed: {brief(message)}", message)
 
     def _progress(self, trials: list[TrialRecord], failed: list[TrialRecord]) -> Progress:
-        objective = self._job.trial_settings.objective
-        scores = [trial.score(objective.name) for trial in trials if trial.status == COMPLETED]
+        objective = self._job.objective
+        scores = [trial.metrics[objective.name] for trial in trials if trial.status == COMPLETED]
         best = (min if objective.direction == "min" else max)(scores, default=None)
         done = len(self._reported) - self._done_before
         left = None

@@ -30,7 +30,7 @@ from keras_dlnotes.tuning.formats import OracleState, TrialRun, TrialState
 from keras_dlnotes.tuning.records import read_or_warn
 
 
-class OracleFiles:
+class OracleFiles(keras_tuner.Oracle):
     """How an oracle reads and writes its folder.
 
     Attributes:

@@ -134,7 +134,8 @@ class Durable(OracleFiles):
             self.trials[trial_id] = self._read_trial(trial_id)
         self.set_state(state)
         self.exhausted = False
-        ongoing, self.ongoing_trials = self.ongoing_trials, {}
+        ongoing = dict(self.ongoing_trials)
+        self.ongoing_trials.clear()
         for trial_id in set(trial_ids(self.folder)) - set(self.start_order):
             shutil.rmtree(trial_path(self.folder, trial_id))  # no worker has seen it
         self._reconcile()
@@ -193,7 +194,7 @@ class Hyperband(Durable, Brackets):
 
     record = HyperbandState
 
-    def planned_trials(self) -> int | None:
+    def planned_trials(self) -> int:
         planned = Brackets.planned_trials(self)
         return planned if self.max_trials is None else min(planned, self.max_trials)
 

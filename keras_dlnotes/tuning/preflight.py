@@ -95,7 +95,7 @@ def dry_run(
             check_entries(listed_names, hp)
         if number and has_passed:  # a random one
             break
-    if not metrics:
+    if not metrics or objective is None:
         raise RuledOutError(
             f"Each of the {len(messages)} configurations that were tried raises "
             f"FailedTrialError, the last one with: {messages[-1]}"

@@ -72,9 +72,9 @@ class Recipe:
         """Returns the training and validation examples together."""
         return joined(splits)
 
-    def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
-        """Returns the custom `fit` that replaces `model.fit`, or None."""
-        return None
+    def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable:
+        """Returns `model.fit`, or the custom `fit` that replaces it."""
+        return model.fit
 
     @property
     def has_custom_fit(self) -> bool:
@@ -171,8 +171,9 @@ class HyperModelRecipe(Recipe):
     def load(self) -> Splits:
         return self.splits
 
-    def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable | None:
-        return functools.partial(self.hypermodel.fit, hp, model) if self.has_custom_fit else None
+    def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable:
+        custom = self.has_custom_fit
+        return functools.partial(self.hypermodel.fit, hp, model) if custom else model.fit
 
     @property
     def has_custom_fit(self) -> bool:

@@ -58,9 +58,15 @@ class TrialRecord:
         """The number of finished epochs of all executions."""
         return sum(map(len, self.histories.values()))
 
-    def score(self, objective: str) -> float | None:
-        """Returns the objective of the best epoch, averaged over the executions."""
-        return None if self.outcome is None else self.outcome.metrics.get(objective)
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the best epoch, averaged over the executions."""
+        return {} if self.outcome is None else self.outcome.metrics
+
+    @property
+    def message(self) -> str:
+        """The traceback of a failed trial, or its status."""
+        return (self.outcome and self.outcome.message) or self.status
 
 
 class Records:

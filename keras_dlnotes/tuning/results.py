@@ -22,6 +22,7 @@ from keras_dlnotes.tuning.consistency import fault_in_search
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     SETTINGS,
+    TrialOutcome,
     execution_path,
     hyperparameters_of,
 )
@@ -128,7 +129,7 @@ class Results:
                 "trial": trial.name,
                 "status": trial.status,
                 "hyperparameters": trial.hyperparameters,
-                "metrics": {} if trial.outcome is None else trial.outcome.metrics,
+                "metrics": trial.metrics,
                 "seconds": None if trial.outcome is None else trial.outcome.seconds,
                 "executions": trial.histories,
             }
@@ -136,14 +137,14 @@ class Results:
         ]
         text = json.dumps({"objective": self.objective, "trials": trials}, indent=2)
         if path is not None:
-            write_text(path, text + "\n")
+            write_text(checks.path("path", path), text + "\n")
         return text
 
     @property
     def failures(self) -> dict[str, str]:
         """Trial → traceback of each trial that failed."""
         return {
-            trial.name: trial.outcome.message or trial.status
+            trial.name: trial.message
             for trial in self._trials
             if trial.status not in (COMPLETED, "RUNNING")
         }
@@ -151,17 +152,17 @@ class Results:
     @property
     def best_trial(self) -> str:
         """The name of the completed trial with the best objective."""
-        return self._best.name
+        return self._best[0].name
 
     @property
     def best_score(self) -> float:
         """The objective of the best trial."""
-        return self._best.score(self.objective)
+        return self._best[1].metrics[self.objective]
 
     @property
     def best_hyperparameters(self) -> Configuration:
         """The hyperparameters of the best trial."""
-        return hyperparameters_of(self._best.outcome.hyperparameters, Configuration)
+        return hyperparameters_of(self._best[1].hyperparameters, Configuration)
 
     def best_model(self) -> keras.Model:
         """Returns the best trial's model with the weights of its best epoch.
@@ -232,14 +233,15 @@ class Results:
         write_text(path, page.render())
 
     @property
-    def _best(self) -> TrialRecord:
+    def _best(self) -> tuple[TrialRecord, TrialOutcome]:
         if not self._completed:
             raise ValueError(f"No trial of the search in {self.directory} is complete.")
-        return min(self._completed, key=lambda trial: self._sign * trial.score(self.objective))
+        return min(self._completed, key=lambda one: self._sign * one[1].metrics[self.objective])
 
     @property
-    def _completed(self) -> list[TrialRecord]:
-        return [trial for trial in self._trials if trial.status == COMPLETED]
+    def _completed(self) -> list[tuple[TrialRecord, TrialOutcome]]:
+        ended = [(trial, trial.outcome) for trial in self._trials if trial.outcome is not None]
+        return [(trial, outcome) for trial, outcome in ended if outcome.status == COMPLETED]
 
     @property
     def _sign(self) -> int:
@@ -250,11 +252,11 @@ class Results:
         """The number of the best trial's best execution."""
         histories = {
             execution: [row for row in history if self.objective in row]
-            for execution, history in self._best.histories.items()
+            for execution, history in self._best[0].histories.items()
         }
         histories = {execution: history for execution, history in histories.items() if history}
         if not histories:
-            path = execution_path(self.directory, self._best.name, 0) / CHECKPOINTS
+            path = execution_path(self.directory, self.best_trial, 0) / CHECKPOINTS
             raise RunFolderError(f"The epochs of the best trial are not in {path}.")
 
         def best_value(execution: int) -> float:
@@ -266,11 +268,11 @@ class Results:
     def _best_execution(self) -> BestExecution:
         if self._recipe is None:
             raise argument_error("recipe", "what the search trained, to build its models", None)
-        best, recipe, number = self._best, self._recipe, self._best_number
+        recipe, number = self._recipe, self._best_number
         return BestExecution(
-            execution_path(self.directory, best.name, number),
+            execution_path(self.directory, self.best_trial, number),
             self.best_hyperparameters,
-            best.outcome.step + 1,
+            self._best[1].step + 1,
             recipe,
             recipe.load(),
             self._seed + number,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows, which does not support searches
-    fcntl = None
+except ImportError:
+    fcntl = None  # type: ignore[assignment]  # Windows, which does not support searches
 
 # Machines may share a file system that does not share locks between them.
 PREFIX = f"keras_dlnotes_search_{zlib.crc32(platform.node().encode()):08x}_"

@@ -183,18 +183,17 @@ def search(
         job = job_of(recipe, folder.path, folder.settings)
         metrics = check_space(folder, job)
         job = job_of(recipe, folder.path, folder.settings)
-        objective = job.trial_settings.objective
-        trials = Records(folder.path, objective.name, read_or_quarantine).read()
-        space = folder.settings["space"]
-        monitor = ProgressMonitor(job, space, max_consecutive_failures, on_progress, loggers)
+        trials = Records(folder.path, job.objective.name, read_or_quarantine).read()
+        config = folder.settings["space"]
+        monitor = ProgressMonitor(job, config, max_consecutive_failures, on_progress, loggers)
         folder.begin()  # even if it is finished: an earlier version has recorded less
         if not _is_finished(folder, trials):
             if monitor.warning is not None:
                 logger.warning("%s", monitor.warning)
-            log_search(folder.path, space, metrics)
+            log_search(folder.path, config, metrics)
             try:
                 names = [f"worker{index}" for index in range(workers)]
-                Supervisor(job, space, names, chief).run(monitor)
+                Supervisor(job, config, names, chief).run(monitor)
             finally:
                 monitor.write_table()
         monitor.check_completed()

@@ -142,7 +142,7 @@ class Supervisor:
                 read_secret(secret)
         except SecretError as error:
             raise SearchError(str(error)) from error
-        if self._is_remote:
+        if self._address is not None:
             yield Endpoint(self._address, str(secret))
             return
         with contextlib.ExitStack() as stack:
@@ -183,10 +183,10 @@ class Supervisor:
                 )
 
     def _handle(self, ended: Mapping[int, int]) -> None:
-        if self._chief in ended:
+        if self._chief is not None and self._chief in ended:
             self._handle_chief(ended[self._chief])
         for slot in self._slots:
-            if slot.number not in ended:
+            if slot.number is None or slot.number not in ended:
                 continue
             code = ended[slot.number]
             slot.number = None
@@ -251,8 +251,8 @@ class Supervisor:
             slot.number = None
 
     def _kill_all(self) -> None:
-        numbers = {self._chief, *(slot.number for slot in self._slots)} - {None}
-        if numbers:
+        known = (self._chief, *(slot.number for slot in self._slots))
+        if numbers := {number for number in known if number is not None}:
             launcher().kill(numbers)
         self._forget_all()
 

@@ -1,6 +1,5 @@
 """Training one trial in its folder, resuming after its last finished epoch."""
 
-import itertools
 import math
 import shutil
 import time
@@ -70,7 +69,8 @@ def run_trial(
         FatalError: KerasTuner's, which ends the search.
     """
     started = time.perf_counter()
-    for attempt in itertools.count():
+    retries = settings.retries
+    while True:
         try:
             known = names_of(hp)
             states = []
@@ -93,7 +93,8 @@ def run_trial(
         except Exception as error:
             if is_full(error):
                 raise
-            if attempt < settings.retries and not isinstance(error, FailedTrialError):
+            if retries and not isinstance(error, FailedTrialError):
+                retries -= 1
                 logger.warning("Retrying trial %s.", trial_id, exc_info=True)
                 continue
             status = OUT_OF_MEMORY if is_out_of_memory(error) else FAILED
@@ -152,7 +153,7 @@ def _train(path: Path, execution: Execution) -> RunState:
 def train_in(run: RunFolder, execution: Execution) -> tuple[RunState, keras_tuner.Objective]:
     """Trains a model in an entered run folder, for trials and for the dry run alike."""
     recipe, objective = execution.recipe, execution.objective
-    if recipe.has_custom_fit:
+    if objective is None or recipe.has_custom_fit:
         return train_with_custom_fit(run, execution)
     keras.utils.set_random_seed(execution.seed)
     state = fit_resumable(

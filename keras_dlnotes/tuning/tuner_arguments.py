@@ -59,7 +59,7 @@ def oracle_arguments(
     try:
         found = json.loads(json.dumps(found))  # for the settings' file
         space = keras_tuner.HyperParameters()
-        shared = {"max_trials": 1, "epochs": epochs, "seed": 0, "folder": Path()}
+        shared: dict[str, Any] = {"max_trials": 1, "epochs": epochs, "seed": 0, "folder": Path()}
         make_oracle(tuner, objective, space, **shared, arguments=found)
     except Exception as error:  # whatever an oracle's constructor raises
         expected = f"what {tuner!r} of KerasTuner takes"
