@@ -14,14 +14,23 @@ from keras_dlnotes.ops.vjp import Op
 
 gc.freeze()  # what is imported by now stays, so no collection need look at it
 
+COMPILE_ALL = bool(os.environ.get("DLNOTES_TESTS_COMPILED"))
 WAYS = ["own kernels", "hand-written"] if framework().prefers_own_kernels else ["hand-written"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compiled_calls_are_freed():
-    """Frees what a file's tests compiled, so that a worker does not grow with each file."""
-    yield
-    for op in gc.get_objects():
+def compilation(request):
+    """Lets XLA compile the ops of TensorFlow in files marked `compiled` alone, or in all of them.
+
+    An op computes the same either way, and compiling it for each shape and setting takes time and
+    memory that is never freed. `tox run -e compiled` sets DLNOTES_TESTS_COMPILED and compiles all.
+    """
+    is_marked = request.node.get_closest_marker("compiled") is not None
+    with pytest.MonkeyPatch.context() as patch:
+        if keras.backend.backend() == "tensorflow" and not (is_marked or COMPILE_ALL):
+            patch.setattr("keras_dlnotes.ops.backends.tensorflow.vjp._compiled", lambda f: f)
+        yield
+    for op in gc.get_objects():  # frees what was compiled, so that a worker stays small
         if isinstance(op, Op):
             op._joined.cache_clear()
     keras.utils.clear_session()

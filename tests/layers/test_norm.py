@@ -12,6 +12,8 @@ from keras_dlnotes import layers
 from tests.backends import only_on
 from tests.gradcheck import assert_close, compare_gradients
 
+pytestmark = pytest.mark.compiled
+
 SEVERAL = pytest.mark.parametrize("statistic", ["std", "variance"])
 TENSORFLOW = only_on("tensorflow", reason="Keras has it on TensorFlow alone")
 

@@ -7,6 +7,8 @@ import pytest
 from keras_dlnotes import layers, ops
 from tests.backends import only_on
 
+pytestmark = pytest.mark.compiled
+
 IMAGE = np.random.default_rng(0).normal(size=(2, 7, 6, 3)).astype("float32")
 NAMES = [f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)]
 

@@ -20,6 +20,8 @@ from keras_dlnotes import layers
 from tests.layers.drawing import FAMILIES, STATES, Drawn, cases
 from tests.layers.expected import Refused, expected, pooled, refuses
 
+pytestmark = pytest.mark.compiled
+
 # the largest error in units of the compute type's precision, of the largest number
 TOLERANCE = 32
 

@@ -24,6 +24,8 @@ from tests.layers.recurrent_pairs import (
     with_same_weights,
 )
 
+pytestmark = pytest.mark.compiled
+
 on_tensorflow = only_on("tensorflow", reason="is about TensorFlow")
 
 

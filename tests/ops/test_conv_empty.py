@@ -9,6 +9,8 @@ from keras_dlnotes import layers, ops
 from tests.backends import only_on
 from tests.gradcheck import gradients, outputs
 
+pytestmark = pytest.mark.compiled
+
 
 def _cases():
     kinds = {

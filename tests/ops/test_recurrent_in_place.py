@@ -19,6 +19,7 @@ from tests.backends import only_on
 pytestmark = [
     only_on("tensorflow", reason="reads what XLA made of a tf.function"),
     pytest.mark.slow,
+    pytest.mark.compiled,
 ]
 
 BATCH, TIME, FEATURES, UNITS = 6, 20, 5, 16

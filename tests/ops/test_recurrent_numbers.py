@@ -9,6 +9,8 @@ from tests import reference
 from tests.backends import only_on
 from tests.gradcheck import assert_close, gradients, outputs
 
+pytestmark = pytest.mark.compiled
+
 on_compiled = only_on("tensorflow", "jax", reason="PyTorch would take a minute, step by step")
 
 

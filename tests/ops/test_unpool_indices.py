@@ -8,6 +8,8 @@ from keras_dlnotes import ops
 from tests.backends import only_on
 from tests.gradcheck import gradients, outputs
 
+pytestmark = pytest.mark.compiled
+
 to_numpy = keras.ops.convert_to_numpy
 VALUES = np.arange(1, 9, dtype="float32").reshape(2, 2, 1, 2)  # images of one column
 GOOD = np.array([0, 0, 3, 3, 1, 1, 2, 2]).reshape(VALUES.shape)  # of 4 positions each

@@ -2,11 +2,14 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 from keras_dlnotes.ops.vjp import Op
 from tests.backends import only_on
 from tests.gradcheck import assert_close, gradients, outputs
+
+pytestmark = pytest.mark.compiled
 
 X = np.random.default_rng(0).normal(size=(5,)).astype("float32")
 

@@ -10,6 +10,8 @@ from keras_dlnotes.ops.windows import Window
 from tests.backends import only_on
 from tests.exporting import as_exported
 
+pytestmark = pytest.mark.compiled
+
 WINDOW = Window((2, 3), (2, 1), ((1, 0), (0, 1)), (1, 2), (1, 2))  # along axis 2 it spans 5
 
 

@@ -6,6 +6,8 @@ import pytest
 from keras_dlnotes import tasks
 from tests.tasks.short_forms import every_task, in_short
 
+pytestmark = pytest.mark.compiled
+
 # The others take longest: three are `digits` with larger networks, one trains a judge as well.
 QUICK = set(tasks.names()) - {"mnist", "mnist-vgg", "mnist-densenet", "latent-space"}
 
