@@ -12,9 +12,8 @@ from typing import Any
 
 import filelock
 
-from keras_dlnotes.tuning.folder import hyperparameters_of, is_trial_id, trial_path
+from keras_dlnotes.tuning.folder import is_trial_id, trial_path
 from keras_dlnotes.tuning.job import Job
-from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.service import Endpoint, Service
 
 CHIEF_LOCK = ".chief-lock"
@@ -43,14 +42,7 @@ def serve(
         timeout: seconds without a heartbeat after which a worker loses its trial; 0 for never.
     """
     with filelock.FileLock(job.folder / CHIEF_LOCK, timeout=LOCK_SECONDS):
-        oracle = make_oracle(
-            objective=job.objective,
-            space=hyperparameters_of(space),
-            epochs=job.recipe.epochs,
-            seed=job.trial_settings.seed,
-            folder=job.folder,
-            **job.oracle,
-        )
+        oracle = job.make_oracle(space, job.trial_settings.seed)
         oracle.keep_ongoing = keep_ongoing
         oracle.reload()
         service = Service(endpoint)

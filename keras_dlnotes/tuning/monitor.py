@@ -7,16 +7,9 @@ from typing import Any
 
 from keras_dlnotes.common.printable import get_logger
 from keras_dlnotes.tuning.fatal_errors import fatal_errors
-from keras_dlnotes.tuning.folder import (
-    COMPLETED,
-    OUT_OF_MEMORY,
-    RESULTS,
-    hyperparameters_of,
-    logger,
-)
+from keras_dlnotes.tuning.folder import COMPLETED, OUT_OF_MEMORY, RESULTS, logger
 from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.loggers import TrialLogger
-from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.records import Records, TrialRecord, read_or_warn, write_table
 from keras_dlnotes.tuning.supervisor import SearchError
 
@@ -83,14 +76,7 @@ class ProgressMonitor:
         self._reported = {trial.name for trial in ended}
         self._done_before = len(self._reported)
         self._old_errors = fatal_errors(job.folder)
-        oracle = make_oracle(
-            objective=job.objective,
-            space=hyperparameters_of(space),
-            epochs=job.recipe.epochs,
-            seed=0,
-            folder=job.folder,
-            **job.oracle,
-        )
+        oracle = job.make_oracle(space, seed=0)
         self._planned = oracle.planned_trials()
         self.warning = oracle.warning()
 
