@@ -73,10 +73,10 @@ def _maps(model: keras.Model, inputs: Any, names: list[str]) -> dict[str, np.nda
     maps = {
         name: keras.ops.convert_to_numpy(outputs[name]) for name in wanted if not name.endswith("/")
     }
-    for outer, inner in within.items():
+    for outer, below in within.items():
         nested = model.get_layer(outer)
         values = tree.pack_sequence_as(_entrance(nested), outputs[f"{outer}/"])
-        for name, value in _maps(nested, values, inner).items():
+        for name, value in _maps(nested, values, below).items():
             maps[f"{outer}/{name}"] = value
     return {name: maps[name] for name in names}
 

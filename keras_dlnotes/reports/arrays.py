@@ -57,7 +57,7 @@ def to_array(name: str, value: Any) -> np.ndarray:
         if keras.ops.is_tensor(value) or isinstance(value, keras.Variable):
             return keras.ops.convert_to_numpy(value)
         if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-            return value.astype("float64").filled(np.nan)
+            return np.ma.filled(value.astype("float64"), np.nan)
         return np.asarray(value)
     except (TypeError, ValueError) as error:
         raise argument_error(name, "an array of real numbers", value) from error

@@ -73,7 +73,7 @@ class GradientFlow(keras.callbacks.Callback):
             import tensorflow
 
             try:
-                self._write(epoch, frame)
+                self._write(self.log_dir, epoch, frame)
             except tensorflow.errors.OpError as error:  # of a type that may mean the memory
                 raise OSError(f"Logs in {self.log_dir} can't be written: {error}") from error
 
@@ -82,11 +82,11 @@ class GradientFlow(keras.callbacks.Callback):
             self._writer.close()
             self._writer = None
 
-    def _write(self, epoch: int, frame: Any) -> None:
+    def _write(self, log_dir: str | PathLike, epoch: int, frame: Any) -> None:
         import tensorflow
 
         if self._writer is None:
-            folder = Path(self.log_dir, "gradient_flow")
+            folder = Path(log_dir, "gradient_flow")
             self._writer = tensorflow.summary.create_file_writer(str(folder))
         with self._writer.as_default(step=epoch):
             for layer, rows in frame.groupby("layer", sort=False):

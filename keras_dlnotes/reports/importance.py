@@ -5,6 +5,7 @@ from numbers import Number, Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, mapping, same_length, sequence, text
 from keras_dlnotes.reports.arrays import as_array
@@ -14,7 +15,7 @@ TREES = 200
 
 
 def hyperparameter_importance(
-    hyperparameters: Mapping[str, Sequence[Any]], objective: Sequence[float]
+    hyperparameters: Mapping[str, Sequence[Any]], objective: ArrayLike
 ) -> dict[str, float]:
     """Returns the share of the objective's variance that each hyperparameter explains.
 
@@ -73,7 +74,7 @@ def as_columns(value: Any, objective: np.ndarray) -> dict[str, list[Any]]:
     }
     for name, values in columns.items():
         numbers = [value for value in values if isinstance(value, Number)]
-        if not all(isinstance(value, Real) and not np.isinf(value) for value in numbers):
+        if not all(isinstance(value, Real) and not np.isinf(float(value)) for value in numbers):
             expected = "finite numbers, texts, booleans or None"
             raise argument_error(f"hyperparameters[{name!r}]", expected, values)
     named = {f"hyperparameters[{name!r}]": values for name, values in columns.items()}

@@ -1,5 +1,7 @@
 """The steps by their settings, checked."""
 
+from collections.abc import Callable
+
 from keras_dlnotes.common.checks import choice
 from keras_dlnotes.ops.recurrent.activations import resolve_activation
 from keras_dlnotes.ops.recurrent.gru_step import ResetAfterGRUStep, ResetBeforeGRUStep
@@ -37,4 +39,4 @@ def gru_step(activation="tanh", recurrent_activation="sigmoid", reset_after=Fals
     return kind(resolve_activation(activation), gates)
 
 
-STEPS = {"simple": simple_step, "lstm": lstm_step, "gru": gru_step}
+STEPS: dict[str, Callable] = {"simple": simple_step, "lstm": lstm_step, "gru": gru_step}

@@ -41,8 +41,8 @@ def cost_page(
     page.add_facts(
         {
             **_headline(total.parameters, "parameters"),
-            **_headline(total.multiplications, "multiplications"),
-            **_headline(total.flops, "FLOPs"),
+            **_headline(total.multiplications or 0, "multiplications"),
+            **_headline(total.flops or 0, "FLOPs"),
             "MB of activations": total.activation_bytes / 1e6,
             "receptive field": shown["receptive_field"],
         }

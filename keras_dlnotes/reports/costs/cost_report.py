@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -87,7 +88,7 @@ class Report:
         table = Table(title=title, caption=caption, show_footer=True, box=None)
         footer = texts(self.total)
         for name in TERMINAL_COLUMNS:
-            side = "left" if name in ("name", "kind", "output_shape") else "right"
+            side: JustifyMethod = "left" if name in ("name", "kind", "output_shape") else "right"
             heading = name.replace("_", " ")
             table.add_column(heading, _plain(footer[name]), justify=side, no_wrap=name == "name")
         for row in self.rows:

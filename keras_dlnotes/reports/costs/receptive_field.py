@@ -69,6 +69,7 @@ def receptive_field(
         hint, part = "`reports.rule(…, sees=…)` adds a rule", f"a layer of type {state.kind}"
         raise argument_error("model", expected, state.name, hint, part=part)
     field = fields.describe(tensors[0])
+    assert field is not None  # None stands for an unknown state
     if field.misaligned:
         warnings.warn(
             f"Branches that see different places meet in {printable(', '.join(field.misaligned))}.",

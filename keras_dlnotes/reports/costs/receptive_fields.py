@@ -90,11 +90,14 @@ class ReceptiveFields:
         state = self.of(tensor)
         if isinstance(state, Unknown):
             return None
-        sizes, strides, starts = [], [], []
+        sizes: list[int | None] = []
+        strides: list[int | Fraction | None] = []
+        starts: list[int | None] = []
         for axis in self.axes:
             tracked = state.get(axis) if state else Tracked(axis, *_NOTHING)
             if tracked is None:
-                sizes.append(None), strides.append(None), starts.append(None)
+                for entries in (sizes, strides, starts):
+                    entries.append(None)
                 continue
             first, last = tracked.first, tracked.last
             positions = range(lcm(first.period, last.period))
@@ -110,7 +113,7 @@ class ReceptiveFields:
         names = dict.fromkeys(
             name for operand in call.operands for name in self._misaligned.get(id(operand), ())
         )
-        state = next((state for state in states if isinstance(state, Unknown)), None)
+        state: State | None = next((state for state in states if isinstance(state, Unknown)), None)
         if state is None and not any(states):
             return
         if state is None:
@@ -119,9 +122,9 @@ class ReceptiveFields:
                 state = Unknown(call.name, type(call.operation).__name__)
             else:
                 moved = [
-                    {axis: _move(tracked, taken) for axis, tracked in state.items()}
-                    for state, taken in zip(states, moves, strict=True)
-                    if state
+                    {axis: _move(tracked, taken) for axis, tracked in known.items()}
+                    for known, taken in zip(states, moves, strict=True)
+                    if isinstance(known, Mapping) and known
                 ]
                 state, aligned = _union(moved)
                 if not aligned:

@@ -64,8 +64,8 @@ def summarize(model: keras.Model, input_shape: Any = None, batch_size: int = 1) 
         parameters=sum(row.parameters for row in rows),
         multiplications=sum(row.multiplications or 0 for row in rows),
         activation_bytes=sum(row.activation_bytes for row in rows),
-        receptive_field=field and field.size,
-        stride=field and field.stride,
+        receptive_field=field.size if field else None,
+        stride=field.stride if field else None,
         calls=sum(row.calls for row in rows),
     )
     shape = tuple(traced.inputs[0].shape[axis] for axis in fields.axes)
@@ -91,8 +91,8 @@ class _Account:
             parameters=self.parameters,
             multiplications=self.multiplications,
             activation_bytes=self.activation_bytes,
-            receptive_field=field and field.size,
-            stride=field and field.stride,
+            receptive_field=field.size if field else None,
+            stride=field.stride if field else None,
             calls=self.calls,
         )
 

@@ -75,7 +75,7 @@ class Page:
         """Adds key figures, each above its name.
 
         Args:
-            facts: Numbers or short texts by name. A fraction is rounded to four digits.
+            facts: ArrayLike or short texts by name. A fraction is rounded to four digits.
 
         Raises:
             ValueError: If there are none.
@@ -154,7 +154,7 @@ class Page:
         Raises:
             OSError: If the file can't be written.
         """
-        write_text(path, self.render())
+        write_text(Path(path), self.render())
 
     def _add(self, kind: str, content: Any) -> Self:
         self._parts.append((kind, content))
@@ -188,7 +188,7 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, Integral):
         text, number = f"{value:,}", str(int(value))
     else:
-        rounded = ",.0f" if 1e4 <= abs(value) < 1e15 else ".4g"
+        rounded = ",.0f" if 1e4 <= abs(float(value)) < 1e15 else ".4g"
         text, number = f"{float(value):{rounded}}", str(float(value)).replace("inf", "Infinity")
     return Cell(text.replace("-", "−"), number)
 

@@ -21,7 +21,7 @@ def draw_shares(
         room: length of the axis, in lengths of the longest bar.
     """
     style_axes(axes)
-    rows = np.arange(len(names))
+    rows = range(len(names))
     axes.barh(rows, shares, height=0.7, color=colour)
     for row, share in zip(rows, shares, strict=True):
         text = f" {share:.1%}" if share else " 0"

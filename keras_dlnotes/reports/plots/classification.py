@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, integer, same_length, texts
 from keras_dlnotes.reports.arrays import as_array, as_classes, as_images, finite
@@ -30,7 +31,7 @@ WHITE = "#ffffff"
 
 @own_style()
 def plot_confusion_matrix(
-    labels: Sequence[int], predictions: Sequence[int], class_names: Sequence[str]
+    labels: ArrayLike, predictions: ArrayLike, class_names: Sequence[str]
 ) -> Figure:
     """Plots how often each true class (row) was taken for each class (column).
 
@@ -90,8 +91,8 @@ def plot_confusion_matrix(
 @own_style()
 def plot_mistakes(
     images: np.ndarray,
-    labels: Sequence[int],
-    predictions: Sequence[int],
+    labels: ArrayLike,
+    predictions: ArrayLike,
     probabilities: np.ndarray,
     class_names: Sequence[str],
     limit: int = 16,

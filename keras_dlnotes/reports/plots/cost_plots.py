@@ -1,6 +1,7 @@
 """Pictures of what a model costs and sees, layer by layer."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -140,16 +141,16 @@ def plot_receptive_fields(
     if picture is not None:
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0), alpha=0.6)
     # above the frames, one of which may be as large
-    input_frame = {"fill": False, "edgecolor": INK, "linestyle": ":", "linewidth": 1.6, "zorder": 3}
-    axes.add_patch(Rectangle((0, 0), width, height, **input_frame))
+    look: dict[str, Any] = {"edgecolor": INK, "linestyle": ":", "linewidth": 1.6, "zorder": 3}
+    axes.add_patch(Rectangle((0, 0), width, height, fill=False, **look))
     for number, (name, size) in enumerate(fields):
         opacity = 0.35 + 0.65 * (number + 1) / len(fields)
         across = width if size[-1] is None else size[-1]
         down = 0.8 if is_sequence else height if size[0] is None else size[0]
         top = number + 0.1 if is_sequence else (height - down) / 2
         corner = (width - across) / 2, top
-        style = {"fill": is_sequence, "color": BLUE, "alpha": opacity, "linewidth": 1.6}
-        axes.add_patch(Rectangle(corner, across, down, **style))
+        look = {"color": BLUE, "alpha": opacity, "linewidth": 1.6}
+        axes.add_patch(Rectangle(corner, across, down, fill=is_sequence, **look))
         line = (number + 0.5) / len(fields) if is_sequence else (number + 0.5) * LINE / inches
         entry = f"{axes_text(size, 'all')}  {shortened(name, NAME_LENGTH)}"
         legend.text(0, 1 - line, entry, va="center", color=INK, fontsize=9)

@@ -1,9 +1,10 @@
 """The norm of the gradient by time step or layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, mapping, probability, text
 from keras_dlnotes.reports.arrays import as_array
@@ -13,7 +14,7 @@ from keras_dlnotes.reports.plots.theme import RULE, draw_legend, own_style, set_
 
 @own_style()
 def plot_gradient_flow(
-    norms: Mapping[str, Sequence[float]], xlabel: str = "time step", flat: float = 1e-3
+    norms: Mapping[str, ArrayLike], xlabel: str = "time step", flat: float = 1e-3
 ) -> Figure:
     """Plots the norms of the gradient on a logarithmic scale, a line for each layer or run.
 

@@ -1,9 +1,11 @@
 """The latent space of an autoencoder: where examples lie, and what it decodes to."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, integer, same_length, texts
 from keras_dlnotes.reports.arrays import as_array, as_classes, as_images, finite
@@ -29,7 +31,7 @@ LARGEST_GRID = 1024
 @own_style()
 def plot_latent_map(
     codes: np.ndarray,
-    labels: Sequence[int] | None = None,
+    labels: ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
     limit: int = 2000,
 ) -> Figure:
@@ -74,7 +76,7 @@ def plot_latent_map(
     figure = new_figure(WIDTH, 4.6)
     axes = figure.subplots()
     style_axes(axes)
-    style = {"s": 14, "alpha": 0.75, "linewidths": 0}
+    style: dict[str, Any] = {"s": 14, "alpha": 0.75, "linewidths": 0}
     if numbers is None:
         axes.scatter(*points.T, color=CLASS_COLOURS[0], **style)
     else:

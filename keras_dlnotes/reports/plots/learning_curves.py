@@ -1,10 +1,12 @@
 """The loss and the metrics of one run by epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, integer, mapping, text
 from keras_dlnotes.reports.arrays import as_array
@@ -24,9 +26,7 @@ VALIDATION = "val_"
 
 
 @own_style()
-def plot_learning_curves(
-    history: Mapping[str, Sequence[float]], best_epoch: int | None = None
-) -> Figure:
+def plot_learning_curves(history: Mapping[str, ArrayLike], best_epoch: int | None = None) -> Figure:
     """Plots the loss and every metric by epoch, training against validation.
 
     Args:
@@ -65,7 +65,7 @@ def plot_learning_curves(
     return figure
 
 
-def _curves(history: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
+def _curves(history: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
     mapping("history", history, "of metrics")
     curves = {
         text("history", name, empty=True): as_array(f"history[{name!r}]", values, ["(epochs,)"])
@@ -109,7 +109,7 @@ def _draw_panel(
 
 
 def _draw_legend(figure: Figure, best_epoch: int | None, reason: str) -> None:
-    handles = {}
+    handles: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)

@@ -1,9 +1,10 @@
 """One metric of several runs in one figure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, mapping, text
 from keras_dlnotes.common.metrics import direction_of
@@ -16,7 +17,7 @@ READABLE_IN_TWO_COLUMNS = 36  # characters a label
 
 @own_style()
 def plot_runs(
-    histories: Mapping[str, Mapping[str, Sequence[float]]],
+    histories: Mapping[str, Mapping[str, ArrayLike]],
     metric: str = "val_loss",
     direction: str | None = None,
 ) -> Figure:

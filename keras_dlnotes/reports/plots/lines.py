@@ -51,7 +51,7 @@ def draw_line(
     label: str,
     values: np.ndarray,
     number: int = 0,
-    places: Sequence[float] | None = None,
+    places: np.ndarray | Sequence[float] | None = None,
     **look,
 ) -> Line2D:
     """Draws a line of the colour and dashes that its number among the lines stands for.

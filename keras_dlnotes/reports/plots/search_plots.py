@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import (
     choice,
@@ -44,9 +45,9 @@ ABSENT = -0.14  # where a line passes an axis of which its trial has no value
 
 @own_style()
 def plot_search_progress(
-    objective: Sequence[float],
+    objective: ArrayLike,
     direction: str = "min",
-    complete: Sequence[bool] | None = None,
+    complete: ArrayLike | None = None,
     name: str = "objective",
 ) -> Figure:
     """Plots the objective by trial, with the best so far.
@@ -82,7 +83,7 @@ def plot_search_progress(
     if spans_decades(objective[known]):
         set_log_scale(axes)
     axes.plot(trials, best, color=ORANGE, drawstyle="steps-post", label="best so far")
-    style = {"linestyle": "none", "marker": "o", "markersize": 5, "color": BLUE}
+    style: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 5, "color": BLUE}
     for label, shown, fill in (
         ("trial", known & complete, BLUE),
         ("not complete", known & ~complete, "none"),
@@ -90,7 +91,7 @@ def plot_search_progress(
         if shown.any():
             axes.plot(trials[shown], objective[shown], **style, markerfacecolor=fill, label=label)
     if not known.all():
-        foot = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        foot: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         style = {"linestyle": "none", "marker": "x", "color": MUTED}
         lost = trials[~known]
         axes.plot(lost, np.full(len(lost), 0.02), **style, **foot, label="no value")
@@ -102,7 +103,7 @@ def plot_search_progress(
 @own_style()
 def plot_parallel_coordinates(
     hyperparameters: Mapping[str, Sequence[Any]],
-    objective: Sequence[float],
+    objective: ArrayLike,
     direction: str = "min",
     name: str = "objective",
     limit: int = 6,
@@ -192,7 +193,7 @@ def plot_importance(importance: Mapping[str, float], limit: int = 16) -> Figure:
     return figure
 
 
-def spans_decades(values: Sequence[float]) -> bool:
+def spans_decades(values: ArrayLike) -> bool:
     """Tells whether numbers are all above zero and span two decades.
 
     >>> spans_decades([1e-4, 1e-2]), spans_decades([1, 64]), spans_decades([0, 1000])

@@ -1,10 +1,11 @@
 """A text with each character shaded by a number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common import checks
 from keras_dlnotes.common.checks import argument_error, same_length
@@ -29,13 +30,13 @@ INKED = {
     "in_layout": False,  # to measure each character would take longer than to draw it
 }
 # The quieter half of the shades, so that the ink stands out from the strongest.
-SHADES = ListedColormap(SEQUENTIAL.colors[: SEQUENTIAL.N // 2 + 1], "paper-light-blue")
+SHADES = ListedColormap(np.asarray(SEQUENTIAL.colors)[: SEQUENTIAL.N // 2 + 1], "paper-light-blue")
 
 
 @own_style()
 def plot_shaded_text(
     text: str,
-    values: Mapping[str, Sequence[float]],
+    values: Mapping[str, ArrayLike],
     label: str = "",
     columns: int = 72,
     limit: float | None = None,

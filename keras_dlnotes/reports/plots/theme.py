@@ -7,7 +7,7 @@ page; whatever lies on the paper is therefore drawn in these colours or fades to
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import style
@@ -21,6 +21,7 @@ from matplotlib.ticker import LogFormatterSciNotation
 
 from keras_dlnotes.common.printable import printable
 
+Layout = Literal["constrained", "compressed", "none"]
 PAPER = "#fdfdfc"
 INK = "#23282e"
 MUTED = "#626a73"
@@ -88,11 +89,10 @@ class OwnFigure(Figure):
             super().savefig(fname, **options)
 
 
-def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+def new_figure(width: float, height: float, layout: Layout = "constrained") -> Figure:
     """Returns an empty figure of this size in inches; whoever draws on it is in `own_style`."""
-    figure = OwnFigure(figsize=(width, height), facecolor=PAPER, layout=layout)
-    if layout != "none":
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    figure = OwnFigure(figsize=(width, height), facecolor=PAPER)
+    figure.set_layout_engine(layout, **({} if layout == "none" else {"w_pad": 0.08, "h_pad": 0.08}))
     return figure
 
 

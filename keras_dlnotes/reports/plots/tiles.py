@@ -15,7 +15,7 @@ GREY: dict[str, Any] = {"cmap": "gray", "vmin": 0, "vmax": 1}  # of images, whic
 
 
 def tile_figure(
-    pictures: Sequence[np.ndarray],
+    pictures: np.ndarray | Sequence[np.ndarray],
     columns: int,
     labels: Sequence[str] = (),
     label_height: float = 0.0,
@@ -55,7 +55,7 @@ def tiles_height(
 
 def draw_tiles(
     axes: Axes,
-    pictures: Sequence[np.ndarray],
+    pictures: np.ndarray | Sequence[np.ndarray],
     columns: int,
     labels: Sequence[str] = (),
     label_height: float = 0.0,
