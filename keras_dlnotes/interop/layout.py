@@ -47,7 +47,7 @@ class Permutation:
         self.size, self.value, self.from_weights = size, value, from_weights
         self.why, self.is_input = why, is_input
         self.parts, self.sources = list(parts), list(sources)
-        self._link: Permutation | None = None
+        self._link = None
 
     @property
     def root(self) -> "Permutation":

@@ -58,7 +58,7 @@ def reduction(operation, input_shape, output_shape):
         return everything(operation, input_shape, output_shape)
     rank = len(input_shape)
     reduced = {axis % rank for axis in ([axes] if isinstance(axes, int) else axes)}
-    moves: dict[int, Move | None] = dict.fromkeys(reduced)
+    moves = dict.fromkeys(reduced)
     for axis in set(range(rank)) - reduced:
         gone = 0 if operation.keepdims else sum(other < axis for other in reduced)
         moves[axis] = Move(axis - gone)
