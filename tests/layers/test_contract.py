@@ -32,6 +32,8 @@ DIFFERENT_DEFAULTS = {
     ("GRU", "reset_after"),
     ("GRUCell", "reset_after"),
 }
+# what TensorFlow says on a processor without AVX-512
+NO_DILATION = "CPU implementations do not yet support dilation rates larger than 1"
 
 
 def _model(layer, inputs, unknown_axes=()):
@@ -90,15 +92,16 @@ def test_symbolic_eager_cloned_and_unknown_sizes_agree(case):
     assert (list(found) if len(expected) > 1 else [found]) == [array.shape for array in expected]
     model = _model(layer, x)
     assert _shapes(model.outputs) == [(None, *array.shape[1:]) for array in expected]
-    assert_close(_arrays(model.predict(x, batch_size=2, verbose=0)), expected)
+    assert_close(_arrays(model(x)), expected)
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
-    assert_close(_arrays(clone.predict(x, verbose=0)), expected)
+    assert_close(_arrays(clone(x)), expected)
 
     rank = len(case.input_shape)
     channels = 1 if case.arguments.get("data_format") == "channels_first" else rank
     open_model = _model(layer, x, unknown_axes=set(range(1, rank + 1)) - {channels})
-    assert_close(_arrays(open_model.predict(x, verbose=0)), expected)
+    # batches of 2 and 1: traced for a known size, then for any
+    assert_close(_arrays(open_model.predict(x, batch_size=2, verbose=0)), expected)
 
 
 @every_case
@@ -190,6 +193,12 @@ def test_values_weights_and_gradients_are_the_twins(case):
         w.path.split("/")[-1] for w in twin.weights
     ]
     twin.set_weights(layer.get_weights())
+    try:
+        twin(x)
+    except Exception as error:
+        if NO_DILATION not in str(error):
+            raise
+        pytest.skip("TensorFlow has no dilated transposed convolution for this processor")
     if layer.weights:
         arrays = [x, *layer.get_weights()]
 

@@ -75,7 +75,7 @@ def test_channels_first_computes_what_channels_last_computes(name, options, tmp_
     last = randomized(build(name, **options))
     shape = last.input_shape[1:]
     batch = images_for(shape)
-    expected = last.predict(batch, verbose=0)
+    expected = keras.ops.convert_to_numpy(last(batch))
     assert np.isfinite(expected).all() and expected.std() > 1e-3
     last.save(tmp_path / "last.keras")
 
@@ -96,7 +96,7 @@ def test_channels_first_computes_what_channels_last_computes(name, options, tmp_
 
 
 def assert_gives(model, batch, expected):
-    outputs = model.predict(batch, verbose=0)
+    outputs = keras.ops.convert_to_numpy(model(batch))
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
     known = zip(model.output_shape, outputs.shape, strict=True)
     assert all(length in (None, found) for length, found in known)
@@ -154,9 +154,8 @@ def test_without_images_the_setting_changes_nothing(name):
         for tensor in plain.inputs
     ]
     batch = batch if len(batch) > 1 else batch[0]
-    np.testing.assert_allclose(
-        other.predict(batch, verbose=0), plain.predict(batch, verbose=0), rtol=1e-5
-    )
+    found, expected = (keras.ops.convert_to_numpy(model(batch)) for model in (other, plain))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_dense_autoencoder_puts_every_value_back_in_its_place():
@@ -164,7 +163,7 @@ def test_dense_autoencoder_puts_every_value_back_in_its_place():
         model = models.denoising_autoencoder((2, 3, 4), latent_dim=24, hidden=())
     model.set_weights([np.eye(24), np.zeros(24)] * 2)
     batch = images_for((2, 3, 4))
-    np.testing.assert_allclose(model.predict(batch, verbose=0), batch, rtol=1e-5)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(batch)), batch, rtol=1e-5)
 
 
 def test_images_in_the_other_layout_are_told_from_small_ones():
