@@ -11,10 +11,8 @@ import keras
 import matplotlib
 import pytest
 
-from keras_dlnotes import reports
 from keras_dlnotes.cli import tune
 from keras_dlnotes.runs import RunFolderError
-from keras_dlnotes.runs.page import add_picture
 from keras_dlnotes.runs.task import Passages
 from tests.runs.test_fit import QUICK, fit
 
@@ -68,7 +66,7 @@ def test_a_search_prints_its_results_where_its_page_fails(tmp_path, caplog, caps
     assert "report could not be written: RuntimeError: no page." in caplog.text
 
 
-def test_texts_are_pictures_too():
-    page = reports.Page("x")
-    add_picture(page, Passages("What it wrote", {"greedy": "to be"}, "Passages."))
-    assert "to be" in page.render()
+def test_texts_are_pictures_too(tmp_path):
+    passages = Passages("What it wrote", {"greedy": "to be"}, "Passages.")
+    result = fit(tmp_path, replace(QUICK, pictures=lambda outcome: [passages]), epochs=1)
+    assert "to be" in result.report.read_text(encoding="utf-8")
