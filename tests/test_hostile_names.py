@@ -272,4 +272,5 @@ def test_one_module_alone_writes_to_the_terminal():
     for path in Path(cli.__file__).parent.glob("*.py"):
         names = {node.id for node in ast.walk(ast.parse(path.read_text())) if hasattr(node, "id")}
         writes = {"print", "Console", "Markdown", "Syntax"} & names
-        assert not writes or path.stem == "console", path
+        # `__init__` says one sentence of its own, where what the console needs is missing
+        assert not writes or path.stem in {"console", "__init__"}, path

@@ -1,6 +1,5 @@
 """`dlnotes fit`: what it prints, and how it ends."""
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from keras_dlnotes import data, tasks
 from keras_dlnotes.cli import ExitCode
+from keras_dlnotes.common import extras
 from tests.cli.processes import assert_one_line
 
 
@@ -64,7 +64,8 @@ def test_bad_usage_is_one_line(dlnotes, arguments, part):
 
 
 def test_a_backend_that_is_not_installed_is_one_line(dlnotes, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    found = extras.find_spec
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "jax" else found(name))
     code, stdout, stderr = dlnotes("fit", "digits", "--backend", "jax")
     assert (code, stdout) == (ExitCode.USAGE, "")
     assert_one_line(stderr, "jax is not installed", "pip install 'keras_dlnotes[jax]'")

@@ -75,7 +75,7 @@ class Page:
         """Adds key figures, each above its name.
 
         Args:
-            facts: ArrayLike or short texts by name. A fraction is rounded to four digits.
+            facts: Numbers or short texts by name. A fraction is rounded to four digits.
 
         Raises:
             ValueError: If there are none.
@@ -154,7 +154,7 @@ class Page:
         Raises:
             OSError: If the file can't be written.
         """
-        write_text(Path(path), self.render())
+        write_text(checks.path("path", path), self.render())
 
     def _add(self, kind: str, content: Any) -> Self:
         self._parts.append((kind, content))
