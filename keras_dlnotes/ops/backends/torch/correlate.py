@@ -19,8 +19,9 @@ def correlate(inputs, kernel, window: Window):
     padded = pad(inputs, rest.pads, rest.axes)
     function = getattr(torch.nn.functional, f"conv{len(window.size)}d")
     groups = int(inputs.shape[-1] // kernel.shape[-2])
-    outputs = function(_channels_first(padded), _out_in(kernel), **settings, groups=groups)
-    return _channels_last(outputs)
+    tensors = _summed_exactly(_channels_first(padded), _out_in(kernel))
+    outputs = function(*tensors, **settings, groups=groups)
+    return _channels_last(outputs).to(inputs.dtype)
 
 
 def adjoint_in_inputs(upstream, kernel, window: Window, shape):
@@ -35,13 +36,12 @@ def adjoint_in_inputs(upstream, kernel, window: Window, shape):
     ]
     function = getattr(torch.nn.functional, f"conv_transpose{len(window.size)}d")
     whole = function(
-        _channels_first(upstream),
-        _out_in(kernel),
+        *_summed_exactly(_channels_first(upstream), _out_in(kernel)),
         **settings,
         output_padding=rest,
         groups=int(channels // kernel.shape[-2]),
     )
-    return crop(_channels_last(whole), window.pads, window.axes, shape)
+    return crop(_channels_last(whole).to(upstream.dtype), window.pads, window.axes, shape)
 
 
 def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
@@ -49,14 +49,22 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     padded = pad(inputs, window.pads, window.axes)
     *size, narrow, out = kernel_shape
     function = getattr(torch.nn.grad, f"conv{len(window.size)}d_weight")
-    kernel = function(
-        _channels_first(padded),
-        (out, narrow, *size),
-        _channels_first(upstream),
-        **settings,
-        groups=inputs.shape[-1] // narrow,
-    )
-    return kernel.permute(*range(2, len(size) + 2), 1, 0)
+    first, last = _summed_exactly(_channels_first(padded), _channels_first(upstream))
+    groups = inputs.shape[-1] // narrow
+    kernel = function(first, (out, narrow, *size), last, **settings, groups=groups)
+    return kernel.to(inputs.dtype).permute(*range(2, len(size) + 2), 1, 0)
+
+
+def _summed_exactly(*tensors):
+    """The tensors, in single precision where PyTorch would round the sums of halves on the way.
+
+    It does so on processors without AVX-512, for which oneDNN has no kernels of halves.
+    """
+    is_half = any(tensor.dtype in (torch.bfloat16, torch.float16) for tensor in tensors)
+    on_cpu = all(tensor.device.type == "cpu" for tensor in tensors)
+    if is_half and on_cpu and "AVX512" not in torch.backends.cpu.get_cpu_capability():
+        return tuple(tensor.float() for tensor in tensors)
+    return tensors
 
 
 def _divided(window: Window):
