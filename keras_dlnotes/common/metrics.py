@@ -1,4 +1,4 @@
-"""Which direction of a metric is better, told by its name."""
+"""Which direction of a metric is better, by its name."""
 
 import re
 from typing import Literal

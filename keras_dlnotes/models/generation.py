@@ -248,7 +248,7 @@ def _without_padding(following: np.ndarray, is_active: np.ndarray) -> np.ndarray
     following[:, 0] = -np.inf
     if not np.isfinite(following[is_active].max(axis=1)).all():
         expected = "one that gives another token than padding a probability"
-        raise argument_error("model", expected, "one that goes on with padding alone")
+        raise argument_error("model", expected, "one that continues with padding alone")
     return following
 
 

@@ -1,4 +1,4 @@
-"""Recurrent ops, and the way back through time.
+"""Recurrent ops, and back-propagation through time.
 
 `functions` holds the public ops; a `…_step` file the maths of one step, forward and backward;
 `through_time` the loop over the steps and the loop back; `recurrence` joins them to one op.
