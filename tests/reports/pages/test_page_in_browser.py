@@ -1,5 +1,7 @@
 """The page in a real Chromium: skipped, visibly, where there is none."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pandas
@@ -38,19 +40,25 @@ def report(tmp_path_factory) -> str:
     return path.as_uri()
 
 
-@pytest.fixture
-def page(browser, report):
-    """The open report, which must cause no message in the console and no request."""
-    page = browser.new_page(viewport={"width": 390, "height": 800})
+@contextlib.contextmanager
+def opened(browser, url, width, scheme=None):
+    """Opens a page, which must cause no message in the console and no request."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     messages, requests = [], []
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
-    page.goto(report)
+    page.goto(url)
     yield page
     page.close()
     assert messages == []
-    assert [url for url in requests if not url.startswith("data:")] == [report]
+    assert [one for one in requests if not one.startswith("data:")] == [url]
+
+
+@pytest.fixture
+def page(browser, report):
+    with opened(browser, report, 390) as page:
+        yield page
 
 
 def column(page, number: int) -> list[str]:
@@ -135,25 +143,17 @@ def model_report(tmp_path_factory) -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_page_of_a_model_opens_sorts_and_fits(browser, model_report, scheme, width):
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    messages, requests = [], []
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(model_report)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.get_by_role("heading", level=1).inner_text() == "a_model"
-    for image in page.locator("figure img").all():
-        assert image.evaluate("image => image.complete && image.naturalWidth") > 0
-    heading = page.get_by_role("columnheader", name="multiplications").get_by_role("button")
-    heading.press("Enter")
-    heading.press("Enter")
-    assert column(page, 5)[0] == "2,359,296", "8 channels see 8 channels at 64 × 64 positions"
-    page.get_by_role("columnheader", name="layer").get_by_role("button").click()
-    assert column(page, 1)[:2] == ["convolution_0", "convolution_1"]
-    page.close()
-    assert messages == []
-    assert [url for url in requests if not url.startswith("data:")] == [model_report]
+    with opened(browser, model_report, width, scheme) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.get_by_role("heading", level=1).inner_text() == "a_model"
+        for image in page.locator("figure img").all():
+            assert image.evaluate("image => image.complete && image.naturalWidth") > 0
+        heading = page.get_by_role("columnheader", name="multiplications").get_by_role("button")
+        heading.press("Enter")
+        heading.press("Enter")
+        assert column(page, 5)[0] == "2,359,296", "8 channels see 8 channels at 64 × 64 positions"
+        page.get_by_role("columnheader", name="layer").get_by_role("button").click()
+        assert column(page, 1)[:2] == ["convolution_0", "convolution_1"]
 
 
 @pytest.fixture(scope="module")
@@ -174,21 +174,13 @@ def search_report(tmp_path_factory) -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_page_of_a_search_opens_sorts_and_fits(browser, search_report, scheme, width):
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    messages, requests = [], []
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(search_report)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    images = page.locator("figure img").all()
-    assert len(images) == 4
-    for image in images:
-        assert image.evaluate("image => image.complete && image.naturalWidth") > 0
-    assert column(page, 1)[0] == "00"
-    assert column(page, 4)[-1] == "FAILED"
-    page.get_by_role("columnheader", name="trial").get_by_role("button").click()
-    assert column(page, 1) == [f"{trial:02}" for trial in range(13)]
-    page.close()
-    assert messages == []
-    assert [url for url in requests if not url.startswith("data:")] == [search_report]
+    with opened(browser, search_report, width, scheme) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        images = page.locator("figure img").all()
+        assert len(images) == 4
+        for image in images:
+            assert image.evaluate("image => image.complete && image.naturalWidth") > 0
+        assert column(page, 1)[0] == "00"
+        assert column(page, 4)[-1] == "FAILED"
+        page.get_by_role("columnheader", name="trial").get_by_role("button").click()
+        assert column(page, 1) == [f"{trial:02}" for trial in range(13)]
