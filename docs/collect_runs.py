@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from keras_dlnotes import tasks
 from keras_dlnotes.common.files import write_json
+from keras_dlnotes.runs.fit_folder import with_variants
 from keras_dlnotes.runs.task import Task
 
 DOCS = Path(__file__).parent
@@ -47,7 +48,7 @@ SCALE = 2  # pixels of the picture for one of the window's
 
 def entry(task: Task, folder: Path, picture: dict) -> dict:
     """Returns what the gallery says of a run."""
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = with_variants(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
     baselines = [metrics["baseline"], *metrics["other_baselines"]]
     methods = {
         "this network": metrics,

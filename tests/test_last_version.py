@@ -9,13 +9,17 @@ import keras
 import numpy as np
 import pytest
 
+from docs.collect_runs import entry
 from keras_dlnotes import tasks, tuning
+from keras_dlnotes.runs import RunFolderError
+from keras_dlnotes.runs.fit_folder import FitFolder
 from keras_dlnotes.tuning.arguments import make_recipe
 from tests.backends import only_on
 from tests.tasks.short_forms import in_short
 
 DATA = Path(__file__).parent / "data_of_last_version"
 TASK = replace(in_short(tasks.get("sunspots")), pictures=lambda outcome: ())
+SETTINGS = {"task": "sunspots", "seed": 0}
 TABLE = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
 
 pytestmark = only_on("tensorflow", reason="the folders were written there")
@@ -36,6 +40,11 @@ def space(hp):
 @pytest.fixture
 def folder(request, tmp_path):
     return shutil.copytree(DATA / request.param, tmp_path / "copy")
+
+
+def contents(folder):
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
 def rows(path):
@@ -63,6 +72,48 @@ def test_a_run_is_resumed(folder):
     assert all(after[name][:3] == epochs for name, epochs in before.items())
     assert [len(epochs) for epochs in after.values()] == [4, 4, 4]
     assert result.report.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("folder", ["runs/finished"], indirect=True)
+@pytest.mark.parametrize("option", ["resume", "overwrite"])
+def test_an_earlier_folder_of_variants_replaces_none_of_today(folder, option):
+    before = contents(folder / "rivals")
+    shutil.copytree(folder / "rivals" / "1", folder / "variants" / "0")
+    with FitFolder(folder, SETTINGS, **{option: True}):
+        assert contents(folder / "rivals") == before
+        assert (folder / "variants" / "0").exists() == (option == "resume")
+        assert not (folder / "variants" / "1").exists()
+
+
+@pytest.mark.parametrize("folder", ["runs/finished"], indirect=True)
+def test_an_earlier_folder_of_variants_is_overwritten_with_its_run(folder):
+    with FitFolder(folder, SETTINGS, overwrite=True):
+        assert not (folder / "rivals").exists() and not (folder / "variants").exists()
+
+
+@pytest.mark.parametrize("folder", ["runs/finished"], indirect=True)
+@pytest.mark.parametrize("option", ["resume", "overwrite"])
+def test_a_folder_that_holds_no_variants_keeps_its_name(folder, option):
+    (folder / "rivals").rename(folder / "elsewhere")
+    (folder / "rivals").mkdir()
+    (folder / "rivals" / "notes.txt").write_text("mine")
+    with FitFolder(folder, SETTINGS, **{option: True}):
+        assert (folder / "rivals" / "notes.txt").read_text() == "mine"
+        assert not (folder / "variants").exists()
+
+
+@pytest.mark.parametrize("folder", ["runs/finished"], indirect=True)
+def test_a_refused_folder_is_left_alone(folder):
+    before = contents(folder)
+    with pytest.raises(RunFolderError, match="not seed=1"):
+        FitFolder(folder, SETTINGS | {"seed": 1}, resume=True).__enter__()
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("folder", ["runs/finished"], indirect=True)
+def test_the_gallery_reads_an_earlier_run(folder):
+    methods = entry(TASK, folder, picture={})["methods"]
+    assert [method["method"] for method in methods if "seconds" in method][1:] == [*TASK.variants]
 
 
 @pytest.mark.parametrize("folder", ["searches/finished"], indirect=True)

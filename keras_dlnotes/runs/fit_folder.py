@@ -1,5 +1,6 @@
 """The folder of a task's run, and the schema of its settings and metrics."""
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NotRequired, TypedDict
@@ -55,18 +56,30 @@ class FitFolder(RunFolder):
 
     record = FitRecord
 
-    def _settle(self) -> None:
-        if (self._resume or self._overwrite) and (self.path / RIVALS).is_dir():
-            (self.path / RIVALS).rename(self.path / VARIANTS)
-        super()._settle()
+    def _continue(self, earlier: dict[str, Any]) -> None:
+        super()._continue(earlier)
+        self._rename_rivals()
+
+    def _remove_run(self) -> None:
+        self._rename_rivals()
+        super()._remove_run()
+
+    def _rename_rivals(self) -> None:
+        """Renames the folder of an earlier version's variants, where the name is free."""
+        rivals, variants = self.path / RIVALS, self.path / VARIANTS
+        if (rivals / "0" / self.settings_file).is_file() and not os.path.lexists(variants):
+            rivals.rename(variants)
 
     def read_metrics(self, task: Task, state: RunState) -> dict[str, Any] | None:
         """Returns the metrics of a finished run; None where the file is missing or corrupt."""
         check = partial(fault_in_metrics, task=task, state=state)
         metrics = read_or_quarantine(self.path / METRICS, Metrics, check)
-        if metrics is not None and RIVALS in metrics:
-            metrics["variants"] = metrics.pop(RIVALS)
-        return metrics
+        return None if metrics is None else with_variants(metrics)
+
+
+def with_variants(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns metrics of this version or an earlier one, with the variants under their new name."""
+    return {"variants" if name == RIVALS else name: value for name, value in metrics.items()}
 
 
 def fault_in_metrics(metrics: Mapping[str, Any], task: Task, state: RunState) -> str | None:
@@ -75,7 +88,7 @@ def fault_in_metrics(metrics: Mapping[str, Any], task: Task, state: RunState) ->
     for name, value in {"task": task.name, "epochs": state.epoch, "best_epoch": best}.items():
         if metrics[name] != value:
             return f"`{name}` is {metrics[name]!r}, but the run has {value!r}"
-    variants = metrics.get("variants", metrics.get(RIVALS))
+    variants = with_variants(metrics).get("variants")
     if variants is None:
         return "it lacks variants"
     if variants.keys() != task.variants.keys():
