@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from timing import THREADS, interleave, main
+from timing import THREADS, interleave, main, use_two_cores
 
 BACKENDS = {"TensorFlow": "tensorflow", "JAX": "jax", "PyTorch": "torch"}
 IMAGES, SEQUENCES = (32, 28, 28, 64), (32, 100, 64)
@@ -108,8 +108,7 @@ def _on_torch(layer, inputs, upstream, more):
 
 
 def _measure_in_this_process() -> None:
-    if hasattr(os, "sched_setaffinity"):  # JAX takes as many threads as there are processors
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+    use_two_cores()
     backend = os.environ["KERAS_BACKEND"]
     if backend == "tensorflow":
         import tensorflow as tf

@@ -39,6 +39,12 @@ def interleave(rivals: Mapping[str, Callable], repeats: int = 15) -> dict[str, f
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def use_two_cores() -> None:
+    """Keeps this process to two cores: JAX takes as many threads as there are."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
+
+
 def use_two_threads() -> None:
     """Gives TensorFlow and, where it is installed, PyTorch two threads each."""
     import tensorflow as tf
@@ -140,10 +146,9 @@ def main(description: str, measure: Callable[..., list[dict]], choices=()) -> No
     else:
         use_two_threads()
         rows = measure(arguments.repeats, *chosen)
-    _print_table(rows)
+    print_table(rows)
     if arguments.json:
-        machine = {**_machine(), "processes": arguments.processes}
-        arguments.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2))
+        write_json(arguments.json, rows, arguments.processes)
 
 
 def _in_a_fresh_process(options: list[str]) -> list[dict]:
@@ -167,7 +172,14 @@ def _medians(runs: list[list[dict]]) -> list[dict]:
     ]
 
 
-def _print_table(rows: list[dict]) -> None:
+def write_json(path: Path, rows: list[dict], processes: int) -> None:
+    """Writes the rows, and on what machine and over how many processes they were measured."""
+    machine = {**_machine(), "processes": processes}
+    path.write_text(json.dumps({"machine": machine, "rows": rows}, indent=2))
+
+
+def print_table(rows: list[dict]) -> None:
+    """Prints the rows, fractions with two digits."""
     from rich.console import Console
     from rich.table import Table
 

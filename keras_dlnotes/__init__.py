@@ -7,6 +7,7 @@ from keras_dlnotes._version import __version__
 
 __all__ = [
     "__version__",
+    "config",
     "data",
     "interop",
     "layers",

@@ -9,6 +9,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import keras
 import pytest
 
+from keras_dlnotes import config
 from keras_dlnotes.ops.backends.current import framework
 from keras_dlnotes.ops.vjp import Op
 
@@ -26,10 +27,11 @@ def compilation(request):
     memory that is never freed. `tox run -e compiled` sets DLNOTES_TESTS_COMPILED and compiles all.
     """
     is_marked = request.node.get_closest_marker("compiled") is not None
-    with pytest.MonkeyPatch.context() as patch:
-        if keras.backend.backend() == "tensorflow" and not (is_marked or COMPILE_ALL):
-            patch.setattr("keras_dlnotes.ops.backends.tensorflow.vjp._compiled", lambda f: f)
-        yield
+    before = config.is_compilation_enabled()
+    if keras.backend.backend() == "tensorflow":
+        config.set_compilation(is_marked or COMPILE_ALL)
+    yield
+    config.set_compilation(before)
     for op in gc.get_objects():  # frees what was compiled, so that a worker stays small
         if isinstance(op, Op):
             op._joined.cache_clear()

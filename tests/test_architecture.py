@@ -16,6 +16,7 @@ PACKAGE = Path(keras_dlnotes.__file__).parent
 LINE = ["common", "ops", "layers", "models", "training", "runs", "tasks", "tuning", "cli"]
 BELOW = {part: {"_version", *LINE[:number]} for number, part in enumerate(LINE)} | {
     "_version": set(),
+    "config": {"common", "ops"},
     "data": {"common"},
     "text": {"common"},
     "reports": {"common", "ops"},

@@ -11,6 +11,7 @@ import pytest
 import keras_dlnotes
 
 PARTS = [
+    "config",
     "data",
     "interop",
     "layers",

@@ -20,6 +20,7 @@ PARTS = (
     "tasks",
     "tuning",
     "reports",
+    "config",
 )
 
 RESULTS = re.compile(r"^@results (\w+)$", re.MULTILINE)
@@ -45,7 +46,9 @@ def on_files(files, config):
 
 def api(part):
     """The entries of all public names of a part, which its `__all__` lists."""
-    module = ast.parse((ROOT / "keras_dlnotes" / part / "__init__.py").read_text(encoding="utf-8"))
+    folder = ROOT / "keras_dlnotes" / part
+    source = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+    module = ast.parse(source.read_text(encoding="utf-8"))
     (names,) = [
         ast.literal_eval(node.value)
         for node in module.body

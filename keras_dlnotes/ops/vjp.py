@@ -30,8 +30,10 @@ from typing import Any
 import keras
 
 from keras_dlnotes.ops.backends import current
+from keras_dlnotes.ops.compilation import is_compilation_enabled
 from keras_dlnotes.ops.exporting import is_exporting
 
+_MOST_KEPT = 256  # functions an op: the layers of a few large models; those used least go first
 _TAKE_SETTINGS = ("forward", "backward", "plain", "inference", "finish")
 
 
@@ -57,9 +59,9 @@ class Op:
         own_kernel: `(*inputs, **settings) -> output` by a framework's own kernels, which it
             differentiates to any order; or NotImplemented where they do not apply. Only a framework
             that prefers its own kernels is asked; None has none.
-        compiled: whether XLA compiles `forward`, `backward` and `inference` on TensorFlow. That
-            pays where the work is bound by memory or by the number of small operations; matrix
-            products are better left alone.
+        compiled: whether XLA compiles `forward`, `backward` and `inference` on TensorFlow, unless
+            `config.set_compilation(False)` was called. That pays where the work is bound by memory
+            or by the number of small operations; matrix products are better left alone.
         shared_inputs: how many of the last inputs all rows of the batch share. All other inputs and
             the outputs have the batch as their first axis, so that rows may be divided. None keeps
             them together.
@@ -92,7 +94,7 @@ class Op:
         self.inference = self.inference or self.plain
         self.exported = self.exported or self.plain
         self.finish = self.finish or (lambda inputs, residuals, found, **settings: found)
-        self._joined = functools.cache(self._join)
+        self._joined = functools.lru_cache(_MOST_KEPT)(self._join)
 
     def __call__(self, *inputs, training=True, concurrent_calls=1, **settings):
         """Returns the output, differentiable by `backward`.
@@ -115,7 +117,9 @@ class Op:
         # all, and those of two numbers of channels to one that the next layer cannot use
         shapes = tuple((len(tensor.shape), *tensor.shape[-1:]) for tensor in tensors)
         settings = tuple(sorted(settings.items()))
-        return self._joined(bool(training), concurrent_calls, settings, shapes)(*tensors)
+        # and by whether XLA compiles, which the seams ask for as they join an op
+        key = (concurrent_calls, settings, shapes, is_compilation_enabled())
+        return self._joined(bool(training), *key)(*tensors)
 
     def gradients(self, upstream, inputs, residuals, **settings):
         """The whole backward pass."""
@@ -126,7 +130,7 @@ class Op:
         """Returns a copy whose functions of these names are changed."""
         return replace(self, **{name: change(getattr(self, name)) for name in names})
 
-    def _join(self, training: bool, concurrent_calls: int, settings: tuple, _shapes) -> Callable:
+    def _join(self, training, concurrent_calls, settings, _shapes, _compilation) -> Callable:
         fixed = self.with_functions(
             lambda function: functools.partial(function, **dict(settings)), *_TAKE_SETTINGS
         )

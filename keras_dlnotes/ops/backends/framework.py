@@ -1,5 +1,6 @@
 """What the ops ask about a framework, beside its kernels."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -21,6 +22,8 @@ class Framework:
     needs_known_lengths = False
     # whether the convolution kernels return wrong shapes for an empty batch, or have no gradient
     fails_on_empty_batches = False
+    # whether it can keep compiled programs on disk
+    keeps_compiled = False
     # whether the framework's own sum stays accurate and fast over many rows of a computed value
     sums_pairwise = True
 
@@ -36,3 +39,10 @@ class Framework:
     def known_value(self, tensor) -> Any:
         """Returns the value of a scalar, or None while it is being traced."""
         raise NotImplementedError
+
+    def keep_compiled(self, folder: Path | None) -> None:
+        """Keeps compiled programs in this folder, or no longer."""
+        raise RuntimeError(
+            "compiled programs are kept only on JAX: TensorFlow's files of them carry neither a "
+            "version nor the processor, and PyTorch compiles nothing"
+        )

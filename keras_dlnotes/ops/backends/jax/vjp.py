@@ -2,6 +2,8 @@
 
 import jax
 
+from keras_dlnotes.ops.compilation import is_compilation_enabled
+
 
 class Joined:
     """An op with its settings, as a function of tensors that JAX differentiates by its rule.
@@ -14,7 +16,7 @@ class Joined:
         self.op = op
         whole = jax.custom_vjp(lambda *inputs: op.inference(*inputs))
         whole.defvjp(self._forward_rule, self._backward_rule)
-        self._whole = jax.jit(whole)
+        self._whole = jax.jit(whole) if is_compilation_enabled() else whole
         # JAX differentiates the rule of a gradient, and cannot see through a loop that writes in
         # place: so the forward pass with residuals has a rule of its own
         self._forward = jax.custom_vjp(lambda *inputs: op.forward(*inputs))

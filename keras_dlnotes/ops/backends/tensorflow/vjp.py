@@ -5,6 +5,7 @@ import functools
 import tensorflow as tf
 
 from keras_dlnotes.ops.backends.tensorflow.batch_sharding import shard_over_cores
+from keras_dlnotes.ops.compilation import is_compilation_enabled
 
 
 class Joined:
@@ -15,7 +16,7 @@ class Joined:
     """
 
     def __init__(self, op, training: bool, concurrent_calls: int):
-        if op.compiled:
+        if op.compiled and is_compilation_enabled():
             op = op.with_functions(_compiled, "forward", "backward", "inference")
         self.plain, self.training = op.plain, training
         self.forward, self.inference, self.gradients = shard_over_cores(op, concurrent_calls)
