@@ -35,6 +35,7 @@ def environment(**changes):
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | changes
 
 
+@pytest.mark.slow
 def test_a_fit_in_the_worst_surroundings_at_once():
     home = Path("home", ".keras")
     home.mkdir(parents=True)
@@ -92,6 +93,7 @@ def full_disk():
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_no_signal(full_disk):
     options = ["--epochs", "1", "--quiet", "--out", str(full_disk / "run")]
     done = in_a_new_process("fit", "digits", *options)

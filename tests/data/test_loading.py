@@ -103,6 +103,7 @@ def test_half_prepared_folder_is_prepared_again(harm, data_dir, tmp_path):
     assert len(data.load("digits", "train", tmp_path)["label"]) == 1222
 
 
+@pytest.mark.slow
 def test_two_processes_may_prepare_at_once_and_open_no_connection(start_python, tmp_path):
     processes = [start_python(LOAD_ON_DEMAND, tmp_path) for _ in range(2)]
     for process in processes:
@@ -116,6 +117,7 @@ def test_two_processes_may_prepare_at_once_and_open_no_connection(start_python, 
     assert [entry.name for entry in (tmp_path / "dlnotes_digits").iterdir()] == ["1.0.0"]
 
 
+@pytest.mark.slow
 def test_killed_preparation_hinders_nobody(start_python, tmp_path):
     process = start_python(PREPARE_AND_HANG, tmp_path)
     assert process.stdout.readline() == "prepares\n", process.stderr.read()

@@ -66,7 +66,7 @@ SAYS_AT_ONCE = {
     "your_own_classifier.py": ["test accuracy 0."],
 }
 # Those that train for the least time, even in short.
-QUICK = {*SAYS, "sobel_by_two_vectors.py", "write_text.py", "your_own_classifier.py"}
+QUICK = {*SAYS, "sobel_by_two_vectors.py", "write_text.py"}
 
 
 def named(quick):

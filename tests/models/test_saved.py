@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import keras
+import pytest
 
 from keras_dlnotes import models, tasks
 from tests.models.table import IMAGE_BUILDERS, OTHER_BUILDERS, build
@@ -54,6 +55,7 @@ def _shapes(model):
     return shapes if len(shapes) > 1 else shapes[0]
 
 
+@pytest.mark.slow
 def test_a_new_process_loads_and_reports_every_network(tmp_path):
     saved, expected = [], {}
     for name, model in _networks():

@@ -194,6 +194,7 @@ def test_data_that_fails_to_load_does_not_occupy_the_folder(tmp_path):
     assert not (tmp_path / "run.json").exists()
 
 
+@pytest.mark.slow
 @only_on("tensorflow", reason="TensorFlow's own strategy")
 def test_mirrored_strategy_trains_and_resumes(tmp_path):
     fit(tmp_path, QUICK, epochs=1, strategy="mirrored")

@@ -63,6 +63,7 @@ np.testing.assert_allclose(found["none"][2], found["mirrored"][2], rtol=1e-2)
 """
 
 
+@pytest.mark.slow
 @only_on("tensorflow", "jax", reason="a fit is divided there alone")
 def test_two_devices_give_what_one_gives(tmp_path):
     paths = [str(Path(keras_dlnotes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]

@@ -7,6 +7,8 @@ import pytest
 from keras_dlnotes import tasks
 from tests.tasks.short_forms import in_short
 
+SEQUENCES = {"characters", "ocr", "pronounce", "sunspots", "vowels"}
+
 
 @pytest.fixture
 def channels_first():
@@ -21,7 +23,13 @@ def _built(task, splits):
     return task.build(splits, **task.arguments)
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in SEQUENCES else ())
+        for name in tasks.names()
+    ],
+)
 def test_a_network_is_the_same_under_either_setting(name, channels_first):
     task = in_short(tasks.get(name))
     splits = task.prepare(task.data)

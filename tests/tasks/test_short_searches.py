@@ -18,7 +18,7 @@ from tests.backends import carries_states
 from tests.tasks.short_forms import every_task, in_short
 from tests.tuning import finished
 
-QUICK = {"digits", "sunspots", "characters", "pronounce"}
+QUICK = {"digits", "characters"}  # examples in rows, and windows of a text
 
 
 def searched(task, folder):
