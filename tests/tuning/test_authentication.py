@@ -55,6 +55,7 @@ def folders(monkeypatch):
         yield short, long
 
 
+@pytest.mark.slow
 def test_a_search_among_strangers_ends_with_all_its_trials(search_table, tmp_path, folders):
     short, long = folders
     seen, silent = [], []

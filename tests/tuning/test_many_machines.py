@@ -46,6 +46,7 @@ def assert_refuses_strangers(address, search, folder):
     assert stat.S_IMODE((search / SECRET).stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_workers_of_another_process_train_the_chief_s_trials(table, tmp_path):
     address = f"127.0.0.1:{free_port()}"
     root = str(Path(keras_dlnotes.__file__).parents[1])

@@ -80,7 +80,10 @@ def records(folder):
     return found
 
 
-@pytest.mark.parametrize("tuner", ORACLES)
+@pytest.mark.parametrize(
+    "tuner",
+    [pytest.param(tuner, marks=() if tuner == "random" else pytest.mark.slow) for tuner in ORACLES],
+)
 def test_a_chief_killed_at_any_write_goes_on_as_if_left_alone(tuner, tmp_path, monkeypatch):
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()

@@ -150,6 +150,7 @@ def small_space(hp):
     }
 
 
+@pytest.mark.slow
 def test_a_hyperband_of_a_task_goes_on_with_the_weights_of_the_best(tmp_path):
     results = tuning.search(
         "digits", "hyperband", 4, space=small_space, epochs=3, directory=tmp_path / "search"

@@ -42,6 +42,7 @@ def shadows(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.slow
 def test_a_process_finds_the_user_s_modules_behind_python_s_own(shadows, monkeypatch, tmp_path):
     later = tmp_path / "later"
     later.mkdir()

@@ -1,0 +1,46 @@
+"""Every test runs somewhere: those marked slow in an environment of tox that asks for them."""
+
+import configparser
+import shlex
+from pathlib import Path
+
+from tests.on_backend import PARTS, QUICK
+
+ROOT = Path(__file__).parents[1]
+
+
+def places_of_slow_tests():
+    """The files and folders of all commands that run slow tests, and of the quick form."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    commands = [
+        shlex.split(line)
+        for section in tox.sections()
+        for line in tox.get(section, "commands", fallback="").splitlines()
+    ]
+    slow = [words for words in commands if "slow" in words or "slow or not slow" in words]
+    assert len(slow) > 5
+    return {word for words in slow for word in words if word.startswith("tests/")} | {*QUICK}
+
+
+def test_every_slow_test_has_an_environment():
+    places = places_of_slow_tests()
+    mark = "mark.slow"  # in two words below, so that this file is none of them
+    marked = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("*.py")
+        if f"pytest.{mark}" in path.read_text(encoding="utf-8")
+    ]
+    assert len(marked) > 10
+    helpers = {"tests/tasks/short_forms.py"}
+    lost = [
+        name
+        for name in set(marked) - helpers
+        if not any(name == place or name.startswith(f"{place}/") for place in places)
+    ]
+    assert lost == []
+
+
+def test_the_folders_that_run_apart_are_there():
+    for folder in (folder for part in PARTS for folder in part):
+        assert (ROOT / folder).is_dir()
