@@ -225,13 +225,15 @@ _max_pool = Op(
     max_pool_backward,
     exported=max_pool_exported,
     own_kernel=current.function("pool", "max_pool"),
+    shared_inputs=0,
 )
-_max_pool_indices = Op(max_pool_indices_forward, max_pool_indices_backward)
+_max_pool_indices = Op(max_pool_indices_forward, max_pool_indices_backward, shared_inputs=0)
 _average_pool = Op(
     average_pool_forward,
     average_pool_backward,
     exported=average_pool_exported,
     own_kernel=current.function("pool", "average_pool"),
+    shared_inputs=0,
 )
 
 

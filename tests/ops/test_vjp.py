@@ -1,10 +1,13 @@
 """The seam: first and second gradients, several outputs, missing gradients, inference."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from keras_dlnotes import layers
 from keras_dlnotes.ops.vjp import Op
 from tests.backends import only_on
 from tests.gradcheck import assert_close, gradients, outputs
@@ -170,3 +173,26 @@ def test_inside_graphs_with_unknown_batch_and_under_xla():
         function = tf.function(step, input_signature=signature, jit_compile=compiled)
         for length in (5, 3):
             assert_close([function(X[:length]).numpy()], [4 * X[:length]])
+
+
+def test_an_op_keeps_a_bounded_number_of_functions():
+    op = Op(
+        lambda x: (x * 2, ()), lambda upstream, inputs, residuals: (2 * upstream,), compiled=False
+    )
+    for channels in range(1, 301):
+        assert float(ops.sum(op(ops.ones((1, channels))))) == 2 * channels
+    kept = op._joined.cache_info()
+    assert kept.currsize == kept.maxsize < 300
+
+
+def test_models_of_equal_geometry_share_their_functions():
+    before = None
+    for _ in range(40):
+        inputs = keras.Input((6, 6, 3))
+        features = layers.MaxPooling2D(2)(layers.BatchNormalization()(inputs))
+        model = keras.Model(inputs, layers.LSTM(2)(layers.Reshape((9, 3))(features)))
+        model(np.ones((2, 6, 6, 3)), training=True)
+        keras.utils.clear_session()
+        kept = sum(op._joined.cache_info().currsize for op in gc.get_objects() if type(op) is Op)
+        before = before or kept
+        assert kept == before

@@ -21,7 +21,7 @@ def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Cal
     They are the op's own where it has no `shared_inputs`. Concurrent calls share the cores.
     """
     shared = op.shared_inputs
-    if shared is None:
+    if not shared:
         return op.forward, op.inference, op.gradients
 
     def shards(inputs, count):

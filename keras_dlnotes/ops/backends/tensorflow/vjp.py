@@ -5,6 +5,7 @@ import functools
 import tensorflow as tf
 
 from keras_dlnotes.ops.backends.tensorflow.batch_sharding import shard_over_cores
+from keras_dlnotes.ops.backends.tensorflow.programs import RowPrograms, program
 from keras_dlnotes.ops.compilation import is_compilation_enabled
 
 
@@ -17,7 +18,9 @@ class Joined:
 
     def __init__(self, op, training: bool, concurrent_calls: int):
         if op.compiled and is_compilation_enabled():
-            op = op.with_functions(_compiled, "forward", "backward", "inference")
+            by_rows = op.shared_inputs == 0
+            compiled = RowPrograms().program if by_rows else program
+            op = op.with_functions(compiled, "forward", "backward", "inference")
         self.plain, self.training = op.plain, training
         self.forward, self.inference, self.gradients = shard_over_cores(op, concurrent_calls)
 
@@ -65,10 +68,6 @@ class Joined:
             gradients = inner.gradient(outputs, wanted, list(upstream), "zero")
         found = iter(outer.gradient(gradients, floating, list(upstream_of_gradients), "zero"))
         return [next(found) if tensor.dtype.is_floating else None for tensor in tensors]
-
-
-def _compiled(function):
-    return tf.function(function, jit_compile=True, autograph=False, reduce_retracing=True)
 
 
 def _cut_off(tensors):
