@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 from timing import (
+    copy,
     import_torch,
     interleave,
     main,
@@ -42,8 +43,9 @@ def measure(repeats: int) -> list[dict]:
                 module = kind(shape[-1])
                 steps["torch channels last"] = torch_step(module, inputs, channels_last=True)
         forward = {name: tensorflow_forward(layer, inputs) for name, layer in rivals.items()}
+        forward["copy"] = copy(inputs)
         name = "BatchNormalization " + "×".join(map(str, shape))
-        rows.append(row(name, interleave(steps, repeats), interleave(forward, repeats)))
+        rows.append(row(name, interleave(steps, repeats), interleave(forward, repeats), 1.0))
     return rows
 
 

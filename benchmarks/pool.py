@@ -2,6 +2,7 @@
 
 import numpy as np
 from timing import (
+    copy,
     import_torch,
     interleave,
     main,
@@ -44,8 +45,11 @@ def measure(repeats: int) -> list[dict]:
                 steps["torch"] = torch_step(module, inputs)
                 steps["torch channels last"] = torch_step(module, inputs, channels_last=True)
             forward = {name: tensorflow_forward(layer, inputs) for name, layer in layers.items()}
+            forward["copy"] = copy(inputs)
+            moved = (1 + np.prod(layers["ours"].compute_output_shape(SHAPE)) / inputs.size) / 2
             name = f"{kind}Pooling2D {size}×{size}/{stride} p={padding}"
-            rows.append(row(name, interleave(steps, repeats), interleave(forward, repeats)))
+            times = interleave(steps, repeats), interleave(forward, repeats)
+            rows.append(row(name, *times, float(moved)))
     return rows
 
 

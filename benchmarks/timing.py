@@ -14,29 +14,37 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 THREADS = 2
-SETTLE_SECONDS = 0.05
+REST_SECONDS = 0.05
 RIVALS = ("keras", "torch", "torch channels last")
 
 
 def interleave(rivals: Mapping[str, Callable], repeats: int = 15) -> dict[str, float]:
     """Returns the median of each rival's times in milliseconds, after two warm-up turns.
 
-    Before each of its turns a rival runs unmeasured for a while, as in a training loop, until its
-    threads are awake and its memory is allocated. PyTorch's threads keep spinning for some
-    milliseconds after its last call, which would otherwise be charged to the next rival.
+    The order rotates from turn to turn, and before each measurement the machine rests: PyTorch's
+    threads keep spinning for some milliseconds after its last call, which would otherwise be
+    charged to the next rival. Then an unmeasured call awakes the rival's own threads.
     """
     times: dict[str, list[float]] = {name: [] for name in rivals}
+    names = list(rivals)
     for turn in range(-2, repeats):
-        for name, function in rivals.items():
-            settled = time.perf_counter() + SETTLE_SECONDS
-            function()
-            while time.perf_counter() < settled:
-                function()
+        for place in range(len(names)):
+            name = names[(turn + place) % len(names)]
+            time.sleep(REST_SECONDS)
+            rivals[name]()
             start = time.perf_counter()
-            function()
+            rivals[name]()
             if turn >= 0:
                 times[name].append((time.perf_counter() - start) * 1e3)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def copy(inputs) -> Callable:
+    """Returns a plain copy of the inputs: nothing that reads and writes as much is faster."""
+    import numpy as np
+
+    copied = np.empty_like(inputs)
+    return lambda: np.copyto(copied, inputs)
 
 
 def use_two_cores() -> None:
@@ -107,18 +115,29 @@ def torch_step(function: Callable, inputs, channels_last: bool = False) -> Calla
     return step
 
 
-def row(name: str, step: Mapping[str, float], forward: Mapping[str, float]) -> dict:
-    """Returns a row of the table: our times, and the others' times relative to them."""
+def row(
+    name: str, step: Mapping[str, float], forward: Mapping[str, float], moved: float | None = None
+) -> dict:
+    """Returns a row of the table: our times, and the others' times relative to them.
+
+    Args:
+        name: of the layer.
+        step: milliseconds of a train step of each rival.
+        forward: the same of inference, and of a plain `copy` of the inputs where `moved` is given.
+        moved: the bytes that inference reads and writes, in units of those that the copy does.
+    """
 
     def ratio(times, rival):
         return times[rival] / times["ours"] if rival in times else None
 
+    rate = {} if moved is None else {"of the copy's rate": moved * ratio(forward, "copy")}
     return {
         "layer": name,
         "ours ms": step["ours"],
         **{f"{rival} / ours": ratio(step, rival) for rival in RIVALS},
         "inference ms": forward["ours"],
         "keras / ours, inference": ratio(forward, "keras"),
+        **rate,
     }
 
 
