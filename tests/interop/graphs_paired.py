@@ -23,7 +23,7 @@ class Sides(keras.Model):
 
 def sides():
     model = Sides()
-    model.build((None, 4))
+    model(keras.KerasTensor((None, 4)))
     return model
 
 

@@ -41,6 +41,7 @@ def literally(model, prompt, steps, temperature, seed, from_logits=False):
     return ids
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 @pytest.mark.parametrize("name", WRITERS)
 def test_is_what_whole_calls_give(name):
     model = decisive(WRITERS[name]())
@@ -52,6 +53,7 @@ def test_is_what_whole_calls_give(name):
             np.testing.assert_array_equal(array(weight), value)
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 @pytest.mark.parametrize("name", AHEAD)
 def test_models_that_look_ahead_are_refused(name):
     with pytest.raises(ValueError, match="Argument `model` must be one that goes in one direction"):
@@ -167,6 +169,7 @@ def test_what_cannot_write_is_named(build, expected):
         sample(build(), PROMPT, 2, seed=0)
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 def test_a_model_takes_as_many_ids_as_it_says():
     model = decisive(WRITERS["fixed length"]())
     assert sample(model, PROMPT, 6).shape == (2, 9)

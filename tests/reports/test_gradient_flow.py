@@ -98,6 +98,7 @@ def test_a_deep_stack_is_looked_at_layer_by_layer():
     assert frame["step"].isna().all()
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 def test_nested_bidirectional_masked_and_stacked_layers():
     words = keras.Input((None,), dtype="int32")
     x = L.Embedding(10, D, mask_zero=True)(words)

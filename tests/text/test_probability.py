@@ -88,6 +88,7 @@ AHEAD = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 @pytest.mark.parametrize("layer", AHEAD)
 @pytest.mark.parametrize("ids", [IDS, [1, 2]])
 def test_models_that_look_ahead_are_refused(layer, ids):
