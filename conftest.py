@@ -10,6 +10,10 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+# before the package is imported
+if os.environ.get("DLNOTES_TESTS_TYPED"):
+    pytest_plugins = ["tests.typed"]
+
 # TFDS reads this when it is imported
 if "TFDS_DATA_DIR" not in os.environ:
     os.environ["TFDS_DATA_DIR"] = tempfile.mkdtemp(prefix="keras_dlnotes_")

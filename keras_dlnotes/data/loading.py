@@ -11,7 +11,7 @@ from keras_dlnotes.common.extras import require
 from keras_dlnotes.data.errors import DataUnavailableError
 
 if TYPE_CHECKING:
-    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core import DatasetBuilder
 
 
 def load(
@@ -51,9 +51,7 @@ def load(
     return tfds.as_numpy(prepared.as_dataset(split=wanted, batch_size=-1))
 
 
-def builder(
-    name: str, data_dir: str | os.PathLike[str] | None = None
-) -> "tfds.core.DatasetBuilder":
+def builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> "DatasetBuilder":
     """Returns the prepared TFDS builder of a data set, for pipelines of `tf.data`.
 
     Any number of processes may ask at once: one prepares, the others wait for it.
@@ -94,13 +92,13 @@ def _folder(data_dir: str | os.PathLike[str]) -> str:
     return os.path.expanduser(data_dir)  # as it is: a `Path` of gs://bucket would lose a slash
 
 
-def _is_prepared(found: "tfds.core.DatasetBuilder") -> bool:
+def _is_prepared(found: "DatasetBuilder") -> bool:
     # TFDS logs a warning about a folder that does not exist.
     return found.data_path.exists() and found.is_prepared()
 
 
 @contextlib.contextmanager
-def _alone(name: str, found: "tfds.core.DatasetBuilder") -> Iterator[None]:
+def _alone(name: str, found: "DatasetBuilder") -> Iterator[None]:
     """Keeps all other processes out of the data set; a killed one's lock is released."""
     from filelock import FileLock
 
@@ -126,7 +124,7 @@ def _random_state_kept() -> Iterator[None]:
         random.setstate(state)
 
 
-def _check_split(prepared: "tfds.core.DatasetBuilder", split: Any) -> None:
+def _check_split(prepared: "DatasetBuilder", split: Any) -> None:
     known = ", ".join(map(repr, prepared.info.splits))
     expected = f"one of {known}, or a slice such as 'train[:80%]' that holds an example"
     error = argument_error("split", expected, split)

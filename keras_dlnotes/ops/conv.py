@@ -79,7 +79,7 @@ def conv(
     _check_groups(inputs, kernel)
     bias = biases(bias, kernel.shape[-1], inputs.dtype)
     inputs = ensure_fits(inputs, window, "kernel")
-    check_padded(inputs.shape, window)
+    check_padded(tuple(inputs.shape), window)
     outputs = _conv(inputs, kernel, *bias, window=window)
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 

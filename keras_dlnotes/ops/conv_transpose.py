@@ -178,7 +178,7 @@ def _check_inverse_length(m: int, window: Window, more: int | None) -> None:
 
 def _ensure_uncropped(inputs, window: Window, output_padding):
     """Returns the inputs, or raises where the crop leaves nothing: see `ensure_fits`."""
-    shape = transposed_shape(inputs.shape, window, output_padding)
+    shape = transposed_shape(tuple(inputs.shape), window, output_padding)
     large = ("strides", window.strides), ("dilation_rate", window.dilation)
     name, value = max(large, key=lambda entry: max(entry[1]))
     check_tensor_size(name, shape, value)

@@ -30,7 +30,7 @@ def ensure_fits(inputs, window: Window, name: str = "kernel_size"):
     Raises:
         ValueError: where a known length is too short.
     """
-    windows.output_shape(inputs.shape, window, name)
+    windows.output_shape(tuple(inputs.shape), window, name)
     for _, along in open_axes(inputs, window):
         (axis,), (k,), (d,) = along.axes, along.size, along.dilation
         shape = ops.shape(inputs)

@@ -63,7 +63,7 @@ class Window(NamedTuple):
         return self._replace(padding=pads)
 
 
-def standardize_data_format(data_format: str | None) -> str:
+def standardize_data_format(data_format: Any) -> str:
     """Returns the layout, Keras's default one for None."""
     if data_format is None:
         return keras.config.image_data_format()

@@ -12,7 +12,7 @@ from keras_dlnotes.common.graph import first_nodes, graph_inputs
 
 
 def feature_maps(
-    model: keras.Model, inputs: np.ndarray, layer_names: Sequence[str] | None = None
+    model: keras.Model, inputs: Any, layer_names: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
     """Returns the outputs of layers of a model for these inputs, at inference.
 

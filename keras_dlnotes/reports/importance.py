@@ -15,7 +15,7 @@ TREES = 200
 
 
 def hyperparameter_importance(
-    hyperparameters: Mapping[str, Sequence[Any]], objective: ArrayLike
+    hyperparameters: Mapping[str, Sequence[Any] | np.ndarray], objective: ArrayLike
 ) -> dict[str, float]:
     """Returns the share of the objective's variance that each hyperparameter explains.
 

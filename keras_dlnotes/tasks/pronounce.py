@@ -44,7 +44,7 @@ def _plain(line: bytes) -> list[str]:
 
 
 def _rows(
-    words: Sequence[bytes],
+    words: np.ndarray,
     spoken: Sequence[Sequence[str]],
     phonemes: Sequence[str],
     letters: int,

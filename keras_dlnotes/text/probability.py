@@ -23,7 +23,7 @@ MANY = 16  # rows of logits, which do not all look like probabilities
 
 def sequence_log_probability(
     model: Callable[[Any], Any], ids: Any, batch_size: int = 64, from_logits: bool = False
-) -> np.ndarray:
+) -> np.ndarray | np.floating:
     """Returns the natural logarithm of each sequence's probability, given its first token.
 
     log P(x_2, …, x_T | x_1) = Σ_t log P(x_t | x_{t−1}, …, x_1), the chain rule. With a start token,

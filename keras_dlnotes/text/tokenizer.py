@@ -104,7 +104,7 @@ class Tokenizer(abc.ABC):
     def _expected_ids(self) -> str:
         return f"integers from 0 to {self.vocabulary_size - 1}, those of one text"
 
-    def _content(self, id_: int) -> bytes:
+    def _content(self, id_: Any) -> bytes:
         try:
             index = -1 if isinstance(id_, bool) else operator.index(id_)
         except (TypeError, ValueError, RuntimeError):  # which of them depends on the kind of tensor

@@ -10,7 +10,9 @@ from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import layers_of
 
 
-def built_on(model: keras.Model, batches: Sequence[tuple[Any, ...]]) -> keras.Model:
+def built_on(
+    model: keras.Model, batches: keras.utils.PyDataset | Sequence[tuple[Any, ...]]
+) -> keras.Model:
     """Creates the variables of an unbuilt model, as Keras's `fit` on these batches would.
 
     Nothing is trained, and existing variables keep their values, including moving averages and the

@@ -258,7 +258,7 @@ ORACLES = {"hyperband": Hyperband, "random": Random, "bayesian": Bayesian, "grid
 
 def make_oracle(
     tuner: str,
-    objective: keras_tuner.Objective,
+    objective: keras_tuner.Objective | None,
     space: keras_tuner.HyperParameters,
     *,
     max_trials: int | None,

@@ -81,7 +81,7 @@ class ReceptiveFields:
         for call in traced.calls:
             self._take(call)
 
-    def of(self, tensor: KerasTensor) -> State:
+    def of(self, tensor: Any) -> State:
         """Returns what is known of a tensor."""
         return self._states.get(id(tensor), {})
 

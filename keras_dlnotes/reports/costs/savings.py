@@ -47,7 +47,7 @@ class Convolution:
         padding = self.padding if isinstance(self.padding, str) else "valid"
         arguments = {**shared, "padding": padding, "dilation_rate": self.dilation_rate}
         (height, width), (down, across) = self.kernel_size, self.strides
-        layers: list[keras.Layer] = [keras.Input(self.input_shape)]
+        layers: list[Any] = [keras.Input(self.input_shape)]
         if not isinstance(self.padding, str):
             pads = self.padding if isinstance(self.padding, int) else tuple(self.padding)
             layers.append(keras.layers.ZeroPadding2D(pads, data_format=self.data_format))

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import integer, same_length, texts
 from keras_dlnotes.reports.arrays import as_images
@@ -15,7 +15,7 @@ LABEL_HEIGHT = 0.3
 
 @own_style()
 def plot_captions(
-    images: np.ndarray, captions: Sequence[str], limit: int = 24, columns: int = 8
+    images: ArrayLike, captions: Sequence[str], limit: int = 24, columns: int = 8
 ) -> Figure:
     """Plots images, each above its caption.
 
@@ -34,6 +34,7 @@ def plot_captions(
     Reference:
         Lecture notes, "Types of RNN" (one to many).
 
+    >>> import numpy as np
     >>> figure = plot_captions(np.zeros((2, 3, 3)), ["zero", "one"])
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['zero', 'one']

@@ -90,10 +90,10 @@ def plot_confusion_matrix(
 
 @own_style()
 def plot_mistakes(
-    images: np.ndarray,
+    images: ArrayLike,
     labels: ArrayLike,
     predictions: ArrayLike,
-    probabilities: np.ndarray,
+    probabilities: ArrayLike,
     class_names: Sequence[str],
     limit: int = 16,
 ) -> Figure:

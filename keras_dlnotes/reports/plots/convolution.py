@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, integer, mapping
 from keras_dlnotes.reports.arrays import as_array, as_image
@@ -21,7 +22,7 @@ from keras_dlnotes.reports.plots.tiles import GAP, GREY, draw_tiles, tiles_heigh
 
 
 @own_style()
-def plot_kernels(kernel: np.ndarray, limit: int = 64) -> Figure:
+def plot_kernels(kernel: ArrayLike, limit: int = 64) -> Figure:
     """Plots the kernels of a convolution, each as the picture that it correlates the input with.
 
     A kernel over three input channels is one RGB picture, grey where it is zero. Any other is one
@@ -80,7 +81,7 @@ def plot_kernels(kernel: np.ndarray, limit: int = 64) -> Figure:
 
 @own_style()
 def plot_feature_maps(
-    image: np.ndarray, feature_maps: Mapping[str, np.ndarray], channels: int = 8
+    image: ArrayLike, feature_maps: Mapping[str, ArrayLike], channels: int = 8
 ) -> Figure:
     """Plots an image and the feature maps of layers: image → convolution → activation → pooling.
 
@@ -130,7 +131,7 @@ def plot_feature_maps(
     return figure
 
 
-def _maps(feature_maps: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _maps(feature_maps: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
     mapping("feature_maps", feature_maps, "from titles to arrays")
     maps = {}
     for title, value in feature_maps.items():

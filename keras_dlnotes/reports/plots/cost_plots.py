@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import (
     argument_error,
@@ -38,8 +39,8 @@ NAME_LENGTH = 22
 @own_style()
 def plot_costs(
     names: Sequence[str],
-    multiplications: Sequence[float],
-    parameters: Sequence[float],
+    multiplications: ArrayLike,
+    parameters: ArrayLike,
     limit: int = 16,
 ) -> Figure:
     """Plots each layer's share of the multiplications and of the parameters, side by side.
@@ -92,7 +93,7 @@ def plot_costs(
 def plot_receptive_fields(
     input_shape: Sequence[int],
     sizes: Mapping[str, Sequence[int | None]],
-    image: np.ndarray | None = None,
+    image: ArrayLike | None = None,
     limit: int = 8,
 ) -> Figure:
     """Plots how the receptive field grows over the input, layer by layer, around its middle.

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import integer, mapping, same_length, text
 from keras_dlnotes.reports.arrays import as_images
@@ -14,7 +14,7 @@ TITLE_HEIGHT = 0.35  # inches
 
 
 @own_style()
-def plot_image_rows(rows: Mapping[str, np.ndarray], limit: int = 10) -> Figure:
+def plot_image_rows(rows: Mapping[str, ArrayLike], limit: int = 10) -> Figure:
     """Plots rows of images, so that those in one column are seen to belong together.
 
     Args:
@@ -31,6 +31,7 @@ def plot_image_rows(rows: Mapping[str, np.ndarray], limit: int = 10) -> Figure:
     Reference:
         Lecture notes, "Autoencoders" and "Denoising Autoencoder".
 
+    >>> import numpy as np
     >>> image = np.eye(3)[None]
     >>> figure = plot_image_rows({"noisy": image / 2, "restored": image})
     >>> [axes.get_title(loc="left") for axes in figure.axes]

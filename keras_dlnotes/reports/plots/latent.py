@@ -30,7 +30,7 @@ LARGEST_GRID = 1024
 
 @own_style()
 def plot_latent_map(
-    codes: np.ndarray,
+    codes: ArrayLike,
     labels: ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
     limit: int = 2000,
@@ -106,9 +106,7 @@ def _plane(codes: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return plane, names
 
 
-def latent_grid(
-    first: Sequence[float], second: Sequence[float], third: Sequence[float], size: int = 8
-) -> np.ndarray:
+def latent_grid(first: ArrayLike, second: ArrayLike, third: ArrayLike, size: int = 8) -> np.ndarray:
     """Returns the codes of a grid between three corners of the latent space, ready to be decoded.
 
     code(i, j) = first + i/(size−1)·(third − first) + j/(size−1)·(second − first)
@@ -143,7 +141,7 @@ def latent_grid(
 
 
 @own_style()
-def plot_latent_grid(images: np.ndarray, columns: int | None = None) -> Figure:
+def plot_latent_grid(images: ArrayLike, columns: int | None = None) -> Figure:
     """Plots the images that a grid of codes decodes to, which shows what lies between examples.
 
     Args:

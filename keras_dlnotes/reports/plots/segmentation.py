@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
 
 from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.reports.arrays import as_images, to_array
@@ -18,7 +19,7 @@ LABEL_HEIGHT = 0.16
 
 @own_style()
 def plot_overlays(
-    images: np.ndarray, truth: np.ndarray, found: np.ndarray, limit: int = 8, columns: int = 4
+    images: ArrayLike, truth: ArrayLike, found: ArrayLike, limit: int = 8, columns: int = 4
 ) -> Figure:
     """Plots images with the pixels coloured that were found, missed or wrongly found.
 

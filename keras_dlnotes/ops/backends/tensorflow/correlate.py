@@ -87,7 +87,7 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
     if max(window.dilation) > 1:
         return _kernel_adjoint_by_products(inputs, upstream, window, kernel_shape)
     padding = "SAME"
-    if not windows.is_same(window, inputs.shape):
+    if not windows.is_same(window, tuple(inputs.shape)):
         inputs, padding = pad(inputs, window.pads, window.axes), "VALID"
     gradient = tf.raw_ops.Conv2DBackpropFilter if rank == 2 else tf.raw_ops.Conv3DBackpropFilterV2
     return gradient(

@@ -26,7 +26,7 @@ _DENSE = {"strides": (1, 1, 1, 1), "padding": "VALID"}
 def correlate(inputs, kernel, window: Window):
     if _is_native(window):
         strides = (1, *window.strides, 1)
-        if windows.is_same(window, inputs.shape):
+        if windows.is_same(window, tuple(inputs.shape)):
             return tf.nn.depthwise_conv2d(inputs, kernel, strides, "SAME")
         # not explicit padding: TensorFlow fuses it with a bias that follows, and then aborts
         padded = pad(inputs, window.pads, window.axes)
@@ -73,7 +73,7 @@ def adjoint_in_kernel(inputs, upstream, window: Window, kernel_shape):
         inputs = _phases(inputs, window, lengths)
         upstream = _upstream_phases(upstream, window, lengths)
         return tf.nn.depthwise_conv2d_backprop_filter(inputs, kernel_shape, upstream, **_DENSE)
-    is_same = windows.is_same(window, inputs.shape)
+    is_same = windows.is_same(window, tuple(inputs.shape))
     padding = "SAME" if is_same else windows.explicit_padding(window)
     strides = (1, *window.strides, 1)
     return tf.nn.depthwise_conv2d_backprop_filter(inputs, kernel_shape, upstream, strides, padding)
