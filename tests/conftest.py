@@ -1,6 +1,7 @@
 """What every test starts from: the same seeds, quiet logs, a non-interactive matplotlib."""
 
 import gc
+import math
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,6 +11,7 @@ import keras
 import pytest
 
 from keras_dlnotes import config
+from keras_dlnotes.ops import norm
 from keras_dlnotes.ops.backends.current import framework
 from keras_dlnotes.ops.vjp import Op
 
@@ -51,3 +53,19 @@ def way(request, monkeypatch):
     """
     monkeypatch.setattr(framework(), "prefers_own_kernels", request.param == "own kernels")
     return request.param
+
+
+@pytest.fixture(params=["small", "large"] if framework().compiles_each_op else ["any"])
+def small_or_large(request, monkeypatch):
+    """Lets batch normalization take every tensor for a small one, or for one worth compiling.
+
+    Where XLA is off, both are computed alike.
+    """
+    if request.param != "any":
+        monkeypatch.setattr(norm, "_COMPILED_FROM", 0 if request.param == "large" else math.inf)
+
+
+@pytest.fixture(params=[True, False] if framework().averages_natively else [False])
+def averages(request, monkeypatch):
+    """Averages by the framework's kernel, where there is one, and by what is written out."""
+    monkeypatch.setattr(framework(), "averages_natively", request.param)

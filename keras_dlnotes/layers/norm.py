@@ -9,6 +9,7 @@ from keras_dlnotes.common.checks import argument_error, choice, is_integer, numb
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.layers.types import floating_inputs
 from keras_dlnotes.ops.dtypes import real
+from keras_dlnotes.ops.norm import batch_normalization_path
 
 
 @keras.saving.register_keras_serializable(package="keras_dlnotes")
@@ -97,10 +98,30 @@ class BatchNormalization(KeepsSignature, keras.layers.BatchNormalization):
         """σ_m, the root of the weight `moving_variance`."""
         return keras.ops.sqrt(self.moving_variance)
 
+    def explain_path(self, input_shape) -> str:
+        """Says which computation normalizes a training batch of this shape, and why.
+
+        Args:
+            input_shape: the inputs' lengths, None where one is open.
+
+        Example:
+
+        >>> print(BatchNormalization(renorm=True).explain_path((32, 8)))
+        Keras's layer: batch renormalization is Keras's
+        """
+        if self._is_renormalized:
+            return "Keras's layer: batch renormalization is Keras's"
+        if self.synchronized:
+            return "the framework's gradient: statistics are taken over all replicas"
+        return ": ".join(batch_normalization_path(tuple(input_shape), self.axis))
+
+    @property
+    def _is_renormalized(self) -> bool:
+        return getattr(self, "renorm", False)  # older versions of Keras have no `renorm`
+
     def call(self, inputs, training=None, mask=None):
         inputs = floating_inputs(self, inputs)
-        renorm = getattr(self, "renorm", False)  # older versions of Keras have no `renorm`
-        if renorm or not (training and self.trainable):
+        if self._is_renormalized or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         if self.synchronized and mask is None:
             outputs, mean, variance = self._synchronized(inputs)

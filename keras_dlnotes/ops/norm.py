@@ -10,21 +10,22 @@ positions, the gradient through them amounts to two means subtracted from D:
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
-import keras
 from keras import ops
 
 from keras_dlnotes.common.checks import argument_error, is_integer, number, shape
 from keras_dlnotes.ops.backends import current
-from keras_dlnotes.ops.dtypes import LARGE, float_type, real, summable, wide
-from keras_dlnotes.ops.shapes import maximum, reshape
+from keras_dlnotes.ops.compilation import is_compilation_enabled
+from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
+from keras_dlnotes.ops.norm_passes import batch_normalize_backward, batch_normalize_forward
 from keras_dlnotes.ops.vjp import Op
 
-# Rows added pairwise before the backend's own sum, for which TensorFlow's XLA on a CPU would write
-# all the values to memory first.
-_ROWS_TOGETHER = 16
-_ROWS_SAMPLED = 64
-_SMALLER = 2.0**-24  # so that a sum of float32 values near the largest stays finite
+# Compiled by XLA, a normalization takes half the time, and a first call of 0.3 to 0.6 seconds: as
+# many as 30 to 100 steps at this size.
+_COMPILED_FROM = 2**21
+_TYPICAL_BATCH = 32  # where the batch size is open
 
 
 def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=None):
@@ -78,10 +79,44 @@ def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=N
     gamma = _feature_vector("gamma", gamma, inputs, axis, ops.ones)
     beta = _feature_vector("beta", beta, inputs, axis, ops.zeros)
     counted = [] if mask is None else [_weights(mask, inputs, axis, gamma.dtype)]
-    outputs, *statistics = _batch_normalize(
-        inputs, gamma, beta, *counted, axis=axis, epsilon=epsilon
-    )
+    settings = {"axis": axis, "epsilon": epsilon}
+    if _is_compiled(inputs.shape, axis):
+        op, settings["together"] = _compiled, True
+    else:
+        op = _batch_normalize
+    outputs, *statistics = op(inputs, gamma, beta, *counted, **settings)
     return ops.cast(outputs, dtype), *statistics
+
+
+def batch_normalization_path(lengths: Sequence[int | None], axis: int) -> tuple[str, str]:
+    """Returns which computation a tensor of this shape gets, and why."""
+    if current.framework().prefers_own_kernels:
+        return "the framework's own kernel", (
+            "it is the fastest; under a mask, or for ε near 0 or extreme values, the hand-written "
+            "gradient"
+        )
+    if not current.framework().compiles_each_op:
+        return "the hand-written gradient", "the framework compiles it with all that is around it"
+    if _is_compiled(lengths, axis):
+        reason = "the tensor is large, on a GPU, or has its features along an inner axis"
+        return "the hand-written gradient, compiled by XLA", reason
+    reason = "the tensor is small" if is_compilation_enabled() else "compilation is switched off"
+    return "the hand-written gradient in plain operations", reason
+
+
+def _is_compiled(lengths: Sequence[int | None], axis: int) -> bool:
+    """Whether XLA compiles the normalization of a tensor of this shape on its own.
+
+    Without it, an inner axis would have to be moved to the end and back.
+    """
+    if not (current.framework().compiles_each_op and is_compilation_enabled()):
+        return False
+    if axis % len(lengths) != len(lengths) - 1 or current.framework().has_gpu():
+        return True
+    batch, *others = lengths
+    known = [_TYPICAL_BATCH if batch is None else batch]
+    known += [1 if length is None else length for length in others]
+    return math.prod(known) >= _COMPILED_FROM
 
 
 def _feature_vector(name, value, inputs, axis, default):
@@ -112,145 +147,10 @@ def _weights(mask, inputs, axis, dtype):
     return ops.broadcast_to(ops.expand_dims(weights, -1), lengths)
 
 
-def batch_normalize_forward(inputs, gamma, beta, *weights, axis, epsilon):
-    """y = γ·z' + β. Around a centre c near the mean, μ = c + δ and σ² = (1/n) Σ (x − c)² − δ².
-
-    They are computed for a·x, with a power of two a that keeps the squares in range.
-    """
-    x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
-    n = _count(x, *weights)
-    centre, scale = map(ops.stop_gradient, _centre(x, n, epsilon, *weights))
-
-    def around(x, *weights):
-        distance = _masked(x * scale - centre, *weights)
-        return distance, ops.square(distance)
-
-    first, second = _sums(around, x, *weights)
-    delta = first / n
-    variance = ops.maximum(second / n - ops.square(delta), 0)
-    inverse = ops.rsqrt(variance + _scaled(epsilon, scale))
-    y = _unrows((x * scale - centre - delta) * (gamma * inverse) + beta, inputs, axis)
-    statistics = (centre + delta) / scale, variance / scale / scale
-    return (y, *map(ops.stop_gradient, statistics)), (centre, scale, delta, inverse)
-
-
-def batch_normalize_backward(upstream, inputs, residuals, *, axis, epsilon):
-    """∂E/∂x = γ/√(σ² + ε)·(D − (1/n) Σ D − z'·(1/n) Σ D·z'), with ∂E/∂γ and ∂E/∂β in it."""
-    inputs, gamma, _, *weights = inputs
-    centre, scale, delta, inverse = residuals
-    x, weights = _rows(inputs, axis, gamma.dtype), [_rows(w, axis, gamma.dtype) for w in weights]
-    n = _count(x, *weights)
-    upstream = _rows(upstream[0], axis, gamma.dtype)  # nothing comes back through the statistics
-    # a·x − c is what the forward pass has summed: JAX computes it once for both
-    gradient_beta, along = _sums(lambda d, x: (d, d * (x * scale - centre)), upstream, x)
-    gradient_gamma = (along - delta * gradient_beta) * inverse
-    normalized = (x * scale - centre - delta) * inverse
-    shared = (gradient_beta + normalized * gradient_gamma) / n
-    gradient = gamma * inverse * scale * (upstream - _masked(shared, *weights))
-    gradients = _unrows(gradient, inputs, axis), gradient_gamma, gradient_beta
-    return (*gradients, *(None for _ in weights))
-
-
 _batch_normalize = Op(
     batch_normalize_forward,
     batch_normalize_backward,
     own_kernel=current.function("norm", "batch_normalize"),
+    compiled=False,
 )
-
-
-def _rows(tensor, axis, dtype):
-    """The tensor as (positions, features)."""
-    moved = ops.moveaxis(tensor, axis, -1)
-    *lengths, features = ops.shape(moved)
-    return ops.cast(reshape(moved, (math.prod(lengths), features)), dtype)
-
-
-def _unrows(rows, like, axis):
-    """Rows back in the shape and type of the tensor that they came from."""
-    lengths = ops.shape(ops.moveaxis(like, axis, -1))
-    return ops.cast(ops.moveaxis(reshape(rows, lengths), -1, axis), like.dtype)
-
-
-def _masked(values, *weights):
-    """The values, with 0 where a mask says that they do not count, even for NaN."""
-    return ops.where(weights[0] > 0, values, ops.zeros_like(values)) if weights else values
-
-
-def _count(rows, *weights):
-    """n, or 1 where nothing counts: the statistics are then 0, as in Keras."""
-    if not weights:
-        return ops.cast(maximum(ops.shape(rows)[0], 1), rows.dtype)
-    return ops.maximum(ops.sum(weights[0], axis=0), 1)
-
-
-def _centre(x, n, epsilon, *weights):
-    """A point c near the mean of a·x, and the power of two a.
-
-    The point is the mean itself under a mask, else that of a sample of the rows. Digits are lost
-    only where δ² ≫ σ². The sample is part of the batch, so where it lies far from the rest, it
-    widens σ as well.
-    """
-    if weights:
-        sums = _sums(lambda *row: (_masked(row[0] * _SMALLER, *row[1:]),), x, *weights)[0]
-        centre = sums / n / _SMALLER
-        scale = _scale(_masked(x, *weights), _masked(x - centre, *weights), epsilon)
-        return centre * scale, scale
-    rows, features = ops.shape(x)
-    step = maximum(rows // _ROWS_SAMPLED, 1)
-    blocks = rows // step
-    sample = ops.reshape(x[: blocks * step], (blocks, step, features))[:, 0]
-    centre = ops.sum(sample * _SMALLER, axis=0)
-    centre = centre / ops.cast(maximum(blocks, 1), x.dtype) / _SMALLER
-    scale = _scale(sample, sample - centre, epsilon)
-    return centre * scale, scale
-
-
-def _scale(values, distances, epsilon):
-    """1, or the power of two that keeps squares of large distances, and of small ones if ε = 0, in
-    range.
-
-    Large values are recognized without a centre, since they differ by no less than their last
-    digit; so the maximum does not have to wait for one.
-    """
-    largest = ops.max(ops.abs(values), axis=0, initial=0)
-    reach, one = _reach(values.dtype), ops.ones_like(largest)
-    scale = ops.where(largest > LARGE**reach, one * 2.0 ** (-80 * reach), one)
-    if epsilon < 2.0**-60:
-        farthest = ops.max(ops.abs(distances), axis=0, initial=0)
-        small = (farthest < 2.0 ** (-40 * reach)) & (farthest > 0)
-        scale = ops.where(small, one * 2.0 ** (60 * reach), scale)
-    return scale
-
-
-def _scaled(epsilon, scale):
-    """ε in the scale of the variance, above what a processor flushes to 0."""
-    least = 2.0 ** (-120 * _reach(scale.dtype))
-    return ops.maximum(epsilon * scale * scale, least) if epsilon else 0.0
-
-
-def _reach(dtype) -> int:
-    """The exponent range of the type, in multiples of that of float32."""
-    return 8 if keras.backend.standardize_dtype(dtype) == "float64" else 1
-
-
-def _sums(terms, *tensors):
-    """Σ of each of the terms(row, …) over the rows of the tensors, in a single pass."""
-    if current.framework().sums_pairwise:
-        return [ops.sum(term, axis=0) for term in terms(*tensors)]
-    blocks = ops.shape(tensors[0])[0] // _ROWS_TOGETHER
-    whole = blocks * _ROWS_TOGETHER
-
-    def row(tensor, number):
-        block = (blocks, _ROWS_TOGETHER, ops.shape(tensor)[1])
-        return ops.reshape(tensor[:whole], block)[:, number]
-
-    def added(parts):
-        # stacked, so that XLA reads the rows once for all terms
-        return ops.stack(parts, axis=1)
-
-    sums = [added(terms(*(row(t, number) for t in tensors))) for number in range(_ROWS_TOGETHER)]
-    while len(sums) > 1:
-        sums = [left + right for left, right in zip(sums[::2], sums[1::2], strict=True)]
-    rest = terms(*(tensor[whole:] for tensor in tensors))
-    total = ops.sum(sums[0], axis=0) + ops.sum(added(rest), axis=0)
-    return ops.unstack(total, num=len(rest))
+_compiled = replace(_batch_normalize, compiled=True)

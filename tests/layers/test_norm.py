@@ -12,7 +12,7 @@ from keras_dlnotes import layers
 from tests.backends import only_on
 from tests.gradcheck import assert_close, compare_gradients
 
-pytestmark = pytest.mark.compiled
+pytestmark = [pytest.mark.compiled, pytest.mark.usefixtures("small_or_large")]
 
 SEVERAL = pytest.mark.parametrize("statistic", ["std", "variance"])
 TENSORFLOW = only_on("tensorflow", reason="Keras has it on TensorFlow alone")

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dlnotes import layers, training
+from keras_dlnotes import config, layers, training
+from keras_dlnotes.ops import norm
 from tests.backends import only_on
 
 to_numpy = keras.ops.convert_to_numpy
@@ -62,6 +63,38 @@ def test_an_empty_batch_in_a_graph_leaves_them_as_well():
     step(np.zeros((0, 3), "float32"))
     for old, new in zip(before, layer.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@only_on("tensorflow", reason="where XLA compiles large tensors alone")
+def test_the_path_that_is_explained_is_the_one_that_is_taken(monkeypatch):
+    taken = []
+
+    def recorded(word, op):
+        return lambda *args, **settings: taken.append(word) or op(*args, **settings)
+
+    monkeypatch.setattr(norm, "_compiled", recorded("compiled by XLA", norm._compiled))
+    monkeypatch.setattr(norm, "_batch_normalize", recorded("plain", norm._batch_normalize))
+    before = config.is_compilation_enabled()
+    cases = [((4, 8), -1), ((512, 64, 64, 1), -1), ((0, 2**21), -1), ((2, 8, 3), 1)]
+    try:
+        for enabled in (True, False):
+            config.set_compilation(enabled)
+            for shape, axis in cases:
+                layer = layers.BatchNormalization(axis)
+                layer(np.zeros(shape, "float32"), training=True)
+                assert taken[-1] in layer.explain_path(shape)
+    finally:
+        config.set_compilation(before)
+    assert taken == ["plain", "compiled by XLA", "plain", "compiled by XLA", *["plain"] * 4]
+
+
+def test_the_path_of_an_open_batch():
+    layer = layers.BatchNormalization()
+    assert layer.explain_path((None, 4, 3)) == layer.explain_path((32, 4, 3))
+    assert layer.explain_path((None, 256, 256, 3)) == layer.explain_path((32, 256, 256, 3))
+    assert layer.explain_path((None, None, 3)) == layer.explain_path((32, 1, 3))
+    renormalized = layers.BatchNormalization(renorm=True)
+    assert renormalized.explain_path((32, 3)).startswith("Keras's layer")
 
 
 def test_a_layer_of_no_features():

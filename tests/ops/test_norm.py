@@ -16,6 +16,8 @@ from tests.gradcheck import (
     second_gradients,
 )
 
+pytestmark = pytest.mark.usefixtures("small_or_large")
+
 # fewer rows than are added together, a multiple of them, and a rest
 SHAPES = [((5, 3), -1), ((32, 3), 1), ((4, 5, 2, 3), -1), ((4, 3, 7), 1)]
 EPSILON = 1e-3

@@ -9,6 +9,7 @@ from keras_dlnotes.ops.backends.current import framework
 from tests.backends import only_on
 from tests.gradcheck import gradients, outputs
 
+pytestmark = pytest.mark.usefixtures("small_or_large")
 to_numpy = keras.ops.convert_to_numpy
 
 
@@ -60,6 +61,17 @@ def test_large_values_that_differ_in_their_last_digits(offset):
     x = (offset * (1 + steps * 2.0**-22)).astype("float32")
     (found,) = outputs(lambda x: ops.batch_normalize(x)[0], [x])
     np.testing.assert_allclose(found, _exact(x, 1e-3)[0], atol=1e-4)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("shape", [(256, 8), (16, 12, 12, 8)])
+def test_a_small_deviation_around_a_large_mean(shape):
+    """1e4 ± 1e-2, where Keras errs by 3e-2."""
+    x = np.random.default_rng(0).normal(1e4, 1e-2, shape).astype("float32")
+    (found,) = outputs(lambda x: ops.batch_normalize(x)[0], [x])
+    expected = _exact(x.reshape(-1, 8), 1e-3)[0].reshape(shape)
+    tolerance = 5e-6 if framework().prefers_own_kernels else 5e-7
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.usefixtures("way")

@@ -11,6 +11,8 @@ class Framework:
 
     # whether ops prefer the framework's own differentiable kernels where it has them
     prefers_own_kernels = False
+    # whether they prefer its kernels of average pooling at least
+    averages_natively = False
     # whether XLA compiles each op on its own, even inside a graph that is not compiled: a compiler
     # around it then has nothing to add, and may keep the parts of a batch from running concurrently
     compiles_each_op = False
@@ -24,8 +26,6 @@ class Framework:
     fails_on_empty_batches = False
     # whether it can keep compiled programs on disk
     keeps_compiled = False
-    # whether the framework's own sum stays accurate and fast over many rows of a computed value
-    sums_pairwise = True
 
     def runs_concurrently(self) -> bool:
         """Tells whether calls that do not depend on each other run at the same time."""
@@ -35,6 +35,10 @@ class Framework:
         """Tells whether the framework sees a GPU."""
         # all devices, because JAX raises when it is asked for a kind that is absent
         return any(name.startswith("gpu") for name in keras.distribution.list_devices())
+
+    def sum_rows(self, rows) -> Any:
+        """Returns Σ over the first axis of a matrix."""
+        return keras.ops.sum(rows, axis=0)
 
     def known_value(self, tensor) -> Any:
         """Returns the value of a scalar, or None while it is being traced."""
