@@ -12,7 +12,7 @@ from keras_dlnotes.common.checks import argument_error, flag, integers
 from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
-from keras_dlnotes.ops.exporting import is_leaving_tensorflow, refuse_onnx_on_jax
+from keras_dlnotes.ops.exporting import is_exporting, is_leaving_tensorflow, refuse_onnx_on_jax
 from keras_dlnotes.ops.padding import is_zero, pad, pad_with_edge
 from keras_dlnotes.ops.pool_passes import (
     average_pool_backward,
@@ -136,13 +136,17 @@ def average_pool(
     dtype = float_type(inputs.dtype)
     inputs, slides = _slides(summable("inputs", inputs), pool_size, strides, padding, data_format)
     for window in slides:  # between one axis and the next, nothing is rounded to half precision
-        inputs = _average_pool(
-            inputs,
-            window=window,
-            count_include_pad=count_include_pad,
-            dtype=dtype if window is slides[-1] else wide(dtype),
-            training=training,
-        )
+        settings = {
+            "window": window,
+            "count_include_pad": count_include_pad,
+            "dtype": dtype if window is slides[-1] else wide(dtype),
+        }
+        outputs = NotImplemented
+        if current.framework().averages_natively and not is_exporting():
+            outputs = current.module("pool").average_pool(inputs, **settings)
+        if outputs is NotImplemented:
+            outputs = _average_pool(inputs, training=training, **settings)
+        inputs = outputs
     return inputs
 
 

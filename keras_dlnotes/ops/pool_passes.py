@@ -17,13 +17,21 @@ from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.dtypes import wide
 from keras_dlnotes.ops.padding import is_zero
 from keras_dlnotes.ops.shapes import along
+from keras_dlnotes.ops.window_maxima import (
+    first_loses,
+    maxima_with_positions,
+    window_maxima,
+    window_maxima_adjoint,
+)
 from keras_dlnotes.ops.window_slices import fold, offset_dtype, window_slices
-from keras_dlnotes.ops.window_sums import window_sums, window_sums_adjoint
+from keras_dlnotes.ops.window_sums import is_long, window_sums, window_sums_adjoint
 from keras_dlnotes.ops.windows import Window
 
 
 def max_pool_forward(inputs, *, window: Window):
     """y = the window's maximum; the backward pass needs only the winner's offset in the window."""
+    if is_long(window):
+        return window_maxima(inputs, window, _lowest(inputs.dtype)), ()
     maximum, *others = window_slices(inputs, window, fill=_lowest(inputs.dtype))
     winner = ops.broadcast_to(_first_inside(inputs, window), ops.shape(maximum))
     for offset, values in enumerate(others, start=1):
@@ -39,16 +47,22 @@ def max_pool_backward(upstream, inputs, residuals, *, window: Window):
     def share(offset, winner, upstream):
         return ops.where(winner == offset, upstream, ops.zeros_like(upstream))
 
-    (winner,) = residuals
+    (inputs,) = inputs
     upstream = ops.cast(upstream, wide(upstream.dtype))
-    gradient = fold(share, (winner, upstream), window, ops.shape(inputs[0]))
-    return (ops.cast(gradient, inputs[0].dtype),)
+    if is_long(window):
+        gradient = window_maxima_adjoint(upstream, inputs, window, _lowest(inputs.dtype))
+    else:
+        gradient = fold(share, (*residuals, upstream), window, ops.shape(inputs))
+    return (ops.cast(gradient, inputs.dtype),)
 
 
 def max_pool_indices_forward(inputs, *, slides: tuple[Window, ...]):
     """The flat position of each window's maximum; a position in the padding, −1, never wins."""
     values, positions = inputs, _flat_positions(inputs, slides)
     for window in slides:
+        if is_long(window):
+            values, positions = maxima_with_positions(values, positions, window)
+            continue
         pairs = zip(
             # not −∞, of which ONNX's counterpart of `where` would make NaN
             window_slices(values, window, fill=0),
@@ -58,8 +72,7 @@ def max_pool_indices_forward(inputs, *, slides: tuple[Window, ...]):
         values, positions = next(pairs)
         positions = ops.broadcast_to(positions, ops.shape(values))
         for value, position in pairs:
-            wins = (value > values) | (value != value) | (positions < 0)
-            wins = wins & (position >= 0)
+            wins = first_loses(values, value, positions < 0) & (position >= 0)
             values = ops.where(wins, value, values)
             positions = ops.where(wins, position, positions)
     return positions, ()

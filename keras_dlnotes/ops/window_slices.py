@@ -78,9 +78,23 @@ def fold(combine: Callable, tensors: Sequence[Any], window: Window, shape: Seque
                 index += [slice(start, start + blocks[position]), None]
             else:
                 index.append(slice(None))
-        part = combine(offset, *(tensor[tuple(index)] for tensor in padded))
+        seen = [tensor[tuple(index)] for tensor in padded]
+        part = _by_phases(combine, offset, seen, window)
         total = part if total is None else total + part
     return _join_blocks(total, blocks, window, shape)
+
+
+def _by_phases(combine: Callable, offset, tensors: Sequence[Any], window: Window):
+    """`combine`, for volumes one phase of the first axis at a time.
+
+    TensorFlow's kernels broadcast along no more than two axes that alternate with others.
+    """
+    phase, s = window.axes[0] + 1, window.strides[0]
+    if len(window.axes) < 3 or s == 1:
+        return combine(offset, *tensors)
+    earlier = (slice(None),) * phase
+    parts = [combine(offset[(*earlier, slice(a, a + 1))], *tensors) for a in range(s)]
+    return ops.concatenate(parts, axis=phase)
 
 
 def _block_shifts(pair, k: int, s: int) -> range:

@@ -22,7 +22,7 @@ def window_sums(inputs, window: Window):
     A window larger than `LARGEST_JOINT_WINDOW` must slide along one axis only.
     """
     inputs = ops.cast(inputs, wide(inputs.dtype))
-    if not _is_long(window):
+    if not is_long(window):
         return sum(window_slices(inputs, window))
     (axis,), (k,), (s,) = window.axes, window.size, window.strides
     padded = pad(inputs, window.resolved(ops.shape(inputs)).pads, window.axes)
@@ -33,7 +33,7 @@ def window_sums(inputs, window: Window):
 def window_sums_adjoint(upstream, window: Window, shape):
     """Returns, for inputs of this shape, Σ D(i) over the windows i that contain each x."""
     upstream = ops.cast(upstream, wide(upstream.dtype))
-    if not _is_long(window):
+    if not is_long(window):
 
         def share(offset, part):
             return ops.where(offset < window.volume, part, ops.zeros_like(part))
@@ -47,7 +47,8 @@ def window_sums_adjoint(upstream, window: Window, shape):
     return pad_or_crop(covered, ((-before, after),), window.axes)
 
 
-def _is_long(window: Window) -> bool:
+def is_long(window: Window) -> bool:
+    """Tells whether a window's sum or maximum is composed of doublings."""
     return len(window.axes) == 1 and window.volume > LARGEST_JOINT_WINDOW
 
 

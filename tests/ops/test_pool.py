@@ -31,6 +31,7 @@ GEOMETRIES = [
     ((5, 6), (3, 2), (1, 3), ((0, 2), (1, 0))),
     ((6, 6), (6, 6), (1, 1), ((0, 0), (0, 0))),
     ((4, 5, 3), (2, 3, 2), (2, 1, 2), ((1, 0), (1, 2), (0, 1))),
+    ((4, 4, 6), (2, 2, 2), (2, 2, 2), ((0, 0), (0, 0), (0, 0))),
 ]
 IDS = [f"{len(entry[0])}-D {entry[1]}/{entry[2]}" for entry in GEOMETRIES]
 
@@ -88,7 +89,7 @@ def test_max_pool_equals_the_loop_with_ties(lengths, size, strides, padding, dat
     assert_close(gradients(function, [move(image)], [move(upstream)]), [move(gradient)])
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 @pytest.mark.parametrize("include", [False, True])
 @pytest.mark.parametrize(("lengths", "size", "strides", "padding"), GEOMETRIES, ids=IDS)
 def test_average_pool_equals_the_loop(lengths, size, strides, padding, include):
@@ -157,7 +158,7 @@ def test_hand_written_gradients_equal_autodiff_of_the_plain_forward(
     )
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 def test_second_gradients_are_those_of_the_plain_forward():
     image, window = _image((5, 4)).astype("float32"), pool.pool_window(3, 1, "same", None, 2)
     for op, settings in (
@@ -178,7 +179,7 @@ def test_gradients_equal_finite_differences(op, lengths, size, strides, padding)
     check_gradients(lambda x: op(x, size, strides, padding), [_image(lengths)])
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 def test_large_windows_slide_along_one_axis_after_the_other():
     """Their ties still go to the first in row-major order."""
     image = _image((9, 8), ties=True).astype("float32")
@@ -215,7 +216,7 @@ def test_nan_in_a_window_gives_nan_and_takes_the_gradient():
     np.testing.assert_array_equal(found[0, :, 0], [np.nan, 7])
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 def test_random_configurations_equal_pytorch():
     torch = pytest.importorskip("torch", reason="PyTorch is the oracle here")
     generator = np.random.default_rng(3)
@@ -242,6 +243,7 @@ def test_random_configurations_equal_pytorch():
                 assert_close(gradients(ours, [image], [upstream]), [tensor.grad.numpy()])
 
 
+@pytest.mark.usefixtures("averages")
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int32"])
 @pytest.mark.parametrize("lengths", [(7,), (7, 6), (4, 7, 6)])
 def test_other_types_give_what_float32_gives(lengths, dtype):
@@ -257,6 +259,7 @@ def test_other_types_give_what_float32_gives(lengths, dtype):
         assert_close([keras.ops.convert_to_numpy(found)], expected, 0.02)
 
 
+@pytest.mark.usefixtures("averages")
 @only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (0, 1))])
 def test_sizes_unknown_until_the_call(padding):

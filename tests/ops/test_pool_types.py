@@ -42,7 +42,7 @@ def test_maxima_of_whole_numbers_are_such(dtype):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(indices), expected)
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 @pytest.mark.parametrize("dtype", WHOLE)
 def test_means_of_whole_numbers_are_in_floatx(dtype):
     image = _whole(dtype)
@@ -57,7 +57,7 @@ def test_large_bytes_do_not_overflow():
     np.testing.assert_array_equal(_numpy(ops.average_pool(image, 2)), 200)
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 @pytest.mark.parametrize("include", [False, True])
 def test_padded_means_where_floatx_is_half_precision(include):
     before = keras.config.floatx()
@@ -80,7 +80,7 @@ def test_padded_means_where_floatx_is_half_precision(include):
 ROUNDING = {"float16": 5e-4, "bfloat16": 4e-3, "float32": 1e-5}
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 @pytest.mark.parametrize("dtype", ROUNDING)
 @pytest.mark.parametrize(
     ("lengths", "size"),
@@ -97,7 +97,7 @@ def test_means_are_summed_in_single_precision(lengths, size, dtype):
     np.testing.assert_allclose(_numpy(found), expected, rtol=ROUNDING[dtype])
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 @pytest.mark.parametrize("dtype", ROUNDING)
 @pytest.mark.parametrize("size", [8, 1000])
 def test_gradients_of_overlapping_means_are_summed_in_single_precision(size, dtype):
@@ -171,7 +171,7 @@ def test_bad_arguments_are_named(op, arguments, name):
         op(**{"inputs": np.ones((1, 4, 4, 1), "float32"), "pool_size": 2, **arguments})
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("way", "averages")
 @pytest.mark.parametrize("op", [ops.max_pool, ops.average_pool])
 def test_an_empty_batch_gives_an_empty_batch(op):
     image = np.zeros((0, 7, 6, 3), "float32")
