@@ -15,8 +15,6 @@ from tests.backends import BACKEND
 from tests.gradcheck import assert_close, compare_gradients
 from tests.layers.cases import CASES
 
-# uncompiled, TensorFlow compares no tensors of as many axes as three-dimensional windows have
-pytestmark = pytest.mark.compiled
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_class = pytest.mark.parametrize("name", layers.__all__)
