@@ -15,7 +15,6 @@ from tests.backends import BACKEND
 from tests.gradcheck import assert_close, compare_gradients
 from tests.layers.cases import CASES
 
-
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 every_class = pytest.mark.parametrize("name", layers.__all__)
 every_twin = pytest.mark.parametrize(
