@@ -46,6 +46,7 @@ def test_greedy_is_what_whole_calls_give(name):
     assert decode(model, GIVEN, 3) == [greedily(model, source, 3) for source in GIVEN]
 
 
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 @pytest.mark.parametrize("name", AHEAD)
 def test_models_that_look_ahead_are_refused(name):
     with pytest.raises(ValueError, match="Argument `model` must be one that goes in one direction"):
