@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 QUICK = (
     "tests/test_gradcheck.py",
@@ -25,10 +26,12 @@ QUICK = (
     "tests/cli/test_starting.py::test_the_backend_option_runs_on_that_backend",
     "tests/interop/test_backends.py",
 )
-# All tests, in parts of about the same growth of memory; the last part is what is left.
-PARTS = (("tests/layers",), ("tests/models", "tests/ops", "tests/training"))
-# Files are of unequal length: the tests of one may go to several processes.
-SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+# All tests, in parts of about the same growth of memory; the third is what is left of them.
+FIRST, SECOND = ("tests/layers",), ("tests/models", "tests/ops", "tests/training")
+REST = ("tests", "keras_dlnotes", *(f"--ignore={folder}" for folder in (*FIRST, *SECOND)))
+PAGES = ("docs", "README.md")
+PARTS = (FIRST, SECOND, REST, PAGES)
+SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4")
 
 
 def main(arguments):
@@ -38,20 +41,29 @@ def main(arguments):
     if find_spec(backend) is None:
         print(f"LEFT OUT: no test ran on {backend}, because it is not installed here.")
         return 0
+    runs = [rest] if rest else PARTS
     if quick:
-        runs = [[*QUICK, "-m", "slow or not slow", *rest]]
-    elif rest:
-        runs = [rest]
-    else:
-        ignored = [f"--ignore={folder}" for part in PARTS for folder in part]
-        runs = [*map(list, PARTS), ignored]
+        runs = [(*QUICK, "-m", "slow or not slow", *rest)]
     statuses = [_status(backend, run) for run in runs]
     return next(filter(None, statuses), 0)
 
 
+def _distribution(arguments):
+    """How tests are divided among processes: one by one, since files are of unequal length.
+
+    But the examples of a page follow from each other, and stay together.
+    """
+    paths = [word for word in arguments if Path(word.partition("::")[0]).exists()]
+    has_pages = not paths or any(word.startswith(PAGES) for word in paths)
+    return "loadfile" if has_pages else "worksteal"
+
+
 def _status(backend, arguments):
     return subprocess.call(
-        [sys.executable, "-P", "-m", "pytest", *SIDE_BY_SIDE, *arguments],
+        [
+            *(sys.executable, "-P", "-m", "pytest", *SIDE_BY_SIDE),
+            *("--dist", _distribution(arguments), *arguments),
+        ],
         env={**os.environ, "KERAS_BACKEND": backend},
     )
 

@@ -4,7 +4,7 @@ import configparser
 import shlex
 from pathlib import Path
 
-from tests.on_backend import PARTS, QUICK
+from tests.on_backend import FIRST, PARTS, QUICK, SECOND
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,6 +41,12 @@ def test_every_slow_test_has_an_environment():
     assert lost == []
 
 
-def test_the_folders_that_run_apart_are_there():
-    for folder in (folder for part in PARTS for folder in part):
-        assert (ROOT / folder).is_dir()
+def test_the_parts_are_all_tests():
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    everything = set(setup["tool:pytest"]["testpaths"].split())
+    words = {word for part in PARTS for word in part}
+    assert everything <= words
+    ignored = {word.removeprefix("--ignore=") for word in words if word.startswith("--")}
+    assert ignored == {*FIRST, *SECOND} == words - everything - {f"--ignore={w}" for w in ignored}
+    assert all((ROOT / word).exists() for word in words if not word.startswith("--"))
