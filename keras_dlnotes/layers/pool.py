@@ -54,7 +54,8 @@ class _MaxPooling(_Pooling):
 
     def _values_dtype(self, values) -> str:
         """Whole numbers keep their type, since a maximum is one of them."""
-        return self.compute_dtype if is_floating(values.dtype) else values.dtype
+        dtype = keras.backend.standardize_dtype(values.dtype)
+        return self.compute_dtype if is_floating(dtype) else dtype
 
     def compute_output_shape(self, input_shape):
         shape = super().compute_output_shape(input_shape)

@@ -80,7 +80,7 @@ def batch_normalize(inputs, gamma=None, beta=None, axis=-1, epsilon=1e-3, mask=N
     beta = _feature_vector("beta", beta, inputs, axis, ops.zeros)
     counted = [] if mask is None else [_weights(mask, inputs, axis, gamma.dtype)]
     settings = {"axis": axis, "epsilon": epsilon}
-    if _is_compiled(inputs.shape, axis):
+    if _is_compiled(tuple(inputs.shape), axis):
         op, settings["together"] = _compiled, True
     else:
         op = _batch_normalize

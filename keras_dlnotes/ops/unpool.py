@@ -97,7 +97,7 @@ def max_unpool(
 
 
 def unpooled_shape(
-    shape: Sequence[Any], window: Window, output_size: Sequence[int] | None
+    shape: Sequence[Any], window: Window, output_size: Sequence[Any] | None
 ) -> tuple[Any, ...]:
     """Returns the shape of the output, channels last; lengths may be None or tensors."""
     batch, *lengths, channels = shape

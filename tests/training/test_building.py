@@ -156,7 +156,7 @@ def test_building_changes_no_value_and_leaves_the_rows_open():
     assert not np.any(model.layers[2].moving_mean)
     assert model.input_shape == (None, 3)
     weights = values(model)
-    built_on(model, None)  # it is built: nobody asks for a batch
+    built_on(model, [])  # it is built: nobody asks for a batch
     np.testing.assert_array_equal(values(model)[0], weights[0])
 
 

@@ -80,7 +80,7 @@ class Bidirectional(KeepsSignature, keras.layers.Bidirectional):
                 expected = f"{len(self.weights)} arrays, those of the forward layer first"
                 raise argument_error("weights", expected, f"{len(weights)} of them")
             for weight, array in zip(self.weights, weights, strict=True):
-                shape("weights", real("weights", array), weight.shape)
+                shape("weights", real("weights", array), tuple(weight.shape))
             self.set_weights([ops.convert_to_numpy(array) for array in weights])
 
     def call(self, sequences, initial_state=None, mask=None, training=None):

@@ -38,4 +38,4 @@ def _word(inputs, window: Window) -> str | None:
         return window.padding.upper()
     if not any(map(any, window.padding)):
         return "VALID"
-    return "SAME" if windows.is_same(window, inputs.shape) else None
+    return "SAME" if windows.is_same(window, tuple(inputs.shape)) else None
