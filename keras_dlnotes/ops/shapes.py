@@ -30,3 +30,8 @@ def flatten_positions(tensor):
 def along(axis: int, rank: int, values):
     """A vector, shaped to vary along one axis of a tensor of this rank."""
     return ops.reshape(values, [-1 if a == axis else 1 for a in range(rank)])
+
+
+def part_along(tensor, axis: int, entries: slice):
+    """The part of a tensor that a slice takes along one axis."""
+    return tensor[(*(slice(None),) * axis, entries)]

@@ -63,8 +63,8 @@ class Op:
             `config.set_compilation(False)` was called. That pays where the work is bound by memory
             or by the number of small operations; matrix products are better left alone.
         shared_inputs: how many of the last inputs all rows of the batch share. All other inputs and
-            the outputs have the batch as their first axis, so that rows may be divided. None keeps
-            them together.
+            the outputs have the batch as their first axis, so that rows may be divided. Where it is
+            0, few rows may be filled up to a number that has a program. None keeps them together.
 
     Example:
 

@@ -15,7 +15,7 @@ from typing import Any
 from keras import ops
 
 from keras_dlnotes.ops.padding import crop, pad
-from keras_dlnotes.ops.shapes import along
+from keras_dlnotes.ops.shapes import along, part_along
 from keras_dlnotes.ops.window_slices import dilate
 from keras_dlnotes.ops.windows import Window
 
@@ -86,7 +86,7 @@ def _double(tensors: Sequence[Any], wins: Callable, window: Window):
     for span, distance in _steps(window.size[0]):
         count = ops.shape(tensors[0])[axis] - distance
         left, right = (
-            [_part(tensor, axis, slice(start, start + count)) for tensor in tensors]
+            [part_along(tensor, axis, slice(start, start + count)) for tensor in tensors]
             for start in (0, distance)
         )
         right_wins = wins(left, right, span)
@@ -109,8 +109,4 @@ def _steps(k: int) -> Iterator[tuple[int, int]]:
 def _every(tensor, window: Window):
     """Every s-th entry along the window's axis."""
     (axis,), (s,) = window.axes, window.strides
-    return tensor if s == 1 else _part(tensor, axis, slice(None, None, s))
-
-
-def _part(tensor, axis: int, entries: slice):
-    return tensor[(*(slice(None),) * axis, entries)]
+    return tensor if s == 1 else part_along(tensor, axis, slice(None, None, s))

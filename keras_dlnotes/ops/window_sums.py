@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_dlnotes.ops.dtypes import wide
 from keras_dlnotes.ops.padding import pad, pad_or_crop
+from keras_dlnotes.ops.shapes import part_along
 from keras_dlnotes.ops.window_slices import dilate, fold, window_slices
 from keras_dlnotes.ops.windows import Window
 
@@ -56,7 +57,7 @@ def _sums_of_neighbours(tensor, k: int, axis: int):
     """Returns the sum of every k neighbours along the axis, composed of powers of two."""
 
     def part(tensor, start, length):
-        return tensor[(*(slice(None),) * axis, slice(start, start + length))]
+        return part_along(tensor, axis, slice(start, start + length))
 
     length = ops.shape(tensor)[axis]
     count, total, offset, span = length - k + 1, None, 0, 1

@@ -18,7 +18,8 @@ _MOST_SHARDS = 8
 def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Callable]:
     """Returns the op's `forward`, `inference` and `gradients` on rows divided among the cores.
 
-    They are the op's own where it has no `shared_inputs`. Concurrent calls share the cores.
+    They are the op's own where rows share no inputs, or depend on each other. Concurrent calls
+    share the cores.
     """
     shared = op.shared_inputs
     if not shared:
