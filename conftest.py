@@ -10,9 +10,9 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-# before the package is imported
+pytest_plugins = ["pytester"]
 if os.environ.get("DLNOTES_TESTS_TYPED"):
-    pytest_plugins = ["tests.typed"]
+    pytest_plugins.append("tests.typed")  # before the package is imported
 
 # TFDS reads this when it is imported
 if "TFDS_DATA_DIR" not in os.environ:

@@ -5,8 +5,8 @@ recurrent layers beside Keras's, a fit that is interrupted, one by the command l
 two devices, and a model saved on this backend and loaded on the others. A backend that is not
 installed is left out, and that is said.
 
-Without arguments of pytest all tests run, in several runs of pytest one after the other: what
-TensorFlow and JAX compile stays in memory until the process ends.
+Where the arguments name no file, tests of all files run, in several runs of pytest one after the
+other: what TensorFlow and JAX compile stays in memory until the process ends.
 """
 
 import os
@@ -22,6 +22,7 @@ QUICK = (
     "tests/layers/test_recurrent.py",
     "tests/layers/test_mixed_precision.py",
     "tests/runs/test_resumable.py",
+    "tests/runs/test_resumable_states.py",
     "tests/runs/test_strategies.py",
     "tests/cli/test_starting.py::test_the_backend_option_runs_on_that_backend",
     "tests/interop/test_backends.py",
@@ -31,6 +32,7 @@ FIRST, SECOND = ("tests/layers",), ("tests/models", "tests/ops", "tests/training
 REST = ("tests", "keras_dlnotes", *(f"--ignore={folder}" for folder in (*FIRST, *SECOND)))
 PAGES = ("docs", "README.md")
 PARTS = (FIRST, SECOND, REST, PAGES)
+NOTHING_RAN = 5  # pytest's exit status
 SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4")
 
 
@@ -41,11 +43,17 @@ def main(arguments):
     if find_spec(backend) is None:
         print(f"LEFT OUT: no test ran on {backend}, because it is not installed here.")
         return 0
-    runs = [rest] if rest else PARTS
+    runs = [rest] if _paths(rest) else [(*part, *rest) for part in PARTS]
     if quick:
         runs = [(*QUICK, "-m", "slow or not slow", *rest)]
     statuses = [_status(backend, run) for run in runs]
-    return next(filter(None, statuses), 0)
+    if set(statuses) == {NOTHING_RAN}:
+        return NOTHING_RAN
+    return next((status for status in statuses if status not in (0, NOTHING_RAN)), 0)
+
+
+def _paths(arguments):
+    return [word for word in arguments if Path(word.partition("::")[0]).exists()]
 
 
 def _distribution(arguments):
@@ -53,8 +61,7 @@ def _distribution(arguments):
 
     But the examples of a page follow from each other, and stay together.
     """
-    paths = [word for word in arguments if Path(word.partition("::")[0]).exists()]
-    has_pages = not paths or any(word.startswith(PAGES) for word in paths)
+    has_pages = any(word.startswith(PAGES) for word in _paths(arguments))
     return "loadfile" if has_pages else "worksteal"
 
 

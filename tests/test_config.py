@@ -60,6 +60,7 @@ def test_the_switch_takes_effect_on_the_next_call(make):
     )
 
 
+@pytest.mark.thorough
 def test_the_environment_switches_compilation_off():
     show = "from keras_dlnotes import config; print(config.is_compilation_enabled())"
     assert in_a_process(show, DLNOTES_COMPILATION="0").stdout.strip() == "False"

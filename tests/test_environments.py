@@ -41,6 +41,37 @@ def test_every_slow_test_has_an_environment():
     assert lost == []
 
 
+def test_thorough_tests_run_on_every_backend_and_in_the_continuous_integration():
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    every_part = 'tests/on_backend.py tensorflow -m "thorough and not slow"'
+    assert every_part in tox["testenv:thorough"]["commands"]
+    assert every_part in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for backend in ("jax", "torch"):
+        assert f'on_backend.py {backend} -m "not slow"' in tox[f"testenv:{backend}"]["commands"]
+
+
+def test_a_sample_leaves_the_rest_to_the_thorough_run(pytester):
+    pytester.makeconftest((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.sampled(4)
+        @pytest.mark.parametrize("number", range(100))
+        def test_number(number):
+            pass
+        """
+    )
+    marks = ["-W", "ignore", "-m"]
+    chosen, left = (
+        pytester.runpytest("-q", *marks, expression).parseoutcomes()
+        for expression in ("not thorough", "thorough")
+    )
+    assert chosen["passed"] + left["passed"] == 100
+    assert 15 < chosen["passed"] < 35
+
+
 def test_the_parts_are_all_tests():
     setup = configparser.ConfigParser(interpolation=None)
     setup.read(ROOT / "setup.cfg", encoding="utf-8")

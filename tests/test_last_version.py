@@ -61,6 +61,7 @@ def test_a_finished_run_is_read(folder):
     assert scores["test_mae"] == pytest.approx(result.metrics["test_mae"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("folder", ["runs/finished", "runs/interrupted"], indirect=True)
 def test_a_run_is_resumed(folder):
     before = {path.name: rows(path / "history.csv") for path in [folder, *folder.glob("rivals/*")]}

@@ -57,6 +57,7 @@ def test_layers_are_registered(name):
     assert keras.saving.get_registered_name(layer_class) == f"keras_dlnotes>{name}"
 
 
+@pytest.mark.thorough
 def test_importing_the_package_prints_nothing():
     result = subprocess.run(
         [sys.executable, "-c", "import keras_dlnotes"], capture_output=True, text=True, timeout=120

@@ -87,6 +87,7 @@ def test_a_folder_that_can_not_be_used_is_one_line(dlnotes, out):
     assert Path("occupied", "thesis.txt").exists()
 
 
+@pytest.mark.thorough
 def test_a_corrupt_checkpoint_is_one_line(dlnotes):
     dlnotes("fit", "digits", "--epochs", 1)
     (weights,) = Path("runs/digits/checkpoints").glob("*.h5")

@@ -91,6 +91,7 @@ def test_a_report_that_can_not_be_made_is_one_line(dlnotes, small_model, argumen
     assert_one_line(stderr, *parts)
 
 
+@pytest.mark.thorough
 def test_a_report_from_a_new_process_loads_the_layers_of_the_package():
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, padding=1)])
     model.save("ours.keras")

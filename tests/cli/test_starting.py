@@ -97,6 +97,7 @@ def test_tasks_and_data_list_all_names(dlnotes):
     assert code == 0 and all(name in stdout for name in data.names())
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "program",
     [
@@ -116,6 +117,7 @@ def test_any_program_that_imports_the_package_loads_saved_models(program):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", ["script", "module"])
 def test_the_command_loads_the_models_of_the_package(command, way):
     model = models.unet((20, 20, 1), filters=2, depth=1, padding=0)
@@ -135,6 +137,7 @@ def test_the_backend_option_runs_on_that_backend(command, way):
     assert json.loads(Path("runs/digits/metrics.json").read_text())["backend"] == BACKEND
 
 
+@pytest.mark.thorough
 def test_a_new_process_prints_nothing_but_its_result():
     done = in_a_new_process("fit", "digits", "--epochs", "1", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")

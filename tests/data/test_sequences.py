@@ -71,6 +71,7 @@ def pronunciation(data_dir):
     return data.load("pronunciation", data_dir=data_dir)
 
 
+@pytest.mark.thorough
 def test_no_word_is_there_twice(pronunciation):
     words = np.concatenate([pronunciation[split]["word"] for split in SPLITS])
     assert len(set(words)) == len(words) == 30_000

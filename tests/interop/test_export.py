@@ -87,6 +87,7 @@ def worked_once(name):
     return worked(CASES[name])
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -101,6 +102,7 @@ def test_runtimes_give_the_outputs_of_the_model(name, kind, tmp_path):
         assert_equal(run(arrays), expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["tf_saved_model", "litert"])
 def test_a_stateful_model_goes_on_where_it_was(kind, tmp_path):
     model = models.language_model(7, units=4, embedding_dim=3, stateful=True)
@@ -119,6 +121,7 @@ def test_a_stateful_model_has_no_onnx_file(tmp_path):
         exported(model, tmp_path, "onnx")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", RUNTIMES)
 def test_variants_of_the_recurrent_layers(kind, tmp_path):
     model = keras.Sequential(
@@ -190,6 +193,7 @@ def test_layers_that_no_builder_has(name, kind, tmp_path):
     assert_equal(exported(model, tmp_path, kind)([x]), expected)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", RUNTIMES)
 @pytest.mark.parametrize(
     "padding", ["same", *(pytest.param(more, marks=pytest.mark.slow) for more in ("valid", 1))]
@@ -214,6 +218,7 @@ print("served")
 """
 
 
+@pytest.mark.thorough
 def test_a_saved_model_needs_none_of_our_code(tmp_path):
     model, batches = worked_once("many to one, lstm both ways")
     model.export(tmp_path / "model", verbose=False)
@@ -224,6 +229,7 @@ def test_a_saved_model_needs_none_of_our_code(tmp_path):
     assert "served" in result.stdout, result.stderr[-2000:]
 
 
+@pytest.mark.thorough
 def test_no_compiled_call_leaves_python(tmp_path):
     """A server need not have XLA."""
     for name in ("many to one, lstm both ways", "unet"):

@@ -125,6 +125,7 @@ def check(name, kind, is_open, chosen, folder):
             np.testing.assert_allclose(found, expected, atol=1e-5 * scale, err_msg=message)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("kind", "name", "sample"), QUICK, ids=lambda value: str(value)[:20])
 def test_a_sample(kind, name, sample, tmp_path):
     size = {} if "Pooling" in name else {"kernel_size": 3}

@@ -40,6 +40,7 @@ def test_keras_quantizes_the_dense_layers_and_leaves_the_convolutions(model, tmp
     np.testing.assert_array_equal(predict(keras.saving.load_model(tmp_path / "model.keras")), found)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow writes LiteRT")
 def test_litert_calculates_in_integers_alone(model, tmp_path):
     import tensorflow as tf

@@ -81,6 +81,7 @@ def test_malicious_pickle_is_refused_and_not_executed(tmp_path, write):
     assert touched.exists()  # so the file would have done harm
 
 
+@pytest.mark.thorough
 def test_safetensors_load_without_pytorch(tmp_path):
     path = tmp_path / "weights.safetensors"
     interop.to_torch(sequential((3,), keras.layers.Dense(2)), path=path)

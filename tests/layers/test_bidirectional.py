@@ -24,6 +24,7 @@ from tests.layers.recurrent_pairs import (
 on_tensorflow = only_on("tensorflow", reason="is about TensorFlow")
 
 
+@pytest.mark.sampled(4)
 @every_kind
 @pytest.mark.parametrize("wrapper", ["Bidirectional", "keras"])
 def test_both_directions(kind, wrapper):

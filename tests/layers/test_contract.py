@@ -83,6 +83,7 @@ def test_config_survives(case):
             assert kept == value
 
 
+@pytest.mark.sampled(4)
 @every_case
 def test_symbolic_eager_cloned_and_unknown_sizes_agree(case):
     layer, x = case.runnable(case.layer()), case.inputs()
@@ -104,6 +105,7 @@ def test_symbolic_eager_cloned_and_unknown_sizes_agree(case):
     assert_close(_arrays(open_model.predict(x, batch_size=2, verbose=0)), expected)
 
 
+@pytest.mark.sampled(4)
 @every_case
 def test_one_training_step(case):
     """One step of gradient descent changes every weight and lowers the loss."""
@@ -233,6 +235,7 @@ print("loaded", len(sys.argv) - 1)
 """
 
 
+@pytest.mark.thorough
 def test_saved_models_load_in_a_fresh_process(tmp_path):
     folders = []
     for number, case in enumerate(CASES):

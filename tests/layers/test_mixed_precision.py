@@ -7,6 +7,7 @@ import pytest
 from keras_dlnotes import layers
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_a_network_trains_with_weights_in_single_precision(policy):
     make = {"dtype": policy}

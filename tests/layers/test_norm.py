@@ -139,6 +139,7 @@ def test_mixed_bfloat16_trains_with_float32_statistics():
     assert_close(mixed.get_weights(), single.get_weights(), 1e-6)
 
 
+@pytest.mark.thorough
 def test_compiled_fit_is_keras():
     x, y = _array((20, 6, 5, 2)), _array((20, 1), seed=1)
 
@@ -208,6 +209,7 @@ print("equal")
 """
 
 
+@pytest.mark.thorough
 @only_on("tensorflow", reason="TensorFlow's strategies")
 def test_synchronized_on_two_replicas_is_the_plain_layer_on_both_batches():
     result = subprocess.run(

@@ -17,6 +17,7 @@ def _moving_deviation(layer, batches):
     return float(np.sqrt(to_numpy(layer.moving_variance)[0]))
 
 
+@pytest.mark.thorough
 def test_small_batches_bias_the_moving_deviation():
     """The deviation of two numbers from N(0, 1) is 1/√π = 0.56 on average, its square ½."""
     data = np.random.default_rng(0).normal(size=(200, 2, 1)).astype("float32")

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.compiled
 on_tensorflow = only_on("tensorflow", reason="is about TensorFlow")
 
 
+@pytest.mark.sampled(4)
 @every_kind
 @pytest.mark.parametrize("zeros", [False, True])
 @pytest.mark.parametrize("settings", [{"return_sequences": True}, {"go_backwards": True}])
@@ -74,6 +75,7 @@ def test_a_delayed_gate_is_reset_to_its_bias():
     assert_close([array(layer(make_inputs()))], [first])
 
 
+@pytest.mark.sampled(4)
 @every_kind
 @pytest.mark.parametrize(
     "rates",
@@ -117,6 +119,7 @@ def test_cells_in_a_stack():
         assert_close(map(array, found), list(map(array, expected)), 1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", [("coupled", "current"), ("separate", "delayed")])
 def test_a_cell_that_loops_equals_the_layer(variant):
     settings = dict(zip(("forget_gate", "output_gate"), variant, strict=True))
@@ -181,6 +184,7 @@ def test_the_path_is_explained():
             layers.LSTM(UNITS, use_cudnn=True)(make_inputs())
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "dtype",
     [
@@ -206,6 +210,7 @@ def test_policies(kind, dtype):
     assert_close(map(array, found), list(map(array, theirs(make_inputs()))), tolerance)
 
 
+@pytest.mark.thorough
 @on_tensorflow
 @pytest.mark.parametrize("jit_compile", [True, False, "auto"])
 def test_fits_alike_however_it_is_compiled(jit_compile):
@@ -225,6 +230,7 @@ def test_fits_alike_however_it_is_compiled(jit_compile):
     np.testing.assert_allclose(fit(layers, jit_compile=jit_compile), expected, rtol=1e-5)
 
 
+@pytest.mark.thorough
 @on_tensorflow
 def test_ragged_lengths_are_not_retraced():
     import tensorflow as tf

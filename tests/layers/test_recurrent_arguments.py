@@ -143,6 +143,7 @@ def test_bad_calls_are_named(kind, call, name):
         layer(**{"sequences": _inputs(), **call})
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("shape", [(0, 4, 3), (2, 4, 0), (2, 1, 3)])
 def test_no_rows_no_features_and_one_step(kind, shape):

@@ -102,6 +102,7 @@ def test_an_assignment_allows_nothing(kind, variant, assigned, fused):
     assert not fused
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("wrapper", [layers.Bidirectional, keras.layers.Bidirectional])
 @pytest.mark.parametrize("place", ["forward", "backward", "both"])
 @every_variant

@@ -52,6 +52,7 @@ def _types(outputs):
     return {keras.backend.standardize_dtype(entry.dtype) for entry in keras.tree.flatten(outputs)}
 
 
+@pytest.mark.sampled(4)
 @every_form
 @pytest.mark.parametrize("dtype", INTEGERS)
 def test_whole_numbers_are_computed_as_the_floats_that_they_are(form, dtype):
@@ -104,6 +105,7 @@ def test_a_model_of_whole_numbers():
     assert_close([found], _arrays(model.layers[2](by_hand)), 1e-6)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "policy",
     [

@@ -70,6 +70,7 @@ def _segnet(channels=2):
     return keras.Model(inputs, outputs)
 
 
+@pytest.mark.thorough
 def test_a_segmentation_network_takes_images_of_any_size(tmp_path):
     model = _segnet()
     assert model.output_shape == (None, None, None, 2)
@@ -85,6 +86,7 @@ def test_a_segmentation_network_takes_images_of_any_size(tmp_path):
     )
 
 
+@pytest.mark.thorough
 @only_on("tensorflow", reason="writes a SavedModel of open size")
 def test_a_segmentation_network_leaves_as_a_saved_model_of_any_size(tmp_path):
     import tensorflow as tf

@@ -82,6 +82,7 @@ def test_noise_is_there_in_training_alone_and_as_strong_as_said():
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(noise(zeros, training=False)), zeros)
 
 
+@pytest.mark.thorough
 def test_learns_to_take_noise_away():
     """Data on a line: what is beside it is noise, and half of the noise's variance is."""
     generator = np.random.default_rng(0)

@@ -43,6 +43,7 @@ def scaled_weights(model, seed=1):
             weight.assign(0.5 + generator.random(weight.shape, "float32"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("ours", "theirs", "size"),
     [
@@ -271,6 +272,7 @@ def test_names_the_bad_argument(name, argument, value):
         BUILDERS[name](**{argument: value})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["resnet", "densenet"])
 def test_learns(name):
     labels = np.arange(32) % 2

@@ -103,6 +103,7 @@ def test_convnet_names_the_bad_argument(name, value):
         convnet(**arguments)
 
 
+@pytest.mark.thorough
 def test_convnet_learns():
     keras.utils.set_random_seed(0)
     labels = np.arange(64) % 2

@@ -72,6 +72,7 @@ def test_greedy_takes_the_likeliest_token_at_each_step(cell):
     assert decode(model, SOURCES, max_length=6) == expected
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_wide_beam_finds_what_exhaustive_search_finds(cell, seed):

@@ -70,6 +70,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("name", "options"), VARIANTS)
 def test_channels_first_computes_what_channels_last_computes(name, options, tmp_path):
     last = randomized(build(name, **options))

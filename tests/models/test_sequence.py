@@ -47,6 +47,7 @@ def inputs_of(model):
     return tensors if len(tensors) > 1 else tensors[0]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_outputs_are_probabilities_of_an_uncompiled_model(name, cell):

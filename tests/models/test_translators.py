@@ -40,6 +40,7 @@ def greedily(model, source, steps):
     return [token for token in target[1:] if token != END]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", TRANSLATORS)
 def test_greedy_is_what_whole_calls_give(name):
     model = ready(name)
@@ -77,6 +78,7 @@ def test_logits(name):
         decode(model, GIVEN, from_logits=True)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("from_logits", [False, True])
 @pytest.mark.parametrize("name", ["builder's", "attention"])
 def test_wide_beam_finds_the_likeliest_of_all_targets(name, from_logits):

@@ -45,6 +45,7 @@ def test_number_of_weights_is_the_papers():
     assert unet().count_params() == weights == 31_030_658
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (1, 1), (2, 19), (5, 64)])
 def test_same_padding_gives_any_size_back(size):
     model = unet((None, None, 2), classes=3, filters=2, depth=3)
@@ -156,6 +157,7 @@ def test_crop_to_size_keeps_the_beginning():
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(cropped), tensor[:, :3, :4])
 
 
+@pytest.mark.thorough
 def test_saved_model_works_where_only_the_package_is_imported(tmp_path):
     model = unet(filters=2, depth=2)
     batch = images(1, 7, 10, 1)

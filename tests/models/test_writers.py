@@ -41,6 +41,7 @@ def literally(model, prompt, steps, temperature, seed, from_logits=False):
     return ids
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 @pytest.mark.parametrize("name", WRITERS)
 def test_is_what_whole_calls_give(name):
@@ -53,6 +54,7 @@ def test_is_what_whole_calls_give(name):
             np.testing.assert_array_equal(array(weight), value)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
 @pytest.mark.parametrize("name", AHEAD)
 def test_models_that_look_ahead_are_refused(name):
@@ -97,6 +99,7 @@ def test_a_row_of_logits_that_looks_like_probabilities(wrap):
     np.testing.assert_allclose(frequencies, expected / expected.sum(), atol=0.03)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("build", "policy"),
     [

@@ -63,6 +63,7 @@ def test_of_no_image_there_is_no_output_and_gradients_are_zero(op, kernel, argum
         np.testing.assert_array_equal(gradient, np.zeros(array.shape))
 
 
+@pytest.mark.sampled(4)
 @only_on("tensorflow", reason="whose graphs may leave the number of images open")
 @pytest.mark.parametrize(("op", "kernel", "arguments"), CASES[::5] + SLOW[::17])
 def test_a_graph_takes_no_image_as_well_as_some(op, kernel, arguments):
@@ -90,6 +91,7 @@ def test_a_graph_takes_no_image_as_well_as_some(op, kernel, arguments):
             np.testing.assert_allclose(left, gradient, rtol=1e-5)
 
 
+@pytest.mark.sampled(4)
 @only_on("tensorflow", reason="whose graphs may leave lengths open")
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from tests.gradcheck import gradients
 from tests.ops.recurrent_forms import BATCH, FORMS, MASK, TIME, UNITS, every_form
 
 
+@pytest.mark.sampled(4)
 @every_form
 @pytest.mark.parametrize("last_alone", [False, True])
 def test_it_is_the_gradient_at_each_hidden_state(form, last_alone):
@@ -39,6 +40,7 @@ def test_it_is_the_gradient_at_each_hidden_state(form, last_alone):
         np.testing.assert_allclose(norms, np.linalg.norm(last, axis=-1), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("masked", [False, True])
 @every_form
 def test_it_starts_from_the_last_states_too(form, masked):

@@ -53,6 +53,7 @@ def programs(folder, *sizes):
     return [int(line.split()[1]) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.thorough
 def test_a_smaller_batch_takes_the_program_of_a_larger_one(tmp_path):
     first, last, small, smaller, larger = programs(tmp_path, 32, 19, 8, 7, 33)
     assert first == last > 0  # filled up to 32

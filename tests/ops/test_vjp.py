@@ -185,6 +185,7 @@ def test_an_op_keeps_a_bounded_number_of_functions():
     assert kept.currsize == kept.maxsize < 300
 
 
+@pytest.mark.thorough
 def test_models_of_equal_geometry_share_their_functions():
     before = None
     for _ in range(40):

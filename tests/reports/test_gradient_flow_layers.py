@@ -78,6 +78,7 @@ def test_a_stateful_layer_starts_from_the_states_it_has():
     np.testing.assert_allclose(norms(frame, "rnn"), expected, rtol=1e-5)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
 @pytest.mark.parametrize("outer", [L.Bidirectional, layers.Bidirectional])
 def test_cell_by_cell_or_by_the_op_it_is_the_same(outer, merge_mode):

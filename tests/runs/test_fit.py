@@ -79,6 +79,7 @@ def test_the_report_shows_scores_pictures_and_settings(finished):
     assert page.count("<img") >= 5
 
 
+@pytest.mark.thorough
 def test_test_data_is_for_scoring_only(finished, tmp_path):
     def prepare_with_wrong_test_labels(name):
         splits = SMALL.prepare(name)
@@ -104,6 +105,7 @@ def test_a_finished_run_is_left_alone(finished):
     assert after == before
 
 
+@pytest.mark.thorough
 def test_lost_results_are_made_again_and_more_epochs_go_on_exactly(finished, tmp_path):
     first = fit(tmp_path, QUICK, epochs=1)
     (tmp_path / "report.html").unlink()
@@ -121,6 +123,7 @@ def test_lost_results_are_made_again_and_more_epochs_go_on_exactly(finished, tmp
 SMALLER = "half as many kernels"
 
 
+@pytest.mark.thorough
 def test_rivals_and_several_baselines_stand_beside_the_network(finished, tmp_path):
     def baselines(splits):
         found = SMALL.baseline(splits)

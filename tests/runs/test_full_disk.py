@@ -58,6 +58,7 @@ def begun(tmp_path_factory):
     return path
 
 
+@pytest.mark.thorough
 def test_a_run_goes_on_from_every_write_that_failed(begun, tmp_path, full_at, monkeypatch):
     whole = shutil.copytree(begun, tmp_path / "whole")
     opened = full_at(0)

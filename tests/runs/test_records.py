@@ -220,6 +220,7 @@ def test_what_passes_is_waited_for(name, path, monkeypatch):
     assert len(tried) == 3
 
 
+@pytest.mark.thorough
 def test_a_process_without_a_descriptor_left_renames_nothing(path):
     write_record(path, {"a": 1})
     done = subprocess.run(

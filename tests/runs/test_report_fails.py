@@ -21,6 +21,7 @@ def failing(outcome):
     raise RuntimeError("no\npicture")
 
 
+@pytest.mark.thorough
 def test_a_report_that_fails_is_logged_and_made_up_for(tmp_path, caplog, monkeypatch):
     result = fit(tmp_path, replace(QUICK, pictures=failing), epochs=1)
     [record] = [one for one in caplog.records if one.levelno == logging.WARNING]
@@ -66,6 +67,7 @@ def test_a_search_prints_its_results_where_its_page_fails(tmp_path, caplog, caps
     assert "report could not be written: RuntimeError: no page." in caplog.text
 
 
+@pytest.mark.thorough
 def test_texts_are_pictures_too(tmp_path):
     passages = Passages("What it wrote", {"greedy": "to be"}, "Passages.")
     result = fit(tmp_path, replace(QUICK, pictures=lambda outcome: [passages]), epochs=1)

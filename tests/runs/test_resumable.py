@@ -7,18 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dlnotes import layers
-from keras_dlnotes.runs import (
-    ConsecutiveBatches,
-    RunFolder,
-    RunFolderError,
-    fit_resumable,
-    run_state,
-)
-from keras_dlnotes.training import fit_truncated
-from tests.backends import carries_states, only_on
-
-ROWS, WINDOW = 2, 5
+from keras_dlnotes.runs import RunFolder, RunFolderError, fit_resumable, run_state
 
 
 class InterruptionError(Exception):
@@ -60,42 +49,6 @@ def train(path, epochs=4, patience=9, resume=True, seed=0, training=None, learni
     return model, state
 
 
-def windows_of_a_stream(seed=0, count=7):
-    """Windows that follow each other in time; the last step's output needs the first one's."""
-    inputs = np.random.default_rng(seed).normal(size=(count * WINDOW, 1)).astype("float32")
-    targets = np.cumsum(inputs, axis=0)
-    return inputs.reshape(count, WINDOW, 1), targets.reshape(count, WINDOW, 1)
-
-
-def recurrent_model():
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential(
-        [keras.Input((None, 1)), layers.GRU(3, return_sequences=True), keras.layers.Dense(1)]
-    )
-    model.compile(keras.optimizers.Adam(0.02), "mse")
-    return model
-
-
-def train_on_a_stream(path, epochs):
-    model = recurrent_model()
-    with RunFolder(path, {}, resume=True) as folder:
-        state = fit_resumable(
-            model,
-            windows_of_a_stream(),
-            windows_of_a_stream(seed=1),
-            folder,
-            epochs=epochs,
-            batch_size=ROWS,
-            seed=0,
-            patience=9,
-            monitor="loss",  # falls: the model ends with the weights of its last epoch
-            batches=ConsecutiveBatches,
-            carry_states=True,
-            verbose=0,
-        )
-    return model, state
-
-
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     path = tmp_path_factory.mktemp("uninterrupted")
@@ -127,6 +80,7 @@ def test_history_has_a_row_an_epoch(uninterrupted):
     assert list((path / "logs" / "train").iterdir())
 
 
+@pytest.mark.thorough
 def test_same_seed_same_run_other_seed_other_run(uninterrupted, tmp_path):
     model, _ = train(tmp_path / "same")
     assert_same_run(tmp_path / "same", model, uninterrupted)
@@ -169,6 +123,7 @@ def interrupt_replacement(monkeypatch, number, after):
     monkeypatch.setattr(os, "replace", replace_until)
 
 
+@pytest.mark.thorough
 def test_a_run_interrupted_at_any_file_is_the_same_run(uninterrupted, tmp_path, monkeypatch):
     count = replacements_of_one_run(monkeypatch, tmp_path / "counted")
     assert count == 1 + 3 * 4  # the settings; history, weights and state for each epoch
@@ -198,6 +153,7 @@ def test_a_run_interrupted_within_an_epoch_is_the_same_run(uninterrupted, tmp_pa
     assert_same_run(tmp_path, model, uninterrupted)
 
 
+@pytest.mark.thorough
 def test_early_stopping_goes_on_with_its_count_and_best_weights(tmp_path):
     options = {"patience": 3, "learning_rate": 0.5}
     reference, state = train(tmp_path / "reference", epochs=30, **options)
@@ -223,6 +179,7 @@ def test_old_checkpoints_are_removed(uninterrupted):
     assert files == {"state.json", "epoch-4.weights.h5", f"epoch-{best}.weights.h5"}
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing", "state"])
 def test_a_corrupt_checkpoint_is_named(tmp_path, damage):
     train(tmp_path, epochs=2)
@@ -253,48 +210,3 @@ def test_a_loss_that_is_no_number_fails_the_run(tmp_path):
     with pytest.raises(RuntimeError, match="NaN"):
         train(tmp_path, training=(np.full_like(inputs, np.nan), labels))
     assert run_state_of(tmp_path).epoch == 0
-
-
-@carries_states
-def test_carried_states_are_those_of_truncated_back_propagation(tmp_path):
-    model, state = train_on_a_stream(tmp_path, epochs=3)
-    reference = recurrent_model()
-    for epoch in range(3):
-        batches = ConsecutiveBatches(windows_of_a_stream(), ROWS, seed=0)
-        batches.epoch = epoch
-        inputs, targets = (
-            np.concatenate([batches[index][part] for index in range(len(batches))], axis=1)
-            for part in (0, 1)
-        )
-        history = fit_truncated(
-            reference,
-            (inputs, targets),
-            WINDOW,
-            validation_data=windows_of_a_stream(seed=1),
-            verbose=0,
-        )
-        for name, values in history.history.items():
-            assert state.history[epoch][name] == pytest.approx(values[0], rel=1e-5)
-    for value, expected in zip(model.get_weights(), reference.get_weights(), strict=True):
-        np.testing.assert_allclose(value, expected, atol=1e-6)
-    assert state.early_stopping["best_epoch"] == 2
-    assert not model.layers[0].stateful
-
-
-@carries_states
-def test_carried_states_go_on_exactly_after_an_interruption(tmp_path):
-    whole = train_on_a_stream(tmp_path / "whole", epochs=3)
-    train_on_a_stream(tmp_path / "parts", epochs=1)
-    parts = train_on_a_stream(tmp_path / "parts", epochs=3)
-    assert parts[1].history == whole[1].history
-    for value, expected in zip(parts[0].get_weights(), whole[0].get_weights(), strict=True):
-        np.testing.assert_array_equal(value, expected)
-
-
-@only_on("jax", reason="states are carried elsewhere")
-def test_states_are_not_carried_where_they_cannot(tmp_path):
-    with pytest.raises(RuntimeError, match="only on TensorFlow and PyTorch"):
-        train_on_a_stream(tmp_path, epochs=1)
-    inputs, targets = windows_of_a_stream()
-    with pytest.raises(RuntimeError, match="only on TensorFlow and PyTorch"):
-        fit_truncated(recurrent_model(), (inputs, targets), window=WINDOW)

@@ -19,6 +19,7 @@ ON_IMAGES = [
 ]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ON_IMAGES)
 def test_no_image_is_in_two_splits(name):
     task = tasks.get(name)

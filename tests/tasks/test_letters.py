@@ -47,6 +47,7 @@ def test_rules_are_scored_on_what_was_misread(scans):
     assert untold.scores["test_accuracy"] >= scan.scores["test_accuracy"]
 
 
+@pytest.mark.thorough
 def test_source_is_reversed_and_target_is_shifted(words):
     (source, shifted), target = words.test
     first = words.context["words"][0]
@@ -58,6 +59,7 @@ def test_source_is_reversed_and_target_is_shifted(words):
     assert len(words.context["phonemes"]) == 39
 
 
+@pytest.mark.thorough
 def test_the_letter_rule_gets_some_phonemes_right(words):
     error = pronounce.letter_rule(words).scores["test_phoneme_error_rate"]
     assert 0.3 < error < 0.9

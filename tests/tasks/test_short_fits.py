@@ -12,6 +12,7 @@ pytestmark = pytest.mark.compiled
 QUICK = {"digits", "mnist-autoencoder", "vowels"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", list(every_task(QUICK)))
 def test_a_short_fit_leaves_scores_and_pictures(name, tmp_path):
     task = in_short(tasks.get(name))

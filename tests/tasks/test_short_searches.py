@@ -34,6 +34,7 @@ def searched(task, folder):
     return Results(folder, recipe)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", list(every_task(QUICK)))
 def test_the_page_shows_the_best_model_and_all_data_train_another(name, tmp_path):
     shown = []
@@ -58,6 +59,7 @@ def test_the_page_shows_the_best_model_and_all_data_train_another(name, tmp_path
     assert model.optimizer.iterations == steps
 
 
+@pytest.mark.thorough
 @carries_states
 def test_a_model_trained_again_carries_its_states_from_batch_to_batch(tmp_path):
     task = in_short(tasks.get("characters"))

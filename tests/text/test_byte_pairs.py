@@ -41,6 +41,7 @@ def test_fit_reads_an_iterator_once_and_forgets_what_it_knew():
     assert tokenizer.vocabulary[259:262] == ["zy", "zyzy", "<unused0>"]
 
 
+@pytest.mark.thorough
 def test_the_same_texts_give_the_same_vocabulary_in_every_process():
     program = (
         "import pydoc_data.topics as t; from keras_dlnotes.text import BytePairTokenizer as B;"

@@ -82,6 +82,7 @@ def test_model_of_strings_trains_and_predicts(tokenizer):
     assert not np.allclose(model.predict(texts, verbose=0), before)
 
 
+@pytest.mark.thorough
 @needs_strings
 def test_saved_model_of_strings_works_where_only_the_package_is_imported(tokenizer, tmp_path):
     model = string_model(tokenizer)

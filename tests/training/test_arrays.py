@@ -144,6 +144,7 @@ def fed(*data):
     return model.seen[-1]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     "kind",
     [

@@ -123,6 +123,7 @@ def train(path, make, inputs, epochs, **settings):
     return model, state
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("make", "inputs"), CASES + EAGER)
 def test_a_model_without_an_input_shape_goes_on_exactly(make, inputs, tmp_path):
     whole, expected = train(tmp_path / "whole", make, inputs, epochs=3)
@@ -133,6 +134,7 @@ def test_a_model_without_an_input_shape_goes_on_exactly(make, inputs, tmp_path):
         np.testing.assert_array_equal(value, of_whole)
 
 
+@pytest.mark.thorough
 @only_on("tensorflow", "jax", reason="PyTorch's dropout draws from a generator of its own")
 @pytest.mark.parametrize(("make", "inputs"), CASES[:2])
 def test_building_does_what_fit_does_by_itself(make, inputs):
@@ -173,6 +175,7 @@ def test_a_model_that_cannot_be_called_is_named():
         built_on(convolution, batches)
 
 
+@pytest.mark.thorough
 @carries_states
 def test_truncated_training_builds_a_model_too():
     stream = np.ones((2, 7, 3), "float32"), np.ones((2, 7, 1), "float32")

@@ -175,6 +175,7 @@ def assert_as_it_was(model, before):
     assert model.evaluate(inputs, targets, verbose=0)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("case", CASES)
 def test_a_callback_sees_the_model_as_it_is_and_changes_nothing(case, tmp_path):
     make, settings = CASES[case]
@@ -188,6 +189,7 @@ def test_a_callback_sees_the_model_as_it_is_and_changes_nothing(case, tmp_path):
     assert_as_it_was(observed, before)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", ["open batch", "stateful by itself"])
 def test_so_does_one_of_a_run_in_a_folder(case, tmp_path):
     plain, observed = (compiled(CASES[case][0], **EAGERLY) for _ in range(2))
@@ -226,6 +228,7 @@ def test_layers_that_are_stateful_themselves_go_on_exactly_after_an_interruption
         train_in_folder(tmp_path / "parts", resumed, keras.callbacks.BackupAndRestore(tmp_path))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("case", ["open batch", "stateful by itself"])
 @pytest.mark.parametrize("moment", ["on_train_batch_end", "on_test_batch_end", "on_epoch_end"])
 def test_an_interrupt_leaves_the_layers_as_they_were(case, moment, tmp_path):

@@ -69,6 +69,7 @@ def _reference(model, x):
     return model.get_weights()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("batch_size", [7, 32, COUNT])
 @pytest.mark.parametrize("build", [_chain, _branches])
 def test_equals_the_whole_set_in_one_batch(build, batch_size):

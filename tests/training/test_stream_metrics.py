@@ -102,6 +102,7 @@ def logs_of(model, inputs, targets, starts, weights, window):
     return [{name: values[epoch] for name, values in history.history.items()} for epoch in (0, 1)]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("case", "inputs", "weights"),
     [
@@ -208,6 +209,7 @@ def test_weights_stay_as_they_were():
     np.testing.assert_array_equal(weights, before)
 
 
+@pytest.mark.thorough
 def test_a_model_keeps_its_own_ways_afterwards():
     model, targets = CASES["numbers"]()
     own = set(vars(model))

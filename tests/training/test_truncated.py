@@ -50,6 +50,7 @@ def test_pieces_are_put_together():
     assert found == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
 def test_a_window_of_the_whole_length_is_fit(name):
     x, y = _stream()
@@ -90,6 +91,7 @@ def test_states_are_carried_and_gradients_stop(module):
     np.testing.assert_allclose(_weights(model), _weights(stepped), atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_rows_start_anew_where_a_sequence_starts():
     """Two sequences one after the other in each row are the same as twice the rows."""
     x, y = _stream(steps=8)
@@ -119,6 +121,7 @@ def test_rows_start_anew_where_a_sequence_starts():
     np.testing.assert_allclose(seen, [first, (first + second) / 2], rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_the_model_is_afterwards_as_it_was():
     x, y = _stream()
     model = _model()
@@ -163,6 +166,7 @@ def test_validation_leaves_the_carried_states_alone():
     np.testing.assert_allclose(history.history["val_loss"][-1], expected[0], rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_functions_and_memory_mapped_files_are_streams(tmp_path):
     x, y = _stream()
     for name, array in (("x", x), ("y", y)):

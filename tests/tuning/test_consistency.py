@@ -30,6 +30,7 @@ def changed(path, **values):
     write_record(path, content | values)
 
 
+@pytest.mark.thorough
 def test_an_ending_that_is_lost_comes_back_from_the_trial(search):
     folder, answer, state = search
     for trial, status in (("trial_0", "COMPLETED"), ("trial_2", "FAILED")):

@@ -34,6 +34,7 @@ KILLED = {ReturnsHistory, SetsItsEpochs, ReturnsBest, TrainsTwice}
 SOME_SLOW = [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in KINDS]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", SOME_SLOW)
 def test_the_score_is_that_of_keras_tuner(kind, tmp_path):
     objective = OBJECTIVES.get(kind, LOSS)
@@ -138,6 +139,7 @@ def test_a_killed_trial_ends_as_if_left_alone(kind, tmp_path):
     )
 
 
+@pytest.mark.thorough
 def test_a_promoted_trial_goes_on(tmp_path):
     for kind in (ReturnsHistory, ReturnsNumber):
         folder = tmp_path / kind.__name__

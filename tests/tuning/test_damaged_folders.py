@@ -47,6 +47,7 @@ def damages(name, content):
             yield f"{field}, no checksum", damaged
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", READ)
 def test_a_reader_is_told_and_changes_nothing(name, search):
     folder, answer, _ = search
@@ -58,6 +59,7 @@ def test_a_reader_is_told_and_changes_nothing(name, search):
     assert finished.answer(folder) == answer
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", OWNED)
 @pytest.mark.parametrize(
     "number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 9))]

@@ -144,6 +144,7 @@ def test_each_worker_has_its_own_gpu_or_cores(monkeypatch):
     assert worker_resources(1) == [({}, None)]
 
 
+@pytest.mark.thorough
 def test_a_killed_launcher_is_told_from_one_with_a_fault():
     killed = Launcher()
     os.kill(killed.pid, signal.SIGKILL)

@@ -56,6 +56,7 @@ def run(recipe, folder, trial, **hyperband):
         return run_state(entered)
 
 
+@pytest.mark.thorough
 def test_a_promoted_trial_is_the_whole_trial(table, tmp_path):
     recipe = recipe_of(table)
     whole = run(recipe, tmp_path, "0000")

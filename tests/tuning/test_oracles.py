@@ -80,6 +80,7 @@ def records(folder):
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "tuner",
     [pytest.param(tuner, marks=() if tuner == "random" else pytest.mark.slow) for tuner in ORACLES],

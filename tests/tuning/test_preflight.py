@@ -43,6 +43,7 @@ def recipe_of(hypermodel, count=5, **arguments):
     return make_recipe(hypermodel, training=part, validation=part, batch_size=4, **arguments)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hypermodel", [Plain, Hands, Names])
 def test_sample_weights_are_handed_on(hypermodel):
     names = dry_run(recipe_of(hypermodel()), OBJECTIVE)["metrics"]

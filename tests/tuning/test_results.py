@@ -64,6 +64,7 @@ def test_whole_numbers_stay_whole_in_the_csv(tmp_path):
     ]
 
 
+@pytest.mark.thorough
 def test_retraining_on_all_data(twice, table):
     results, _ = twice
     model = results.retrain(epochs=20)

@@ -74,6 +74,7 @@ def test_a_large_network_is_counted_in_a_moment():
     assert seconds < 10
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", FIELDS)
 def test_receptive_fields(name):
     layer, size, stride, padding = FIELDS[name]

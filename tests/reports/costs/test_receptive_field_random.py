@@ -4,6 +4,7 @@ import warnings
 
 import keras
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +113,7 @@ def networks(draw) -> keras.Model:
     return keras.Model(inputs, x)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(networks())
 def test_an_impulse_reaches_the_outputs_whose_field_holds_it(model):
