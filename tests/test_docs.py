@@ -24,6 +24,26 @@ def test_each_heading_of_the_notes_leads_somewhere(row):
     assert name in import_module(f"keras_dlnotes.{part}").__all__
 
 
+def test_gates_are_called_what_the_notes_call_them():
+    """Other texts swap the words: in the notes o writes h, i reads the candidate."""
+    words = {"o": "writ", "i": "read", "f": "forg"}
+    after = re.compile(r"\b(read|writ|forg)\w*\b[^.;:()]{0,60}\(\$?([iof])\b", re.IGNORECASE)
+    printed = re.compile(r'"(read|writ|forg)\w*\\?", ([iof])\.')
+    of_result = re.compile(r"(?:h = φ\(c\) ⊙ ([o])|c = .* ([i]) ⊙ g).*\b(writ|read)")
+    for name, least in {
+        "docs/derivations/recurrent.md": 3,
+        "examples/selective_write_read_forget.py": 3,
+        "notebooks/sequence_half.ipynb": 6,
+        "keras_dlnotes/ops/recurrent/lstm_step.py": 2,
+    }.items():
+        source = (ROOT / name).read_text(encoding="utf-8").replace('\\n",\n    "', " ")
+        source = re.sub(r"\n(?=\w)", " ", source)
+        pairs = after.findall(source) + printed.findall(source)
+        pairs += [(word, o or i) for o, i, word in of_result.findall(source)]
+        assert len(pairs) >= least, name
+        assert all(words[gate] == word.lower() for word, gate in pairs), (name, pairs)
+
+
 def test_no_heading_is_listed_twice():
     headings = [row["heading"] for row in ROWS]
     assert len(set(headings)) == len(headings)

@@ -35,7 +35,7 @@ def many_to_one(
         mask_value: steps whose features all have this value are padding and skipped. None reads
             all steps, for data in which this value has a meaning.
         dropout: fraction of the inputs dropped at each recurrent layer, in [0, 1).
-        truncate: τ ≥ 1, the length of blocks between which no gradient flows; None for one block.
+        truncate: the length ≥ 1 of blocks between which no gradient flows; None for one block.
 
     Returns:
         An uncompiled functional model, (batch, time, features) → (batch, outputs).
@@ -88,7 +88,7 @@ def many_to_many(
         mask_value: steps whose features all have this value are padding, skipped by the states and
             by the loss. None reads all steps.
         dropout: fraction of the inputs dropped at each recurrent layer, in [0, 1).
-        truncate: τ ≥ 1, the length of blocks between which no gradient flows; None for one block.
+        truncate: the length ≥ 1 of blocks between which no gradient flows; None for one block.
 
     Returns:
         An uncompiled functional model, (batch, time, features) → (batch, time, outputs).

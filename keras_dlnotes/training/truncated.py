@@ -32,10 +32,10 @@ def fit_truncated(
 
         h_t = φ(x_t W + h_{t−1} U + b),   ∂E/∂W without terms that cross a window's start
 
-    Each window of τ steps of all rows is one training step. It starts from the final states of the
+    Each window of all rows is one training step. It starts from the final states of the
     previous one, so the forward pass is that of the whole stream; gradients stop at its start. A
     window ends early where a new sequence starts in any row, which then starts from the initial
-    state. All rows start in the first window of an epoch. If τ is the whole length, this is
+    state. All rows start in the first window of an epoch. If `window` is the whole length, this is
     `model.fit` on one batch.
 
     The recurrent layers, of this package or, on TensorFlow, of Keras, need not be stateful. After
@@ -43,14 +43,15 @@ def fit_truncated(
 
     Args:
         model: compiled, with recurrent layers that return sequences and run forward; the length of
-            its inputs should be None, because windows may be shorter than τ. An unbuilt model is
-            built on the first window.
+            its inputs should be None, because some windows are shorter. An unbuilt model is built
+            on the first window.
         stream: (inputs, targets), (inputs, targets, starts) or (inputs, targets, starts, sample
             weights): arrays, or lists and dicts of them, (rows, steps, …); memory-mapped files are
             read window by window. `starts` is a boolean (rows, steps), True at the first step of a
             new sequence, or None; the weights are (rows, steps) or (rows,). Or an iterable of such
             tuples, consecutive in time, or a function that returns one.
-        window: τ ≥ 1, in steps.
+        window: length ≥ 1 in steps. The notes' τ is no length, but the first step that their sum
+            keeps.
         epochs: the last epoch, as in `keras.Model.fit`.
         initial_epoch: the epoch to start from, as in `keras.Model.fit`.
         callbacks: as in `keras.Model.fit`; a batch is a window.

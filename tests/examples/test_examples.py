@@ -16,7 +16,8 @@ IN_SHORT = Path(__file__).with_name("in_short.py")
 SAYS = {
     "minibatch_at_time_t.py": ["X_3 = [27, 17, 44, 26], a mini-batch of size 4", "agree: True"],
     "selective_write_read_forget.py": [
-        "write bc             into 3   board [10.0, 3.0, 30.0]",
+        "read bc             into 3   board [10.0, 3.0, 30.0]   write none",
+        "read ac             into 3   board [70.0, 3.0, 6.0]   write [1, 3]",
         "a(bc + d) + ac = 76",
     ],
     "total_loss_term_by_term.py": ["term by term 0.122541, back-propagation through time 0.122541"],

@@ -119,10 +119,14 @@ def test_the_callback_refuses_when_it_is_made(argument, values):
 
 @pytest.mark.parametrize(
     ("argument", "values"),
-    [("model", bad_calls.models()), ("tolerance", bad_calls.FRACTION)],
+    [
+        ("model", bad_calls.models()),
+        ("tolerance", bad_calls.FRACTION),
+        ("only_cheaper", bad_calls.FLAG),
+    ],
 )
 def test_separate_convolutions(argument, values):
-    right = {"model": convolutions(), "tolerance": 0.5}
+    right = {"model": convolutions(), "tolerance": 0.5, "only_cheaper": True}
     bad_calls.assert_refused(training.separate_convolutions, right, argument, values)
 
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dlnotes import layers, training
+from keras_dlnotes import layers, ops, reports, training
 
-IMAGES = np.random.default_rng(0).normal(size=(3, 12, 12, 2)).astype("float32")
+IMAGES = np.random.default_rng(0).normal(size=(3, 12, 12, 4)).astype("float32")
 
 
 def _model(module):
@@ -14,7 +14,7 @@ def _model(module):
     nested = keras.Sequential(
         [keras.Input((12, 12, 4)), module.Conv2D(4, 3, padding="same", name="inner")], name="nested"
     )
-    inputs = keras.Input((12, 12, 2))
+    inputs = keras.Input((12, 12, 4))
     outputs = module.Conv2D(4, 3, padding="same", activation="relu", name="first")(inputs)
     outputs = keras.layers.BatchNormalization()(outputs)
     outputs = nested(outputs)
@@ -66,3 +66,63 @@ def test_what_is_too_far_off_is_left():
 def test_bad_tolerance_is_named(tolerance):
     with pytest.raises(ValueError, match="Argument `tolerance` must be a number in"):
         training.separate_convolutions(_model(layers), tolerance)
+
+
+def _small(channels, filters, lengths=(9, 10), **settings):
+    layer = layers.Conv2D(filters, 3, name="only", **settings)
+    first = settings.get("data_format") == "channels_first"
+    return keras.Sequential(
+        [keras.Input((channels, *lengths) if first else (*lengths, channels)), layer]
+    )
+
+
+def test_what_gets_dearer_is_left_alone():
+    """The issue's: a random kernel of 32 filters on one channel has room in its pair for any K."""
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(32, 3, name="only")])
+    separation = training.separate_convolutions(model)
+    assert separation.costs == {"only": (194_688, 2_146_560)}
+    assert separation.replaced == [] and separation.residuals["only"] < 1e-6
+    assert type(separation.model.get_layer("only")) is layers.Conv2D
+    anyway = training.separate_convolutions(model, only_cheaper=False)
+    assert anyway.replaced == ["only"]
+
+
+@pytest.mark.parametrize("settings", [
+    {},
+    {"padding": "same"},
+    {"padding": 2, "strides": (2, 3)},
+    {"padding": "same", "strides": 2},
+    {"dilation_rate": 2},
+    {"padding": 1, "data_format": "channels_first"},
+])  # fmt: skip
+def test_the_costs_are_those_of_the_report(settings):
+    model = _small(5, 3, **settings)
+    separation = training.separate_convolutions(model, only_cheaper=False)
+    counted = [reports.summarize(one).total.multiplications for one in (model, separation.model)]
+    assert separation.replaced == ["only"]
+    assert separation.costs["only"] == tuple(counted)
+
+
+def test_a_layer_called_twice_costs_twice():
+    layer = layers.Conv2D(4, 3, padding="same", name="shared")
+    inputs = keras.Input((8, 8, 4))
+    once = training.separate_convolutions(keras.Model(inputs, layer(inputs))).costs
+    twice = training.separate_convolutions(keras.Model(inputs, layer(layer(inputs)))).costs
+    assert twice["shared"] == tuple(2 * count for count in once["shared"])
+
+
+def test_open_lengths_are_counted_for_one_position():
+    separation = training.separate_convolutions(_small(5, 3, (None, None), padding=1, strides=2))
+    assert separation.costs["only"] == (9 * 5 * 3, 2 * 3 * 5 * 3 + 3 * 3 * 3)
+
+
+def test_each_kernel_has_the_residual_of_its_own():
+    model = _small(4, 3)
+    kernel = np.array(model.get_layer("only").get_weights()[0])
+    kernel[..., 0, 0] = 0
+    kernel[..., 1, 0] = np.outer([1, 2, 1], [-1, 0, 1])
+    model.get_layer("only").set_weights([kernel, np.zeros(3)])
+    found = training.separate_convolutions(model).kernel_residuals["only"]
+    expected = [[ops.separate_kernel(kernel[..., m, n])[2] for n in range(3)] for m in range(4)]
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+    assert found[0, 0] == 0 and found[1, 0] < 1e-6 < found[2, 0]

@@ -119,8 +119,9 @@ _LAYER = """{name} over a sequence, with hand-derived back-propagation through t
             of known size. `reset_state()` starts anew.
         unroll: accepted and ignored: the loop is compiled anyway.{cudnn}
         zero_output_for_mask: whether the output of a skipped step is 0; by keyword.
-        truncate: int τ ≥ 1: gradients do not cross the borders of blocks of τ steps, while the
-            forward pass is unchanged; None for no blocks; by keyword.
+        truncate: int ≥ 1: gradients do not cross the borders of blocks of this many steps, while
+            the forward pass is unchanged; None for no blocks; by keyword. The notes' τ is no
+            length, but the first step that the sum keeps.
 
     Input shape:
         (batch, time, features), of any real type, and where wanted `mask` (batch, time) and

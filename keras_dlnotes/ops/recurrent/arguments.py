@@ -10,7 +10,7 @@ from keras_dlnotes.ops.recurrent.inputs import Inputs
 
 
 def checked_truncate(truncate):
-    """Returns τ ≥ 1, or None for no truncation."""
+    """Returns the length ≥ 1, or None for no truncation."""
     return None if truncate is None else integer("truncate", truncate, minimum=1)
 
 

@@ -14,7 +14,8 @@ _SHARED_ARGUMENTS = """
         initial_state: the states before the first step, each (batch, units); None for zeros.
         mask: boolean (batch, time), False where a step is skipped: the states pass it unchanged,
             and its output is that of the step before, or 0 where there is none.
-        truncate: length τ ≥ 1 of the blocks whose borders no gradient crosses; None for one block.
+        truncate: length ≥ 1 of the blocks whose borders no gradient crosses; None for one block.
+            The notes' τ is no length, but the first step that the sum keeps.
         return_sequences: whether the outputs are the hidden states of all steps or of the last.
         zero_output_for_mask: whether the output of a skipped step is 0.
         input_masks, recurrent_masks: the noise of dropout, which x and h₋₁ are multiplied by for
@@ -101,9 +102,9 @@ lstm.__doc__ = f"""Returns the hidden states of a long short-term memory.
     i, f, o = σ(x_t W + h_{{t−1}} U + b), ĉ = φ(…), each with its own blocks of W, U and b
     c_t = f ⊙ c_{{t−1}} + i ⊙ ĉ,   h_t = φ(c_t) ⊙ o
 
-    `forget_gate="coupled"` forgets as much as it writes, f = 1 − i, and has three blocks;
-    `output_gate="delayed"` reads by the gate of the step before, h_t = φ(c_t) ⊙ o_{{t−1}}, which is
-    then a third state.
+    `forget_gate="coupled"` forgets as much as it reads, f = 1 − i, and has three blocks;
+    `output_gate="delayed"` writes by the gate of the step before, h_t = φ(c_t) ⊙ o_{{t−1}}, which
+    is then a third state.
 
     The gradient is the notes' back-propagation through time (see `ops.recurrent.lstm_step`), which
     saves 7 numbers a unit, step and row of the batch (6 when coupled, 1 more when delayed).{_COST}

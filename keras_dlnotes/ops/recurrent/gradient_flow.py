@@ -40,7 +40,7 @@ def gradient_flow(
         cell: "simple", "lstm" or "gru".
         state_upstream: ∂L/∂(last states), as many as `initial_state`, each (batch, units), where
             the loss depends on them as well, as that of a decoder does; None for 0.
-        truncate: length τ of the blocks whose borders no gradient crosses, or None.
+        truncate: length of the blocks whose borders no gradient crosses, or None.
         zero_output_for_mask: whether the output of a skipped step is 0.
         settings: the activations and forms of that op, such as `forget_gate` or `reset_after`.
 

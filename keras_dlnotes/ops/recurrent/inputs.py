@@ -32,7 +32,7 @@ class RecurrenceSpec:
     step: Any  # the maths of one step
     return_sequences: bool = True  # whether the outputs are the h of all steps or of the last
     zero_output_for_mask: bool = False  # whether a skipped step outputs 0 or the output before it
-    truncate: int | None = None  # length τ of the blocks that gradients stay within
+    truncate: int | None = None  # length of the blocks that gradients stay within
     optional: tuple[str, ...] = ()  # which of the optional tensors are there
 
     def pack(self, inputs: Inputs) -> tuple[tuple, "RecurrenceSpec"]:

@@ -3,11 +3,11 @@
 With the blocks of a = x W + h₋₁ U + b in Keras's order i f c o,
 
     i = σ(a_i)   f = σ(a_f)   g = φ(a_c)   o = σ(a_o)
-    c = f ⊙ c₋₁ + i ⊙ g            write and forget
-    h = φ(c) ⊙ o                   read
+    c = f ⊙ c₋₁ + i ⊙ g            forget and read
+    h = φ(c) ⊙ o                   write
 
-`forget_gate="coupled"` has no block f and forgets as much as it writes: f = 1 − i.
-`output_gate="delayed"` reads by the gate of the step before, h = φ(c) ⊙ o₋₁, so o is a state, too.
+`forget_gate="coupled"` has no block f and forgets as much as it reads: f = 1 − i.
+`output_gate="delayed"` writes by the gate of the step before, h = φ(c) ⊙ o₋₁, so o is a state, too.
 
 The backward step takes ∂E/∂h, ∂E/∂c₊₁ ⊙ f₊₁ (and ∂E/∂o) of all that follows, and returns ∂E/∂a,
 ∂E/∂h₋₁ and ∂E/∂c:
@@ -88,10 +88,10 @@ class LSTMStep:
         """
         if self.output_gate == "current":
             return states
-        hidden, carry, reader = states
+        hidden, carry, writer = states
         rows = ops.concatenate(states, axis=-1)
         first = self.initial_states(ops.zeros_like(hidden), bias)[-1]
-        return hidden, carry, ops.where(ops.any(rows != 0, axis=-1, keepdims=True), reader, first)
+        return hidden, carry, ops.where(ops.any(rows != 0, axis=-1, keepdims=True), writer, first)
 
     def recurrent(self, weights, bias, masks=None, kernel=Kernel):
         """What the hidden state is multiplied by; made once, before the loop."""
@@ -106,7 +106,7 @@ class LSTMStep:
 
         `saves` says whether a backward pass follows; without it the states alone are needed.
         """
-        hidden, carry, *reader = states
+        hidden, carry, *writer = states
         a = a + recurrent.product(hidden)
         gates = of_tanh = None
         if saves:
@@ -118,21 +118,21 @@ class LSTMStep:
         i, *f, g, o = blocks
         carry = (f[0] if f else 1 - i) * carry + i * g
         content = activate(self.activation, carry)
-        if reader:
-            return (content * reader[0], carry, o), (gates, of_tanh, content)
+        if writer:
+            return (content * writer[0], carry, o), (gates, of_tanh, content)
         return (content * o, carry), (gates, of_tanh, content)
 
     def local_derivatives(self, saved, before):
         """The factor of ∂E/∂a, the other factors, and what `carry` multiplies by."""
-        (gates, of_tanh, content), (_, carry_before, *reader) = saved, before
+        (gates, of_tanh, content), (_, carry_before, *writer) = saved, before
         i, *f, g, o = output_blocks(self._block_activations, gates, of_tanh)
-        of_o = ops.ones_like(o) if reader else content
+        of_o = ops.ones_like(o) if writer else content
         of_blocks = [g, carry_before, i, of_o] if f else [g - carry_before, i, of_o]
         of_a = derivative_blocks(self._block_activations, gates)
         da_factor = ops.concatenate(of_blocks, axis=-1) * of_a
-        through_content = (reader[0] if reader else o) * derivative(self.activation, content)
+        through_content = (writer[0] if writer else o) * derivative(self.activation, content)
         forget = f[0] if f else 1 - i
-        return [da_factor], [through_content, *([content] if reader else [])], [forget]
+        return [da_factor], [through_content, *([content] if writer else [])], [forget]
 
     def carry(self, d_states, carried):
         """∂E/∂c₊₁ → ∂E/∂c₊₁ ⊙ f₊₁, what comes back past the gates."""

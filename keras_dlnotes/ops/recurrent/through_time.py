@@ -16,7 +16,7 @@ by the framework's own kernels, which are faster than XLA's:
     ∂E/∂x_t = ∂E/∂a_t Wᵀ
 
 A step that the mask skips hands the states on as they are, in both directions. With truncation,
-nothing comes back from the first step of a block of τ steps to the last of the block before.
+nothing comes back from the first step of a block to the last step of the block before.
 """
 
 from keras import ops

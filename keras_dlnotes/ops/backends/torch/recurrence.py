@@ -11,7 +11,7 @@ from keras_dlnotes.ops.recurrent.simple_step import SimpleStep
 
 
 def recurrence(*tensors, spec):
-    """(outputs, *last states), one block of τ steps after the other where there is truncation."""
+    """(outputs, *last states), one block after the other where there is truncation."""
     inputs, step, truncate = spec.unpack(tensors), spec.step, spec.truncate
     length = inputs.sequence.shape[1]
     if spec.optional or not step.is_standard or inputs.sequence.is_cuda or not length:
