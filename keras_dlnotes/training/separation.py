@@ -89,7 +89,8 @@ def separate_convolutions(
             separable, residuals[layer.name] = SpatiallySeparableConv2D.from_convolution(layer)
             kernel_residuals[layer.name] = _residuals_of_kernels(layer)
             counts = [_costs(layer, call) for call in calls if call.operation is layer]
-            before, after = costs[layer.name] = tuple(map(sum, zip(*counts, strict=True)))
+            before, after = sum(one for one, _ in counts), sum(two for _, two in counts)
+            costs[layer.name] = before, after
             if residuals[layer.name] <= tolerance and (after < before or not only_cheaper):
                 replaced.append(layer.name)
                 return separable
