@@ -4,7 +4,12 @@ import keras
 
 from keras_dlnotes import ops
 from keras_dlnotes.common.checks import flag
-from keras_dlnotes.layers.documentation import GEOMETRY, WEIGHTS_AND_SHAPES, for_rank
+from keras_dlnotes.layers.documentation import (
+    GEOMETRY,
+    PADDING_MODE,
+    WEIGHTS_AND_SHAPES,
+    for_rank,
+)
 from keras_dlnotes.layers.layout import channels_last, in_layout
 from keras_dlnotes.layers.signature import KeepsSignature
 from keras_dlnotes.ops.conv_arguments import (
@@ -14,6 +19,7 @@ from keras_dlnotes.ops.conv_arguments import (
     conv_window,
     count,
 )
+from keras_dlnotes.ops.padding_modes import check_padding_mode
 from keras_dlnotes.ops.windows import Window, output_shape
 
 
@@ -64,7 +70,21 @@ def convolved_shape(input_shape, window: Window, channels: int, data_format: str
     return in_layout((*outside, channels), data_format)
 
 
-class _Convolution(Convolution):
+class PaddedConvolution(Convolution):
+    """A convolution whose padding may hold pixels of the image."""
+
+    def __init__(self, *args, padding_mode="zeros", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.padding_mode = check_padding_mode(padding_mode, self._window)
+
+    def _geometry(self) -> dict:
+        return {**super()._geometry(), "padding_mode": self.padding_mode}
+
+    def get_config(self):
+        return {**super().get_config(), "padding_mode": self.padding_mode}
+
+
+class _Convolution(PaddedConvolution):
     def call(self, inputs):
         outputs = self.convolution_op(inputs, self.kernel)
         if self.use_bias and self.data_format == "channels_last":
@@ -94,6 +114,7 @@ _DOCUMENTATION = (
     + GEOMETRY
     + """
         groups: int ≥ 1 that divides the channels in and out; each group sees its own channels."""
+    + PADDING_MODE
     + WEIGHTS_AND_SHAPES
     + """
     Raises:

@@ -3,12 +3,17 @@
 import keras
 
 from keras_dlnotes import ops
-from keras_dlnotes.layers.conv import Convolution, convolved_shape
-from keras_dlnotes.layers.documentation import GEOMETRY, WEIGHTS_AND_SHAPES, for_rank
+from keras_dlnotes.layers.conv import PaddedConvolution, convolved_shape
+from keras_dlnotes.layers.documentation import (
+    GEOMETRY,
+    PADDING_MODE,
+    WEIGHTS_AND_SHAPES,
+    for_rank,
+)
 from keras_dlnotes.ops.conv_arguments import check_input_shape
 
 
-class _DepthwiseConvolution(Convolution):
+class _DepthwiseConvolution(PaddedConvolution):
     def call(self, inputs):
         outputs = ops.depthwise_conv(inputs, self.kernel, self.bias, **self._geometry())
         return outputs if self.activation is None else self.activation(outputs)
@@ -20,7 +25,7 @@ class _DepthwiseConvolution(Convolution):
         return convolved_shape(input_shape, self._window, channels, self.data_format)
 
 
-class _SeparableConvolution(Convolution):
+class _SeparableConvolution(PaddedConvolution):
     def call(self, inputs):
         filtered = ops.depthwise_conv(inputs, self.depthwise_kernel, **self._geometry())
         outputs = ops.conv(filtered, self.pointwise_kernel, self.bias, data_format=self.data_format)
@@ -55,6 +60,7 @@ _SEPARABLE = """{rank}-D depthwise-separable convolution: first each channel alo
 """
 _REST = (
     GEOMETRY
+    + PADDING_MODE
     + WEIGHTS_AND_SHAPES
     + """
     Raises:

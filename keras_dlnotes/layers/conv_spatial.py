@@ -15,6 +15,7 @@ from keras_dlnotes.ops.conv_arguments import (
     count,
 )
 from keras_dlnotes.ops.conv_separable import low_rank
+from keras_dlnotes.ops.padding_modes import check_padding_mode
 from keras_dlnotes.ops.windows import one_axis_each, standardize_data_format
 
 
@@ -39,6 +40,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
         use_bias: whether b is added.
         kernel_initializer, kernel_regularizer, kernel_constraint: of both kernels, as in Keras.
         bias_initializer, bias_regularizer, bias_constraint, activity_regularizer: as in Keras.
+        padding_mode: "zeros", "reflect", "replicate" or "circular", as in `Conv2D`; keyword only.
 
     Input shape:
         (batch, height, width, channels), or (batch, channels, height, width).
@@ -80,9 +82,12 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
         activity_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        *,
+        padding_mode="zeros",
         **kwargs,
     ):
         self._window = conv_window(kernel_size, strides, padding, dilation_rate, rank=2)
+        self.padding_mode = check_padding_mode(padding_mode, self._window)
         self.filters = count("filters", filters)
         super().__init__(activity_regularizer=regularizers.get(activity_regularizer), **kwargs)
         self.kernel_size, self.strides = self._window.size, self._window.strides
@@ -187,6 +192,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
             padding=word or [0 if window is None else window.padding[0] for window in along],
             data_format=self.data_format,
             dilation_rate=[1 if window is None else window.dilation[0] for window in along],
+            padding_mode=self.padding_mode,
         )
 
     def compute_output_shape(self, input_shape):
@@ -204,6 +210,7 @@ class SpatiallySeparableConv2D(keras.layers.Layer):
             for kind, serialize in serializers.items()
         }
         names = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
+        names += ("padding_mode",)
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in names},

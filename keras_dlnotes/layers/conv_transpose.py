@@ -3,10 +3,11 @@
 import keras
 
 from keras_dlnotes import ops
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.layers.conv import Convolution
 from keras_dlnotes.layers.documentation import WEIGHTS_AND_SHAPES, for_rank
 from keras_dlnotes.layers.layout import channels_last, in_layout
-from keras_dlnotes.ops.conv_arguments import check_input_shape
+from keras_dlnotes.ops.conv_arguments import check_input_shape, count
 from keras_dlnotes.ops.conv_transpose import (
     standardize_output_padding,
     transposed_shape,
@@ -17,8 +18,11 @@ from keras_dlnotes.ops.conv_transpose import (
 class _TransposedConvolution(Convolution):
     make_window = staticmethod(transposed_window)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, groups=1, **kwargs):
         arguments = self.bind(args, kwargs)
+        self.groups = count("groups", groups)
+        if count("filters", arguments["filters"]) % self.groups:
+            raise argument_error("groups", f"a divisor of filters={arguments['filters']}", groups)
         strides = self._check(arguments).strides
         output_padding = standardize_output_padding(arguments["output_padding"], strides)
         super().__init__(**{**arguments, "output_padding": None})
@@ -30,6 +34,7 @@ class _TransposedConvolution(Convolution):
             self.kernel,
             self.bias,
             output_padding=self.output_padding,
+            groups=self.groups,
             **self._geometry(),
         )
         return outputs if self.activation is None else self.activation(outputs)
@@ -37,6 +42,20 @@ class _TransposedConvolution(Convolution):
     def build(self, input_shape):
         self.compute_output_shape(input_shape)  # raises where the crop leaves nothing
         super().build(input_shape)
+        if self.kernel.shape[-1] % self.groups:
+            raise argument_error(
+                "groups", f"a divisor of {self.kernel.shape[-1]} channels", self.groups
+            )
+
+    def add_weight(self, *args, **kwargs):
+        """Adds a weight; of the kernel, which Keras gives all filters, a group has its own."""
+        if kwargs.get("name") == "kernel":
+            *size, filters, channels = kwargs["shape"]
+            kwargs["shape"] = (*size, filters // self.groups, channels)
+        return super().add_weight(*args, **kwargs)
+
+    def get_config(self):
+        return {**super().get_config(), "groups": self.groups}
 
     def compute_output_shape(self, input_shape):
         check_input_shape(input_shape, self.rank)
@@ -65,7 +84,9 @@ _DOCUMENTATION = (
             its end. None means 0, or with "same" and "valid" Keras's choice: m·s, and at least
             m·s.
         data_format: "channels_last", "channels_first" or None, Keras's default.
-        dilation_rate: spacing d ≥ 1 of the kernel's elements, or {rank} of them."""
+        dilation_rate: spacing d ≥ 1 of the kernel's elements, or {rank} of them.
+        groups: int ≥ 1 that divides the channels in and out, keyword only; each group sees its own
+            channels, and the kernel's shape is (k, …, filters / groups, channels in)."""
     + WEIGHTS_AND_SHAPES
     + """
     Raises:

@@ -7,6 +7,11 @@ GEOMETRY = """
         data_format: "channels_last", "channels_first" or None, Keras's default.
         dilation_rate: spacing d ≥ 1 of the kernel's elements, or {rank} of them.""".lstrip("\n")
 
+PADDING_MODE = """
+        padding_mode: what the padding holds, keyword only, as in PyTorch: "zeros", "reflect" (the
+            image, mirrored at the pixels of its edge), "replicate" (these pixels), or "circular"
+            (the image's other end)."""
+
 WEIGHTS_AND_SHAPES = """
         activation: the detector stage, applied last; None for none.
         use_bias: whether b is added.

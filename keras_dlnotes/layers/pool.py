@@ -19,10 +19,12 @@ class _Pooling(KeepsSignature):
 
     rank: int
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, ceil_mode=False, **kwargs):
         arguments = self.bind(args, kwargs)
-        window = pool_window(*(arguments[name] for name in _GEOMETRY), rank=self.rank)
+        geometry = (arguments[name] for name in _GEOMETRY)
+        window = pool_window(*geometry, self.rank, ceil_mode)
         super().__init__(**arguments)
+        self.ceil_mode = window.ceil
         if not isinstance(self.padding, int):
             self.padding = window.padding
         self._window = window
@@ -31,7 +33,10 @@ class _Pooling(KeepsSignature):
         return output_shape(input_shape, self._window, "pool_size")
 
     def _geometry(self) -> dict:
-        return {name: getattr(self, name) for name in _GEOMETRY}
+        return {name: getattr(self, name) for name in (*_GEOMETRY, "ceil_mode")}
+
+    def get_config(self):
+        return {**super().get_config(), "ceil_mode": self.ceil_mode}
 
 
 class _MaxPooling(_Pooling):
@@ -119,6 +124,9 @@ _REST = """
         padding: "valid", "same" (Keras's words), int p ≥ 0 on every side, or for each axis an int
             or a (before, after) pair; less than `pool_size`.
         data_format: "channels_last", "channels_first" or None, Keras's default.{argument}
+        ceil_mode: whether m_f is rounded up, not down, by a last window that reaches past the
+            padded end; it must start in the image or before it. What it sees there {behind}.
+            Keyword only, as in PyTorch.
 
     Input shape:
         (batch, {lengths}, channels), or (batch, channels, {lengths}).
@@ -149,12 +157,13 @@ _TWO_OUTPUTS = """ With `return_indices`, a
 
 
 def _documentation(kind: str, rank: int) -> str:
-    template, argument, output, of_type = (
-        (_MAXIMUM, _RETURN_INDICES, _TWO_OUTPUTS, "Integers\n        and booleans keep their type.")
-        if kind == "Max"
-        else (_AVERAGE, _COUNT_INCLUDE_PAD, "", "Integers\n        become the compute type.")
-    )
-    texts = {"argument": argument, "output": output, "type": of_type}
+    if kind == "Max":
+        template, argument, output, behind = _MAXIMUM, _RETURN_INDICES, _TWO_OUTPUTS, "never wins"
+        of_type = "Integers\n        and booleans keep their type."
+    else:
+        template, argument, output, behind = _AVERAGE, _COUNT_INCLUDE_PAD, "", "is never counted"
+        of_type = "Integers\n        become the compute type."
+    texts = {"argument": argument, "output": output, "type": of_type, "behind": behind}
     return for_rank(template + _REST, rank, kind=kind, **texts)
 
 

@@ -24,6 +24,7 @@ from keras_dlnotes.ops.conv_arguments import (
 )
 from keras_dlnotes.ops.correlate import add_bias, adjoint_in_inputs, adjoint_in_kernel, correlate
 from keras_dlnotes.ops.exporting import is_leaving_tensorflow
+from keras_dlnotes.ops.padding_modes import check_padding_mode, padded_by_mode
 from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.window_checks import ensure_fits
 from keras_dlnotes.ops.windows import Window
@@ -37,6 +38,8 @@ def conv(
     padding="valid",
     data_format=None,
     dilation_rate=1,
+    *,
+    padding_mode="zeros",
 ):
     """Returns the cross-correlation of the inputs with the kernel, plus bias.
 
@@ -50,6 +53,8 @@ def conv(
         padding: "valid", "same", "causal" (1-D), int p ≥ 0, (p, …) or ((before, after), …).
         data_format: "channels_last", "channels_first" or None, Keras's default.
         dilation_rate: spacing d ≥ 1 of the kernel's elements, or one for each axis.
+        padding_mode: what the padding holds: "zeros", "reflect" (the image, mirrored at the pixels
+            of its edge), "replicate" (these pixels), or "circular" (the image's other end).
 
     Returns:
         Tensor of the inputs' layout, ⌊(m + 2p − k)/s⌋ + 1 long along each axis, in floating point:
@@ -57,7 +62,8 @@ def conv(
 
     Raises:
         ValueError: for an argument out of range, complex numbers, a kernel longer than the padded
-            input, channels that the kernel's do not divide, or a bias of the wrong shape.
+            input, padding that needs more pixels than the image has, channels that the kernel's do
+            not divide, or a bias of the wrong shape.
 
     Reference:
         Lecture notes, "The New Type of NN: Cross-correlation", "Stride", "Padding".
@@ -76,10 +82,13 @@ def conv(
     if data_format == "channels_first":
         inputs = ops.moveaxis(inputs, 1, -1)
     window = conv_window(size, strides, padding, dilation_rate, len(size), "kernel")
+    padding_mode = check_padding_mode(padding_mode, window)
     _check_groups(inputs, kernel)
     bias = biases(bias, kernel.shape[-1], inputs.dtype)
     inputs = ensure_fits(inputs, window, "kernel")
     check_padded(tuple(inputs.shape), window)
+    if padding_mode != "zeros":
+        inputs, window = padded_by_mode(inputs, window, padding_mode)
     outputs = _conv(inputs, kernel, *bias, window=window)
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 

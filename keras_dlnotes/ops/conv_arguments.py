@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_dlnotes.common.checks import LARGEST, argument_error, integer, integers
 from keras_dlnotes.ops import dtypes, windows
+from keras_dlnotes.ops.window_padding import standardize_padding
 from keras_dlnotes.ops.windows import Window
 
 _LARGEST_TENSOR = 2**36  # numbers: 256 GiB of float32
@@ -20,7 +21,7 @@ def conv_window(
 
     `name` is what the caller calls the kernel's size, for the error.
     """
-    sides = windows.standardize_padding(padding, rank, conv_words(rank))
+    sides = standardize_padding(padding, rank, conv_words(rank))
     if not isinstance(sides, str) and max(map(max, sides)) > LARGEST:
         raise argument_error("padding", f"at most {LARGEST} on a side", padding)
     return Window(

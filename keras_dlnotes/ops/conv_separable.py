@@ -19,7 +19,15 @@ from keras_dlnotes.ops.conv_arguments import operands
 
 
 def depthwise_conv(
-    inputs, kernel, bias=None, strides=1, padding="valid", data_format=None, dilation_rate=1
+    inputs,
+    kernel,
+    bias=None,
+    strides=1,
+    padding="valid",
+    data_format=None,
+    dilation_rate=1,
+    *,
+    padding_mode="zeros",
 ):
     """Returns the convolution of each channel with filters of its own, plus bias.
 
@@ -34,6 +42,7 @@ def depthwise_conv(
         padding: "valid", "same", "causal" (1-D), int p ≥ 0, (p, …) or ((before, after), …).
         data_format: "channels_last", "channels_first" or None, Keras's default.
         dilation_rate: spacing d ≥ 1 of the kernel's elements, or one for each axis.
+        padding_mode: "zeros", "reflect", "replicate" or "circular", as in `conv`.
 
     Returns:
         Tensor of the inputs' layout with channels · filters per channel, those of one channel
@@ -60,7 +69,8 @@ def depthwise_conv(
         expected = f"(…, channels, filters per channel) for {channels} channels"
         raise argument_error("kernel", expected, tuple(kernel.shape))
     grouped = ops.reshape(kernel, (*size, 1, channels * kernel.shape[-1]))
-    return conv(inputs, grouped, bias, strides, padding, data_format, dilation_rate)
+    geometry = strides, padding, data_format, dilation_rate
+    return conv(inputs, grouped, bias, *geometry, padding_mode=padding_mode)
 
 
 def separate_kernel(kernel) -> tuple[np.ndarray, np.ndarray, float]:

@@ -22,6 +22,7 @@ from keras_dlnotes.ops.conv_arguments import (
     biases,
     check_tensor_size,
     conv_window,
+    count,
     operands,
 )
 from keras_dlnotes.ops.correlate import add_bias, adjoint_in_inputs, adjoint_in_kernel, correlate
@@ -29,6 +30,7 @@ from keras_dlnotes.ops.exporting import is_leaving_tensorflow, refuse_onnx_on_ja
 from keras_dlnotes.ops.padding import pad_or_crop
 from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.window_checks import open_axes
+from keras_dlnotes.ops.window_padding import standardize_padding
 from keras_dlnotes.ops.windows import Window
 
 _LONG = 1024  # longer than what any padding crops
@@ -43,6 +45,8 @@ def conv_transpose(
     output_padding=None,
     data_format=None,
     dilation_rate=1,
+    *,
+    groups=1,
 ):
     """Returns the adjoint of a convolution applied to the inputs, plus bias.
 
@@ -51,8 +55,8 @@ def conv_transpose(
 
     Args:
         inputs: tensor (batch, lengths…, channels in) of 1 to 3 spatial axes, or channels first.
-        kernel: tensor (k, …, channels out, channels in): the kernel of the convolution whose
-            adjoint this is, which maps the channels out to the channels in.
+        kernel: tensor (k, …, channels out / groups, channels in): the kernel of the convolution
+            whose adjoint this is, which maps the channels out to the channels in.
         bias: None or a tensor (channels out,).
         strides: int s ≥ 1, or one for each axis.
         padding: "valid" or "same" (Keras's words), int p ≥ 0 (the output is cropped by p on every
@@ -62,6 +66,7 @@ def conv_transpose(
             and "valid" Keras's choice: m·s, and at least m·s.
         data_format: "channels_last", "channels_first" or None, Keras's default.
         dilation_rate: spacing d ≥ 1 of the kernel's elements, or one for each axis.
+        groups: int ≥ 1 that divides the channels in; each group gives channels of its own.
 
     Returns:
         Tensor of the inputs' layout.
@@ -81,18 +86,21 @@ def conv_transpose(
     [1.0, 2.0, 13.0, 20.0, 30.0]
     """
     data_format = windows.standardize_data_format(data_format)
-    names = "channels out, channels in"
+    names = "channels out / groups, channels in"
     inputs, kernel, size = operands(inputs, kernel, data_format, names)
     if data_format == "channels_first":
         inputs = ops.moveaxis(inputs, 1, -1)
     window = transposed_window(size, strides, padding, dilation_rate, len(size), "kernel")
     output_padding = standardize_output_padding(output_padding, window.strides)
     if inputs.shape[-1] != kernel.shape[-1]:
-        expected = f"(…, channels out, channels in) for {inputs.shape[-1]} channels in"
+        expected = f"(…, channels out / groups, channels in) for {inputs.shape[-1]} channels in"
         raise argument_error("kernel", expected, tuple(kernel.shape))
-    bias = biases(bias, kernel.shape[-2], inputs.dtype)
+    if kernel.shape[-1] % count("groups", groups):
+        raise argument_error("groups", f"a divisor of {kernel.shape[-1]} channels in", groups)
+    bias = biases(bias, groups * kernel.shape[-2], inputs.dtype)
     inputs = _ensure_uncropped(inputs, window, output_padding)
-    outputs = _conv_transpose(inputs, kernel, *bias, window=window, output_padding=output_padding)
+    settings = {"window": window, "output_padding": output_padding, "groups": int(groups)}
+    outputs = _conv_transpose(inputs, kernel, *bias, **settings)
     return ops.moveaxis(outputs, -1, 1) if data_format == "channels_first" else outputs
 
 
@@ -100,7 +108,7 @@ def transposed_window(
     kernel_size, strides, padding, dilation_rate, rank: int, name: str = "kernel_size"
 ) -> Window:
     """Returns the window of the convolution whose adjoint is wanted, its arguments checked."""
-    windows.standardize_padding(padding, rank)  # no "causal"
+    standardize_padding(padding, rank)  # no "causal"
     return conv_window(kernel_size, strides, padding, dilation_rate, rank, name)
 
 
@@ -197,14 +205,14 @@ def _ensure_uncropped(inputs, window: Window, output_padding):
     return inputs
 
 
-def conv_transpose_forward(inputs, kernel, *bias, window: Window, output_padding):
+def conv_transpose_forward(inputs, kernel, *bias, window: Window, output_padding, groups: int):
     """y = the x̄ of the convolution with K, for D = the inputs, and b."""
     shape = transposed_shape(ops.shape(inputs), window, output_padding)
-    shape = (*shape[:-1], kernel.shape[-2])
+    shape = (*shape[:-1], groups * kernel.shape[-2])
     return adjoint_in_inputs(inputs, kernel, window, shape, *bias), ()
 
 
-def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, output_padding):
+def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, **settings):
     """∂E/∂x and ∂E/∂K: the convolution of D, and its adjoint in the kernel; ∂E/∂b = Σ D."""
     image, kernel, *bias = inputs
     return (
@@ -214,15 +222,16 @@ def conv_transpose_backward(upstream, inputs, residuals, *, window: Window, outp
     )
 
 
-def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_padding):
+def conv_transpose_exported(inputs, kernel, *bias, window: Window, output_padding, groups: int):
     """y, cropped from the uncropped adjoint: ONNX has no rows that no input reaches."""
     refuse_onnx_on_jax("transposed convolutions")
     whole = window._replace(padding="valid")
     no_more = (0,) * len(window.strides)
-    shape = (*transposed_shape(ops.shape(inputs), whole, no_more)[:-1], kernel.shape[-2])
+    channels = groups * kernel.shape[-2]
+    shape = (*transposed_shape(ops.shape(inputs), whole, no_more)[:-1], channels)
     by_flipped_kernel = max(window.strides) == 1 or max(window.dilation) > 1
     if by_flipped_kernel and is_leaving_tensorflow():
-        outputs = current.module("exported").adjoint_in_inputs(inputs, kernel, whole)
+        outputs = current.module("exported").adjoint_in_inputs(inputs, kernel, whole, groups)
     else:
         outputs = adjoint_in_inputs(inputs, kernel, whole, shape)
     # what to cut off or add is the same for any length

@@ -6,7 +6,7 @@ from typing import Any
 from keras import ops
 
 from keras_dlnotes.ops.shapes import maximum
-from keras_dlnotes.ops.windows import Pads
+from keras_dlnotes.ops.window_padding import Pads
 
 
 def is_zero(pads: Pads) -> bool:

@@ -13,7 +13,7 @@ from keras_dlnotes.ops import windows
 from keras_dlnotes.ops.backends import current
 from keras_dlnotes.ops.dtypes import float_type, real, summable, wide
 from keras_dlnotes.ops.exporting import is_exporting, is_leaving_tensorflow, refuse_onnx_on_jax
-from keras_dlnotes.ops.padding import is_zero, pad, pad_with_edge
+from keras_dlnotes.ops.padding import pad, pad_with_edge
 from keras_dlnotes.ops.pool_passes import (
     average_pool_backward,
     average_pool_forward,
@@ -25,6 +25,7 @@ from keras_dlnotes.ops.pool_passes import (
 )
 from keras_dlnotes.ops.vjp import Op
 from keras_dlnotes.ops.window_checks import ensure_fits
+from keras_dlnotes.ops.window_padding import standardize_padding
 from keras_dlnotes.ops.window_sums import LARGEST_JOINT_WINDOW
 from keras_dlnotes.ops.windows import Window
 
@@ -37,6 +38,8 @@ def max_pool(
     data_format=None,
     return_indices=False,
     training=True,
+    *,
+    ceil_mode=False,
 ):
     """Returns the maximum of each window.
 
@@ -51,6 +54,9 @@ def max_pool(
         data_format: "channels_last", "channels_first" or None, Keras's default.
         return_indices: whether to return the position of each maximum, too.
         training: whether a gradient will be asked for; False saves recording each maximum.
+        ceil_mode: whether the number of windows is rounded up, not down, by a last window that
+            reaches past the padded end; it must start in the image or before it. What it sees
+            there never wins. As in PyTorch.
 
     Returns:
         Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis. With
@@ -77,7 +83,7 @@ def max_pool(
     training = flag("training", training)
     inputs = real("inputs", inputs)
     dtype = inputs.dtype
-    inputs, slides = _slides(inputs, pool_size, strides, padding, data_format)
+    inputs, slides = _slides(inputs, pool_size, strides, padding, data_format, ceil_mode)
     if keras.backend.standardize_dtype(dtype) == "bool":  # of which none is greater
         inputs = ops.cast(inputs, "uint8")
     outputs = inputs
@@ -97,6 +103,8 @@ def average_pool(
     data_format=None,
     count_include_pad=False,
     training=True,
+    *,
+    ceil_mode=False,
 ):
     """Returns the mean of each window.
 
@@ -111,6 +119,9 @@ def average_pool(
         data_format: "channels_last", "channels_first" or None, Keras's default.
         count_include_pad: whether the padding's zeros count; PyTorch's default is True.
         training: whether a gradient will be asked for.
+        ceil_mode: whether the number of windows is rounded up, not down, by a last window that
+            reaches past the padded end; it must start in the image or before it. What it sees
+            there is never counted. As in PyTorch.
 
     Returns:
         Tensor of the inputs' layout and type, ⌊(m + 2p − k)/s⌋ + 1 long along each axis. Sums are
@@ -134,7 +145,8 @@ def average_pool(
     training = flag("training", training)
     inputs = real("inputs", inputs)
     dtype = float_type(inputs.dtype)
-    inputs, slides = _slides(summable("inputs", inputs), pool_size, strides, padding, data_format)
+    geometry = pool_size, strides, padding, data_format, ceil_mode
+    inputs, slides = _slides(summable("inputs", inputs), *geometry)
     for window in slides:  # between one axis and the next, nothing is rounded to half precision
         settings = {
             "window": window,
@@ -150,21 +162,24 @@ def average_pool(
     return inputs
 
 
-def pool_window(pool_size, strides, padding, data_format, rank: int) -> Window:
+def pool_window(pool_size, strides, padding, data_format, rank: int, ceil_mode=False) -> Window:
     """Returns the window of a pooling layer, its arguments checked."""
     size = integers("pool_size", pool_size, rank, minimum=1)
     steps = size if strides is None else integers("strides", strides, rank, minimum=1)
-    pads = windows.standardize_padding(padding, rank)
+    pads = standardize_padding(padding, rank)
     if not isinstance(pads, str) and any(
         max(pair) >= k for pair, k in zip(pads, size, strict=True)
     ):
         raise argument_error(
             "padding", f"less than pool_size={size}, or a window would see only padding", padding
         )
-    return Window(size, steps, pads, (1,) * rank, windows.spatial_axes(rank, data_format))
+    axes = windows.spatial_axes(rank, data_format)
+    return Window(size, steps, pads, (1,) * rank, axes, flag("ceil_mode", ceil_mode))
 
 
-def _slides(inputs, pool_size, strides, padding, data_format) -> tuple[Any, tuple[Window, ...]]:
+def _slides(
+    inputs, pool_size, strides, padding, data_format, ceil_mode
+) -> tuple[Any, tuple[Window, ...]]:
     """The inputs, and the windows to slide over them in turn.
 
     The last axis comes first, which keeps the order of ties.
@@ -172,7 +187,7 @@ def _slides(inputs, pool_size, strides, padding, data_format) -> tuple[Any, tupl
     rank = len(inputs.shape) - 2
     if not 1 <= rank <= 3:
         raise argument_error("inputs", "of rank 3, 4 or 5", tuple(inputs.shape))
-    window = pool_window(pool_size, strides, padding, data_format, rank)
+    window = pool_window(pool_size, strides, padding, data_format, rank, ceil_mode)
     inputs = ensure_fits(inputs, window, "pool_size")
     if window.volume <= LARGEST_JOINT_WINDOW:
         return inputs, (window,)
@@ -186,6 +201,7 @@ def max_pool_exported(inputs, *, window: Window):
     spoil the range of a quantized model.
     """
     refuse_onnx_on_jax("max pooling")
+    window = _rounded_up(inputs, window)
     of_volumes = len(inputs.shape) == 5  # LiteRT has no kernel for them
     if of_volumes:
         resolved = window.resolved(ops.shape(inputs))
@@ -209,7 +225,8 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool, dt
         )[0]
     inputs = ops.cast(inputs, wide(dtype))
     is_torch = keras.backend.backend() == "torch"  # where Keras averages a repeated edge
-    if isinstance(window.padding, str) and not count_include_pad and not is_torch:
+    by_word = isinstance(window.padding, str) and not (count_include_pad or window.ceil)
+    if by_word and not is_torch:
         return ops.cast(_pool(ops.average_pool, inputs, window), dtype)
     resolved = window.resolved(ops.shape(inputs))
     if is_torch and not windows.is_static(resolved):  # its exporter cannot compute the padding
@@ -218,10 +235,19 @@ def average_pool_exported(inputs, *, window: Window, count_include_pad: bool, dt
         raise argument_error("padding", expected, window.padding, hint)
     padded = pad(inputs, resolved.pads, resolved.axes)
     means = _pool(ops.average_pool, padded, window._replace(padding="valid"))
-    if not (count_include_pad or is_zero(resolved.pads)):
-        counts = window_counts(inputs, window, count_include_pad, means.dtype)
+    counts = window_counts(inputs, window, count_include_pad, means.dtype)
+    if not isinstance(counts, int):
         means = means * (window.volume / counts)
     return ops.cast(means, dtype)
+
+
+def _rounded_up(inputs, window: Window) -> Window:
+    """The window without `ceil`, its padding longer instead: by a number, which a file can hold."""
+    resolved = window.resolved(ops.shape(inputs)) if window.ceil else window
+    if window.ceil and not windows.is_static(resolved):
+        expected = "False for an exported model of any size with windows that far apart"
+        raise argument_error("ceil_mode", expected, True, "Export it with a fixed size.")
+    return resolved
 
 
 _max_pool = Op(

@@ -137,21 +137,28 @@ def _flat_positions(inputs, slides: tuple[Window, ...]):
 
 
 def window_counts(inputs, window: Window, count_include_pad: bool, dtype):
-    """The n that each window divides by: Πk, or how many of its positions lie in the image."""
+    """The n that each window divides by: Πk, or how many of its positions lie in the image.
+
+    With `count_include_pad` these may also lie in the padding, but not behind it, where rounding up
+    puts a part of the last windows.
+    """
     shape = ops.shape(inputs)
-    window = window.resolved(shape)
-    if count_include_pad or is_zero(window.pads):
+    resolved = window.resolved(shape)
+    if is_zero(resolved.pads) or (count_include_pad and not window.ceil):
         return window.volume
+    no_padding = ((0, 0),) * len(window.axes)
+    counted = window._replace(ceil=False).resolved(shape).pads if count_include_pad else no_padding
     total = 1
-    for axis, n, (before, _), k, s in zip(
+    for axis, n, (before, _), (first, last), k, s in zip(
         window.axes,
-        windows.num_windows(shape, window),
-        window.pads,
+        windows.num_windows(shape, resolved),
+        resolved.pads,
+        counted,
         window.size,
         window.strides,
         strict=True,
     ):
         start = ops.arange(n, dtype="int32") * s - before
-        inside = ops.minimum(start + k, shape[axis]) - ops.maximum(start, 0)
+        inside = ops.minimum(start + k, shape[axis] + last) - ops.maximum(start, -first)
         total = total * along(axis, len(shape), inside)
     return ops.cast(total, dtype)

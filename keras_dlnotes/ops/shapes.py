@@ -12,6 +12,11 @@ def maximum(left, right):
     return max(left, right) if isinstance(left, int) else ops.maximum(left, right)
 
 
+def minimum(left, right):
+    """The smaller of two lengths, which are ints wherever they are known."""
+    return min(left, right) if isinstance(left, int) else ops.minimum(left, right)
+
+
 def reshape(inputs, shape: Sequence[Any]):
     """`keras.ops.reshape` for shapes with entries that are tensors."""
     unknown = [axis for axis, length in enumerate(shape) if not isinstance(length, int)]

@@ -15,17 +15,14 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_dlnotes.common.checks import (
-    argument_error,
-    choice,
-    integer,
-    integers,
-    is_integer,
-    is_sequence,
+from keras_dlnotes.common.checks import argument_error, choice, integer, integers
+from keras_dlnotes.ops.window_padding import (
+    Pads,
+    is_pair,
+    resolve_padding,
+    round_up,
+    standardize_padding,
 )
-from keras_dlnotes.ops.shapes import maximum
-
-Pads = tuple[tuple[Any, Any], ...]  # (before, after) an axis, in numbers or in tensors
 
 
 class Window(NamedTuple):
@@ -37,6 +34,7 @@ class Window(NamedTuple):
         padding: (before, after) pairs, or one of the words "valid", "same", "causal".
         dilation: spacings d of the window's elements.
         axes: the axes of the tensor that the window slides along.
+        ceil: whether a last window may reach past the padded end, so that m_f is rounded up.
     """
 
     size: tuple[int, ...]
@@ -44,6 +42,7 @@ class Window(NamedTuple):
     padding: Pads | str
     dilation: tuple[int, ...]
     axes: tuple[int, ...]
+    ceil: bool = False
 
     @property
     def volume(self) -> int:
@@ -60,7 +59,9 @@ class Window(NamedTuple):
         """The same window with (before, after) pairs in place of a word, for this input shape."""
         lengths = [shape[axis] for axis in self.axes]
         pads = resolve_padding(self.padding, lengths, self.size, self.strides, self.dilation)
-        return self._replace(padding=pads)
+        if self.ceil:
+            pads = round_up(pads, lengths, self.size, self.strides)
+        return self._replace(padding=pads, ceil=False)
 
 
 def standardize_data_format(data_format: Any) -> str:
@@ -101,90 +102,12 @@ def along_all_axes(
 
 def one_axis_each(window: Window) -> list[Window]:
     """Returns windows of one axis each that, applied in turn, see what this window sees."""
-    size, strides, padding, dilation, axes = window
+    size, strides, padding, dilation, axes, ceil = window
     sides: list = [padding] * len(size) if isinstance(padding, str) else [(p,) for p in padding]
     return [
-        Window((k,), (s,), side, (d,), (axis,))
+        Window((k,), (s,), side, (d,), (axis,), ceil)
         for k, s, side, d, axis in zip(size, strides, sides, dilation, axes, strict=True)
     ]
-
-
-def standardize_padding(
-    padding: Any, rank: int, words: Sequence[str] = ("valid", "same")
-) -> Pads | str:
-    """Returns the padding as a word or as one (before, after) pair for each axis.
-
-    Args:
-        padding: a word; an int ≥ 0 for all sides; or an int or a (before, after) pair for each of
-            `rank` axes.
-        rank: number of axes.
-        words: the words that are allowed.
-
-    Raises:
-        ValueError: for anything else.
-
-    Example:
-
-    >>> standardize_padding(1, rank=2)
-    ((1, 1), (1, 1))
-    >>> standardize_padding((1, (0, 2)), rank=2)
-    ((1, 1), (0, 2))
-    """
-    if isinstance(padding, str) and padding.lower() in words:
-        return padding.lower()
-    entries = (padding,) * rank if is_integer(padding) else padding
-    if is_sequence(entries) and len(entries) == rank:
-        pairs = [(entry, entry) if is_integer(entry) else entry for entry in entries]
-        if all(_is_pair(pair) for pair in pairs):
-            return tuple((int(before), int(after)) for before, after in pairs)
-    options = [repr(word) for word in words] + ["an integer ≥ 0"]
-    options.append(
-        f"{rank} {'entry' if rank == 1 else 'entries'}, each such an integer or a "
-        "(before, after) pair of them"
-    )
-    raise argument_error("padding", ", ".join(options[:-1]) + " or " + options[-1], padding)
-
-
-def _is_pair(value: Any) -> bool:
-    return (
-        is_sequence(value)
-        and len(value) == 2
-        and all(is_integer(side) and side >= 0 for side in value)
-    )
-
-
-def resolve_padding(
-    padding: Pads | str,
-    lengths: Sequence[Any],
-    size: Sequence[int],
-    strides: Sequence[int],
-    dilation: Sequence[int],
-) -> Pads:
-    """Returns the (before, after) pairs that a padding means for inputs of these lengths.
-
-    "same" gives ⌈m/s⌉ outputs, its odd pixel after, as in Keras; "causal" pads before alone.
-
-    Example:
-
-    >>> resolve_padding("same", (28,), (3,), (2,), (1,))
-    ((0, 1),)
-    """
-    if not isinstance(padding, str):
-        return padding
-    pairs = []
-    for length, k, s, d in zip(lengths, size, strides, dilation, strict=True):
-        span = d * (k - 1)
-        if padding == "valid":
-            pairs.append((0, 0))
-        elif padding == "causal":
-            pairs.append((span, 0))
-        else:
-            if s > 1:  # the last window starts at (⌈m/s⌉ − 1)·s; ONNX divides only numbers ≥ 0
-                short = ((length + s - 1) // s - 1) * s + span + 1 - length
-                # JAX exports lengths as symbols, of which it cannot find the larger
-                span = short if span >= s - 1 else maximum(short, 0)
-            pairs.append((span // 2, span - span // 2))
-    return tuple(pairs)
 
 
 def output_length(length, kernel, padding=0, stride=1, dilation=1):
@@ -218,7 +141,7 @@ def output_length(length, kernel, padding=0, stride=1, dilation=1):
         integers(name, value, 1, minimum=1)
         for name, value in (("kernel", kernel), ("stride", stride), ("dilation", dilation))
     )
-    if _is_pair(padding):
+    if is_pair(padding):
         padding = (tuple(padding),)
     padding = standardize_padding(padding, rank=1, words=("valid", "same", "causal"))
     if length is not None:
@@ -259,11 +182,12 @@ def output_shape(
 
 def num_windows(shape: Sequence[Any], window: Window) -> tuple[Any, ...]:
     """Returns the number of windows along each axis, for lengths that may be tensors."""
-    size, strides, _, dilation, axes = window
     padded = padded_shape(shape, window.resolved(shape))
     return tuple(
         (padded[axis] - (d * (k - 1) + 1)) // s + 1
-        for axis, k, s, d in zip(axes, size, strides, dilation, strict=True)
+        for axis, k, s, d in zip(
+            window.axes, window.size, window.strides, window.dilation, strict=True
+        )
     )
 
 

@@ -89,7 +89,12 @@ def _convolutions():
         around = tuple((1, n) for n in range(rank))
         explicit = {**plain, "padding": around, "strides": 2, "dilation_rate": 2, "groups": 2}
         yield Case(name, explicit, shape, twin=None)
+        for mode in ("reflect", "replicate", "circular"):
+            yield Case(name, {**plain, "padding": around, "padding_mode": mode}, shape, twin=None)
     yield Case("Conv1D", {"filters": 3, "kernel_size": 3, "padding": "causal"}, (7, 4))
+    reflected = {"filters": 3, "kernel_size": 3, "padding": "same", "padding_mode": "reflect"}
+    first = {"data_format": "channels_first", "use_bias": False}
+    yield Case("Conv2D", {**reflected, **first}, (4, 7, 6), twin=None)
     yield Case(
         "Conv2D",
         {"filters": 3, "kernel_size": 3, "padding": 0},
@@ -108,6 +113,8 @@ def _transposed_convolutions():
         yield Case(name, {**plain, "strides": 2, "padding": "same"}, shape)
         cropped = {"strides": 2, "padding": ((1, 0),) * rank, "output_padding": 1}
         yield Case(name, {**plain, **cropped, "dilation_rate": 2}, shape, twin=None)
+        grouped = {**plain, "filters": 6, "strides": 2, "groups": 2}
+        yield Case(name, {**grouped, "padding": 1}, shape, twin=None)
     plain = {"filters": 3, "kernel_size": 3, "padding": "same"}
     yield Case("Conv2DTranspose", {**plain, "strides": 2, "output_padding": 0}, (4, 3, 4))
     yield Case("Conv2DTranspose", {**plain, "dilation_rate": 2, "use_bias": False}, (4, 3, 4))
@@ -115,6 +122,8 @@ def _transposed_convolutions():
     yield Case("Conv2DTranspose", gaps, (4, 3, 4))
     first = {"filters": 3, "kernel_size": 3, "padding": 1, "data_format": "channels_first"}
     yield Case("Conv2DTranspose", first, (4, 4, 3), twin=None)
+    each = {"filters": 4, "kernel_size": 3, "groups": 4, "use_bias": False}
+    yield Case("Conv2DTranspose", each, (4, 3, 4), twin=None)
 
 
 def _depthwise_convolutions():
@@ -128,6 +137,8 @@ def _depthwise_convolutions():
             around = tuple((1, n) for n in range(rank))
             explicit = {"padding": around, "strides": 2, "dilation_rate": 2, "use_bias": False}
             yield Case(name, {**plain, **explicit}, shape, twin=None)
+            circular = {**plain, "padding": 1, "padding_mode": "circular"}
+            yield Case(name, circular, shape, twin=None)
     first = {"kernel_size": 3, "padding": 1, "data_format": "channels_first"}
     yield Case("DepthwiseConv2D", first, (4, 7, 6), twin=None)
     yield Case("SeparableConv2D", {**first, "filters": 3}, (4, 7, 6), twin=None)
@@ -144,6 +155,8 @@ def _spatially_separable_convolutions():
     yield Case(name, {"filters": 3, "kernel_size": 3, **explicit}, shape, twin=None)
     first = {"padding": 1, "data_format": "channels_first", "use_bias": False}
     yield Case(name, {"filters": 3, "kernel_size": 3, **first}, (4, 7, 6), twin=None)
+    repeated = {"filters": 3, "kernel_size": 3, "padding": 1, "padding_mode": "replicate"}
+    yield Case(name, repeated, shape, twin=None)
 
 
 def _poolings():
@@ -156,6 +169,12 @@ def _poolings():
             yield Case(name, {"pool_size": 3, "strides": 1, "padding": around}, shape, twin=None)
         first = {"pool_size": 2, "data_format": "channels_first"}
         yield Case(f"{kind}Pooling2D", first, (4, 7, 6))
+        up = {"pool_size": 3, "strides": 2, "padding": ((1, 0),), "ceil_mode": True}
+        yield Case(f"{kind}Pooling1D", up, (7, 4), twin=None)
+        up = {"pool_size": (2, 3), "strides": (3, 2), "ceil_mode": True}
+        up["padding"] = ((1, 1), (0, 0))
+        yield Case(f"{kind}Pooling2D", up, (7, 6, 4), twin=None)
+        yield Case(f"{kind}Pooling3D", {"pool_size": 2, "ceil_mode": True}, (7, 6, 5, 4), twin=None)
     indices = {"pool_size": 3, "strides": 2, "padding": 1, "return_indices": True}
     yield Case("MaxPooling2D", indices, (7, 6, 4), twin=None)
     yield Case("MaxPooling1D", {"pool_size": 2, "return_indices": True}, (7, 4), twin=None)
@@ -164,6 +183,7 @@ def _poolings():
     yield Case("MaxUnpooling2D", shorter, (3, 2, 4), twin=None, positions=25)
     including = {"pool_size": 3, "padding": 1, "count_include_pad": True}
     yield Case("AveragePooling2D", including, (7, 6, 4), twin=None)
+    yield Case("AveragePooling2D", {**including, "ceil_mode": True}, (7, 6, 4), twin=None)
 
 
 def _normalizations():

@@ -104,9 +104,14 @@ def _is_depthwise(groups: int, kernel_shape) -> bool:
     return groups > 1 and kernel_shape[-2] == 1 and len(kernel_shape) == 4
 
 
-def flipped(kernel):
-    """The kernel of the adjoint: flipped along all spatial axes, its channels exchanged."""
-    return ops.swapaxes(ops.flip(kernel, axis=tuple(range(len(kernel.shape) - 2))), -1, -2)
+def flipped(kernel, groups: int = 1):
+    """The kernel of the adjoint: flipped along all spatial axes, a group's channels exchanged."""
+    *size, narrow, out = kernel.shape
+    kernel = ops.flip(kernel, axis=tuple(range(len(size))))
+    if groups == 1:
+        return ops.swapaxes(kernel, -1, -2)
+    apart = ops.reshape(kernel, (*size, narrow, groups, out // groups))
+    return ops.reshape(ops.swapaxes(apart, -1, -3), (*size, out // groups, groups * narrow))
 
 
 def _depthwise_kernel(kernel, groups: int):

@@ -28,13 +28,13 @@ def correlate(inputs, kernel, window: Window):
     return _correlate(*padded(inputs, window), kernel)
 
 
-def adjoint_in_inputs(inputs, kernel, window: Window):
+def adjoint_in_inputs(inputs, kernel, window: Window, groups: int):
     """The uncropped adjoint, Σ D(i) K(u)ᵀ over i·s + u·d = j, by the flipped kernel."""
     rank = len(window.size)
     around = tuple((d * (k - 1),) * 2 for k, d in zip(window.size, window.dilation, strict=True))
     dense = window._replace(strides=(1,) * rank, padding=around)
     apart = dilate if rank < 3 else _dilate
-    return correlate(apart(inputs, window.strides, window.axes), flipped(kernel), dense)
+    return correlate(apart(inputs, window.strides, window.axes), flipped(kernel, groups), dense)
 
 
 def _dilate(inputs, strides, axes):

@@ -34,6 +34,11 @@ def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str)
 
 def _word(inputs, window: Window) -> str | None:
     """The kernels' word for a padding, or None where they have none."""
+    if window.ceil:
+        lengths = [inputs.shape[axis] for axis in window.axes]
+        if None in lengths:
+            return None
+        window = window.resolved(inputs.shape)
     if isinstance(window.padding, str):
         return window.padding.upper()
     if not any(map(any, window.padding)):

@@ -28,8 +28,12 @@ def max_pool(inputs, *, window: Window):
 
 def average_pool(inputs, *, window: Window, count_include_pad: bool, dtype: str):
     """The mean; without padding, if need be as the mean with padding over the unpadded share."""
-    window = window.resolved(inputs.shape)
+    counted, window = window._replace(ceil=False), window.resolved(inputs.shape)
     inputs = inputs.to(getattr(torch, wide(dtype)))  # the backward pass sums in the inputs' type
+    if count_include_pad and (pads := counted.resolved(inputs.shape).pads) != window.pads:
+        inputs, count_include_pad = pad(inputs, pads, window.axes), False
+        behind = (more - after for (_, more), (_, after) in zip(window.pads, pads, strict=True))
+        window = window._replace(padding=tuple((0, more) for more in behind))
     is_symmetric = all(before == after for before, after in window.pads)
     if count_include_pad or (is_symmetric and not any(_short_axes(inputs, window))):
         means = _pool("avg", inputs, window, count_include_pad=count_include_pad)

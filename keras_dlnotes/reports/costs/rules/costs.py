@@ -24,8 +24,9 @@ def convolution(layer, input_shape, output_shape):
 
 
 def transposed_convolution(layer, input_shape, output_shape):
-    """Each input by each entry of the kernel's window, for each output channel."""
-    return prod(input_shape) * prod(layer.kernel_size) * layer.filters
+    """Each input by each entry of the kernel's window, for each output channel of its group."""
+    filters = layer.filters // getattr(layer, "groups", 1)  # which Keras's own layer lacks
+    return prod(input_shape) * prod(layer.kernel_size) * filters
 
 
 def depthwise_convolution(layer, input_shape, output_shape):
