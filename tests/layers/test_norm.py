@@ -11,6 +11,7 @@ import pytest
 from keras_dlnotes import layers
 from tests.backends import only_on
 from tests.gradcheck import assert_close, compare_gradients
+from tests.tensors import to_numpy
 
 pytestmark = [pytest.mark.compiled, pytest.mark.usefixtures("small_or_large")]
 
@@ -34,10 +35,6 @@ def _pair(shape, statistic="variance", **arguments):
 
 def _array(shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
-
-
-def _numpy(tensor):
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
 
 
 @pytest.mark.parametrize("shape", [(64, 3), (4, 4, 4, 3)])
@@ -72,21 +69,21 @@ def test_training_is_keras_in_outputs_gradients_and_moving_weights(shape, axis, 
 def test_inference_is_keras_to_the_last_bit(statistic):
     ours, theirs = _pair((4, 5, 3), statistic)
     x = _array((4, 5, 3))
-    np.testing.assert_array_equal(_numpy(ours(x)), _numpy(theirs(x)))
+    np.testing.assert_array_equal(to_numpy(ours(x)), to_numpy(theirs(x)))
 
 
 def test_moving_std_of_the_notes_by_hand():
     """μ_b, σ_b = 2, 3 and then 6, 1 with m = 0.75: μ_m, σ_m = 0.5, 1.5 and then 1.875, 1.375."""
     layer = layers.BatchNormalization(momentum=0.75)
     layer(np.array([[-1.0], [5.0]], "float32"), training=True)
-    assert _numpy(layer.moving_mean) == pytest.approx(0.5)
-    assert _numpy(layer.moving_std) == pytest.approx(1.5)
-    assert _numpy(layer.moving_variance) == pytest.approx(2.25)
+    assert to_numpy(layer.moving_mean) == pytest.approx(0.5)
+    assert to_numpy(layer.moving_std) == pytest.approx(1.5)
+    assert to_numpy(layer.moving_variance) == pytest.approx(2.25)
     layer(np.array([[5.0], [7.0]], "float32"), training=True)
-    assert _numpy(layer.moving_mean) == pytest.approx(1.875)
-    assert _numpy(layer.moving_std) == pytest.approx(1.375)
+    assert to_numpy(layer.moving_mean) == pytest.approx(1.875)
+    assert to_numpy(layer.moving_std) == pytest.approx(1.375)
     expected = (3 - 1.875) / np.sqrt(1.375**2 + 1e-3)
-    assert _numpy(layer(np.array([[3.0]], "float32"))) == pytest.approx(expected)
+    assert to_numpy(layer(np.array([[3.0]], "float32"))) == pytest.approx(expected)
 
 
 @SEVERAL
@@ -95,10 +92,10 @@ def test_masks_are_keras(statistic):
     x = _array((4, 5, 3))
     mask = np.arange(5) < np.array([[5], [2], [0], [3]])
     found, expected = ours(x, training=True, mask=mask), theirs(x, training=True, mask=mask)
-    assert_close([_numpy(found)], [_numpy(expected)])
-    assert_close([_numpy(ours.moving_mean)], [_numpy(theirs.moving_mean)])
+    assert_close([to_numpy(found)], [to_numpy(expected)])
+    assert_close([to_numpy(ours.moving_mean)], [to_numpy(theirs.moving_mean)])
     if statistic == "variance":
-        assert_close([_numpy(ours.moving_variance)], [_numpy(theirs.moving_variance)])
+        assert_close([to_numpy(ours.moving_variance)], [to_numpy(theirs.moving_variance)])
 
 
 def test_masks_come_through_a_model():
@@ -113,7 +110,7 @@ def test_masks_come_through_a_model():
     theirs = model(keras.layers.BatchNormalization())
     theirs.build(ids.shape)
     theirs.layers[0].set_weights(ours.layers[0].get_weights())
-    assert_close([_numpy(found)], [_numpy(theirs(ids, training=True))])
+    assert_close([to_numpy(found)], [to_numpy(theirs(ids, training=True))])
     assert_close(ours.get_weights(), theirs.get_weights())
 
 
@@ -121,9 +118,9 @@ def test_masks_come_through_a_model():
 def test_frozen_layers_infer_and_stay(statistic):
     layer, _ = _pair((8, 3), statistic)
     x, before = _array((8, 3)), layer.get_weights()
-    expected = _numpy(layer(x, training=False))
+    expected = to_numpy(layer(x, training=False))
     layer.trainable = False
-    np.testing.assert_array_equal(_numpy(layer(x, training=True)), expected)
+    np.testing.assert_array_equal(to_numpy(layer(x, training=True)), expected)
     for old, new in zip(before, layer.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -131,10 +128,10 @@ def test_frozen_layers_infer_and_stay(statistic):
 def test_mixed_bfloat16_trains_with_float32_statistics():
     single, mixed = layers.BatchNormalization(), layers.BatchNormalization(dtype="mixed_bfloat16")
     x = _array((64, 3)) + 100
-    rounded = _numpy(keras.ops.cast(x, "bfloat16"))
+    rounded = to_numpy(keras.ops.cast(x, "bfloat16"))
     outputs = mixed(keras.ops.cast(x, "bfloat16"), training=True)
     assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
-    assert_close([_numpy(outputs)], [_numpy(single(rounded, training=True))], 0.01)
+    assert_close([to_numpy(outputs)], [to_numpy(single(rounded, training=True))], 0.01)
     assert {weight.dtype for weight in mixed.weights} == {"float32"}
     assert_close(mixed.get_weights(), single.get_weights(), 1e-6)
 
@@ -163,7 +160,7 @@ def test_synchronized_on_one_replica_is_the_plain_layer(statistic):
     synchronized, _ = _pair((8, 5, 3), statistic, synchronized=True)
     x = _array((8, 5, 3))
     found, expected = synchronized(x, training=True), plain(x, training=True)
-    assert_close([_numpy(found)], [_numpy(expected)])
+    assert_close([to_numpy(found)], [to_numpy(expected)])
     assert_close(synchronized.get_weights(), plain.get_weights())
 
 
@@ -225,7 +222,9 @@ def test_synchronized_on_two_replicas_is_the_plain_layer_on_both_batches():
 def test_renormalization_is_left_to_keras():
     ours, theirs = _pair((8, 3), "std", renorm=True, renorm_clipping={"rmax": 3.0})
     x = _array((8, 3))
-    np.testing.assert_array_equal(_numpy(ours(x, training=True)), _numpy(theirs(x, training=True)))
+    np.testing.assert_array_equal(
+        to_numpy(ours(x, training=True)), to_numpy(theirs(x, training=True))
+    )
     assert_close(ours.get_weights(), theirs.get_weights(), 1e-7)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from keras_dlnotes import layers
 from tests.backends import BACKEND
+from tests.tensors import dtype_of, to_numpy
 
 WHOLE = ["bool", "uint8", "int8", "int32", "int64"]
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
@@ -23,14 +24,6 @@ LAYERS = {
 }
 
 
-def _dtype(tensor):
-    return keras.backend.standardize_dtype(tensor.dtype)
-
-
-def _numpy(tensor):
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
-
-
 def _image(name, dtype="float32"):
     rank = int(name[-1]) if name[-1].isdigit() else 2
     image = np.random.default_rng(0).integers(0, 2, (2, *(6, 4, 4)[:rank], 3))
@@ -45,12 +38,12 @@ def _image(name, dtype="float32"):
 def test_types_are_those_of_the_spec(name, dtype, policy):
     layer, image = LAYERS[name](dtype=policy), _image(name, dtype)
     tensor = keras.ops.convert_to_tensor(image)
-    inputs = keras.Input(image.shape[1:], dtype=_dtype(tensor))
-    expected = _dtype(tensor) if name.startswith("max") else layer.compute_dtype
+    inputs = keras.Input(image.shape[1:], dtype=dtype_of(tensor))
+    expected = dtype_of(tensor) if name.startswith("max") else layer.compute_dtype
     assert layer(inputs).dtype == expected
-    assert _dtype(layer(tensor)) == expected
+    assert dtype_of(layer(tensor)) == expected
     if name.startswith(("norm", "residual", "dense")):
-        assert _dtype(layer(tensor, training=True)) == expected
+        assert dtype_of(layer(tensor, training=True)) == expected
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -61,16 +54,16 @@ def test_whole_numbers_give_what_floats_give(name, dtype, training):
     keywords = {} if "ool" in type(layer).__name__ else {"training": training}
     layer.build(image.shape)
     weights = layer.get_weights()
-    expected = _numpy(layer(image.astype("float32"), **keywords))
+    expected = to_numpy(layer(image.astype("float32"), **keywords))
     layer.set_weights(weights)
-    np.testing.assert_allclose(_numpy(layer(image, **keywords)), expected, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(layer(image, **keywords)), expected, atol=1e-5)
 
 
 def test_half_precision_rounds_whole_numbers_after_it_has_computed():
     """257 is 256 in bfloat16: the mean of it and of three ones is 65, not 64.75 or 64."""
     image = np.array([257, 1, 1, 1], "int32").reshape(1, 2, 2, 1)
     found = layers.AveragePooling2D(2, dtype="mixed_bfloat16")(image)
-    assert _numpy(found).item() == 65
+    assert to_numpy(found).item() == 65
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -98,6 +91,6 @@ def test_gamma_and_beta_learn_from_whole_numbers(dtype):
 
 def test_a_branch_of_another_type_meets_its_input():
     layer = layers.Residual(layers.BatchNormalization(dtype="float32"), dtype="mixed_bfloat16")
-    assert _dtype(layer(_image("norm"))) == "bfloat16"
+    assert dtype_of(layer(_image("norm"))) == "bfloat16"
     pooled = layers.Residual(layers.MaxPooling2D(1))(_image("max", "uint8"))
-    np.testing.assert_array_equal(_numpy(pooled), 2 * _image("max"))
+    np.testing.assert_array_equal(to_numpy(pooled), 2 * _image("max"))

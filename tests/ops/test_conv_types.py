@@ -7,6 +7,7 @@ import pytest
 from keras_dlnotes import layers, ops
 from tests.backends import BACKEND, only_on
 from tests.gradcheck import gradients, outputs
+from tests.tensors import dtype_of
 
 WHOLE = ["bool", "uint8", "int8", "uint16", "int32", "uint32", "int64"]
 KINDS = [
@@ -25,10 +26,6 @@ LAYERS = [
 HALVES = pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 
 
-def _dtype(tensor):
-    return keras.backend.standardize_dtype(tensor.dtype)
-
-
 def _layer(name, arguments, rank, data_format, **more):
     shape = (*(5, 4, 6)[:rank], 4) if data_format == "channels_last" else (4, *(5, 4, 6)[:rank])
     layer = getattr(layers, name)(kernel_size=2, data_format=data_format, **arguments, **more)
@@ -42,7 +39,7 @@ def test_whole_numbers_are_what_they_are_as_floats(name, arguments, rank, data_f
     for dtype in WHOLE:
         expected = layer(image.astype(dtype).astype("float32"))
         found = layer(image.astype(dtype))
-        assert _dtype(found) == "float32"
+        assert dtype_of(found) == "float32"
         np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, (found, expected)), atol=1e-6)
 
 
@@ -53,9 +50,9 @@ def test_the_output_has_the_compute_type_and_the_spec_says_so(name, arguments, r
     for dtype in ("uint8", "int32"):
         found = layer(image.astype(dtype))
         spec = layer(keras.Input(image.shape[1:], batch_size=2, dtype=dtype))
-        assert _dtype(spec) == layer.compute_dtype
+        assert dtype_of(spec) == layer.compute_dtype
         if not (policy == "float64" and BACKEND == "jax"):  # which has no float64 by default
-            assert _dtype(found) == layer.compute_dtype
+            assert dtype_of(found) == layer.compute_dtype
         assert tuple(found.shape) == tuple(spec.shape)
 
 

@@ -5,23 +5,20 @@ import numpy as np
 import pytest
 
 from keras_dlnotes.ops import dtypes
+from tests.tensors import dtype_of
 
 FLOATS = ["float16", "bfloat16", "float32"]
 WHOLE = ["bool", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64"]
-
-
-def _dtype(tensor):
-    return keras.backend.standardize_dtype(tensor.dtype)
 
 
 @pytest.mark.parametrize("whole", WHOLE)
 def test_whole_numbers_are_computed_in_floating_point(whole):
     x = keras.ops.cast([0, 1], whole)
     (alone,) = dtypes.floating(x=x)
-    assert _dtype(alone) == keras.config.floatx()
+    assert dtype_of(alone) == keras.config.floatx()
     for floating in FLOATS:
         both = dtypes.floating(x=x, kernel=keras.ops.ones((2,), floating))
-        assert [_dtype(tensor) for tensor in both] == [floating] * 2
+        assert [dtype_of(tensor) for tensor in both] == [floating] * 2
 
 
 @pytest.mark.parametrize("other", ["float64", "float32", "bfloat16", "int32", "bool"])

@@ -8,13 +8,10 @@ from keras_dlnotes import ops
 from keras_dlnotes.ops.backends.current import framework
 from tests.backends import only_on
 from tests.gradcheck import gradients, outputs
+from tests.tensors import dtype_of
 
 pytestmark = pytest.mark.usefixtures("small_or_large")
 to_numpy = keras.ops.convert_to_numpy
-
-
-def _dtype(tensor):
-    return keras.backend.standardize_dtype(tensor.dtype)
 
 
 def _exact(x, epsilon):
@@ -89,7 +86,7 @@ def test_the_ends_of_half_precision(dtype):
     for size in (6e4, 6e-5):
         x = keras.ops.cast(np.array([[size], [-size]] * 8, "float32"), dtype)
         found = ops.batch_normalize(x, epsilon=1e-12)[0]
-        assert _dtype(found) == dtype
+        assert dtype_of(found) == dtype
         expected = np.sign(to_numpy(keras.ops.cast(x, "float32")))
         np.testing.assert_allclose(to_numpy(keras.ops.cast(found, "float32")), expected, atol=5e-3)
 
@@ -144,7 +141,7 @@ def test_no_rows_and_no_features(shape):
 def test_whole_numbers_come_out_in_floatx(dtype):
     x = (np.random.default_rng(0).integers(0, 2, (8, 3)) * 100).astype(dtype)
     found = ops.batch_normalize(x)
-    assert [_dtype(entry) for entry in found] == ["float32"] * 3
+    assert [dtype_of(entry) for entry in found] == ["float32"] * 3
     expected = _exact(x.astype("float64"), 1e-3)
     for left, right in zip(found, expected, strict=True):
         np.testing.assert_allclose(to_numpy(left), right, rtol=1e-5, atol=1e-5)

@@ -8,17 +8,10 @@ from keras_dlnotes import ops
 from tests import reference
 from tests.backends import only_on
 from tests.gradcheck import gradients, outputs
+from tests.tensors import dtype_of, to_numpy
 
 WHOLE = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "int64"]
 SETTINGS = ((3, 2), (2, 3), ((1, 1), (0, 1)))
-
-
-def _dtype(tensor):
-    return keras.backend.standardize_dtype(tensor.dtype)
-
-
-def _numpy(tensor):
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32")).astype("float64")
 
 
 def _whole(dtype, shape=(2, 7, 6, 3)):
@@ -35,7 +28,7 @@ def test_maxima_of_whole_numbers_are_such(dtype):
     image = _whole(dtype)
     tensor = keras.ops.convert_to_tensor(image)
     found, indices = ops.max_pool(tensor, *SETTINGS, return_indices=True)
-    assert (_dtype(found), _dtype(indices)) == (_dtype(tensor), "int32")
+    assert (dtype_of(found), dtype_of(indices)) == (dtype_of(tensor), "int32")
     expected = reference.max_pool(image.astype("float64"), *SETTINGS)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(found), expected)
     expected = reference.max_pool_indices(image.astype("float64"), *SETTINGS)
@@ -47,14 +40,14 @@ def test_maxima_of_whole_numbers_are_such(dtype):
 def test_means_of_whole_numbers_are_in_floatx(dtype):
     image = _whole(dtype)
     found = ops.average_pool(keras.ops.convert_to_tensor(image), *SETTINGS)
-    assert _dtype(found) == "float32"
+    assert dtype_of(found) == "float32"
     expected = reference.average_pool(image.astype("float64"), *SETTINGS)
-    np.testing.assert_allclose(_numpy(found), expected, rtol=1e-6)
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-6)
 
 
 def test_large_bytes_do_not_overflow():
     image = np.full((1, 4, 4, 1), 200, "uint8")
-    np.testing.assert_array_equal(_numpy(ops.average_pool(image, 2)), 200)
+    np.testing.assert_array_equal(to_numpy(ops.average_pool(image, 2)), 200)
 
 
 @pytest.mark.usefixtures("way", "averages")
@@ -66,14 +59,14 @@ def test_padded_means_where_floatx_is_half_precision(include):
         image = np.arange(12, dtype="float16").reshape(1, 3, 4, 1)
         found = ops.average_pool(image, 2, 1, ((1, 0), (0, 1)), count_include_pad=include)
         whole = ops.average_pool(image.astype("int32"), 2, 1, "same", count_include_pad=include)
-        assert _dtype(found) == _dtype(whole) == "float16"
+        assert dtype_of(found) == dtype_of(whole) == "float16"
         _, indices = ops.max_pool(image, 2, 1, 1, return_indices=True)
-        assert _dtype(indices) == "int32"
+        assert dtype_of(indices) == "int32"
     finally:
         keras.config.set_floatx(before)
     padding = ((1, 0), (0, 1))
     expected = reference.average_pool(image.astype("float64"), (2, 2), (1, 1), padding, include)
-    np.testing.assert_allclose(_numpy(found), expected, rtol=1e-3)
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-3)
 
 
 # half a unit in the last place of the result, which is all that may be lost
@@ -90,11 +83,11 @@ def test_means_are_summed_in_single_precision(lengths, size, dtype):
     """Of 4, 10³ and 10⁵ terms, along one axis and along two."""
     x = keras.ops.cast(np.random.default_rng(0).normal(1, 1, (1, *lengths, 2)), dtype)
     found = ops.average_pool(x, size)
-    assert _dtype(found) == dtype
+    assert dtype_of(found) == dtype
     blocks = [n for length in lengths for n in (length // size, size)]
     axes = tuple(range(2, 2 + 2 * len(lengths), 2))
-    expected = _numpy(x).reshape(1, *blocks, 2).mean(axes)
-    np.testing.assert_allclose(_numpy(found), expected, rtol=ROUNDING[dtype])
+    expected = to_numpy(x).reshape(1, *blocks, 2).mean(axes, "float64")
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=ROUNDING[dtype])
 
 
 @pytest.mark.usefixtures("way", "averages")
@@ -109,7 +102,7 @@ def test_gradients_of_overlapping_means_are_summed_in_single_precision(size, dty
         return keras.ops.cast(ops.average_pool(keras.ops.cast(x, dtype), size, 1), "float32")
 
     (found,) = gradients(function, [x], [upstream])
-    rounded = _numpy(keras.ops.cast(upstream, dtype))[0, :, 0]
+    rounded = to_numpy(keras.ops.cast(upstream, dtype))[0, :, 0].astype("float64")
     expected = np.convolve(rounded, np.ones(size)) / size
     np.testing.assert_allclose(found[0, :, 0], expected, rtol=ROUNDING[dtype])
 
@@ -125,7 +118,7 @@ def test_gradients_of_overlapping_maxima_are_summed_in_single_precision(dtype):
         return keras.ops.cast(ops.max_pool(keras.ops.cast(x, dtype), 15, 1), "float32")
 
     (found,) = gradients(function, [x], [upstream])
-    expected = _numpy(keras.ops.cast(upstream, dtype)).sum()
+    expected = to_numpy(keras.ops.cast(upstream, dtype)).sum(dtype="float64")
     np.testing.assert_allclose(found[0, 14, 0], expected, rtol=ROUNDING[dtype])
 
 
@@ -198,11 +191,11 @@ def test_pools_in_a_pipeline_of_data(dtype):
         lambda x: (ops.max_pool(x, 2), ops.average_pool(x, 2))
     )
     for largest, mean in data:
-        assert (_dtype(largest), _dtype(mean)) == (
+        assert (dtype_of(largest), dtype_of(mean)) == (
             dtype,
             "float16" if dtype == "float16" else "float32",
         )
         plain = ((2, 2), (2, 2), ((0, 0), (0, 0)))
-        np.testing.assert_array_equal(_numpy(largest), reference.max_pool(image * 1.0, *plain))
+        np.testing.assert_array_equal(to_numpy(largest), reference.max_pool(image * 1.0, *plain))
         expected = reference.average_pool(image.astype("float64"), *plain)
-        np.testing.assert_allclose(_numpy(mean), expected, rtol=1e-3)
+        np.testing.assert_allclose(to_numpy(mean), expected, rtol=1e-3)

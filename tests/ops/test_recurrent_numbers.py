@@ -8,6 +8,7 @@ from keras_dlnotes import layers, ops
 from tests import reference
 from tests.backends import only_on
 from tests.gradcheck import assert_close, gradients, outputs
+from tests.tensors import to_numpy
 
 pytestmark = pytest.mark.compiled
 
@@ -133,7 +134,7 @@ def test_the_largest_numbers_saturate(op, step, blocks):
 def _sums(dtype, steps, rows=2):
     """∂E/∂W, ∂E/∂U, ∂E/∂b of h_t = w x_t for E = Σ h_t, found and in double precision."""
     x = np.random.default_rng(0).uniform(0, 2, (rows, steps, 1))
-    x = _numpy(keras.ops.cast(keras.ops.convert_to_tensor(x), dtype))
+    x = to_numpy(keras.ops.cast(keras.ops.convert_to_tensor(x), dtype))
     arrays = [
         x,
         np.full((1, 1), 0.5, "float32"),
@@ -153,10 +154,6 @@ def _sums(dtype, steps, rows=2):
 
 def _ones(*shape):
     return np.ones(shape, "float32")
-
-
-def _numpy(tensor):
-    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
 
 
 @pytest.mark.usefixtures("way")
@@ -229,7 +226,7 @@ def test_whole_numbers_are_computed_as_floats():
         )
         for entry, exact in zip(found, expected, strict=True):
             assert keras.backend.standardize_dtype(entry.dtype) == "float32"
-            assert_close([_numpy(entry)], [_numpy(exact)], 0)
+            assert_close([to_numpy(entry)], [to_numpy(exact)], 0)
 
 
 def test_the_widest_type_wins():

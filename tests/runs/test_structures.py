@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_dlnotes.runs import RunFolder, ShuffledBatches, fit_resumable
+from tests.metrics import OfFloat32
 
 COUNT = 6
 GENERATOR = np.random.default_rng(0)
@@ -24,15 +25,6 @@ WEIGHTED = {"none": None, "one an example": WEIGHTS, "a column": WEIGHTS[:, None
 CASES = [(structure, "none") for structure in STRUCTURES]
 CASES += [("lists", "one an example"), ("lists", "a column"), ("lists", "each"), ("dicts", "each")]
 CASES += [("arrays", "one an example")]
-
-
-class OfFloat32(keras.metrics.Mean):
-    """A metric of a user's own: it takes nothing but what Keras feeds."""
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        types = {keras.backend.standardize_dtype(y.dtype) for y in (y_true, y_pred)}
-        assert types == {"float32"}, types
-        super().update_state(keras.ops.abs(y_true - y_pred), sample_weight)
 
 
 def model_of(inputs, targets):

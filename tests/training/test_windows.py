@@ -8,6 +8,7 @@ import pytest
 from keras_dlnotes import layers, training
 from keras_dlnotes.training.windows import whole, windows
 from tests.backends import carries_states
+from tests.metrics import OfFloat32
 
 ROWS, STEPS = 2, 7
 IDS = np.arange(ROWS * STEPS).reshape(ROWS, STEPS)
@@ -117,13 +118,6 @@ def test_pieces_with_lists_dicts_and_weights_are_put_together():
 def test_pieces_that_differ_are_refused(second):
     with pytest.raises(ValueError, match=r"`stream` must be of arrays \(rows, …\) .* throughout"):
         list(windows([(IDS, IDS), second], 4))
-
-
-class OfFloat32(keras.metrics.Mean):
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        types = {keras.backend.standardize_dtype(y.dtype) for y in (y_true, y_pred)}
-        assert types == {"float32"}, types
-        super().update_state(keras.ops.abs(y_true - y_pred), sample_weight)
 
 
 @carries_states

@@ -7,6 +7,7 @@ import pytest
 
 from keras_dlnotes.tuning.arguments import make_recipe
 from keras_dlnotes.tuning.preflight import dry_run
+from tests.metrics import OfFloat32
 
 OBJECTIVE = keras_tuner.Objective("val_loss", "min")
 
@@ -65,13 +66,6 @@ def test_the_last_batch_of_an_epoch_is_tried_too():
     dry_run(recipe_of(OfFourRows(), count=8), OBJECTIVE)
     with pytest.raises(Exception, match=r"(?i)shape|size"):
         dry_run(recipe_of(OfFourRows(), count=9), OBJECTIVE)
-
-
-class OfFloat32(keras.metrics.Mean):
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        types = {keras.backend.standardize_dtype(y.dtype) for y in (y_true, y_pred)}
-        assert types == {"float32"}, types
-        super().update_state(keras.ops.abs(y_true - y_pred), sample_weight)
 
 
 def test_lists_of_float64_reach_a_metric_of_ones_own_as_float32():
