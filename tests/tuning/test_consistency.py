@@ -96,7 +96,8 @@ def test_weights_of_another_trial_are_refused(search):
     weights = "checkpoints/epoch-2.weights.h5"
     shutil.copy(folder / "trial_1/execution_1" / weights, folder / "trial_0/execution_0" / weights)
     checkpoints = Checkpoints(folder / "trial_0" / "execution_0" / "checkpoints")
-    model = finished.recipe().build(Results(folder).best_hyperparameters, None)
+    recipe = finished.recipe()
+    model = recipe.build(Results(folder).best_hyperparameters, recipe.load())
     with pytest.raises(RunFolderError, match=r"missing or corrupt: state\.json names another ch"):
         checkpoints.restore_best(model, checkpoints.read())
 
