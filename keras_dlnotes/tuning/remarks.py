@@ -9,9 +9,29 @@ from keras_dlnotes.tuning.oracles import is_tuner_own
 from keras_dlnotes.tuning.records import TrialRecord
 
 
-def remarks_on(settings: Mapping[str, Any], trials: Sequence[TrialRecord]) -> list[str]:
-    """Returns remarks: that no trial had all epochs, that no configurations are left."""
-    return [*_on_epochs(settings, trials), *_on_configurations(settings, trials)]
+def remarks_on(
+    settings: Mapping[str, Any], trials: Sequence[TrialRecord], is_exhausted: bool
+) -> list[str]:
+    """Returns remarks: that no trial had all epochs, why there are fewer trials than asked for.
+
+    `is_exhausted` says that the tuner has no further trial.
+    """
+    remarks = [*_on_epochs(settings, trials), *_on_configurations(settings, trials)]
+    asked = settings["max_trials"]
+    if is_exhausted and asked is not None and len(trials) < asked:
+        remarks.append(_on_count(settings, len(trials)))
+    return remarks
+
+
+def _on_count(settings: Mapping[str, Any], count: int) -> str:
+    remark = f"The search ended after {count} of {settings['max_trials']} trials, since "
+    if settings["tuner"] != "hyperband":
+        return f"{remark}the tuner found no further configuration."
+    times = settings["tuner_arguments"].get("hyperband_iterations", 1)
+    return (
+        f"{remark}Hyperband's brackets for {settings['epochs']} epochs have no more; they were run "
+        f"{'once' if times == 1 else f'{times} times'} (hyperband_iterations={times})."
+    )
 
 
 def _on_epochs(settings: Mapping[str, Any], trials: Sequence[TrialRecord]) -> list[str]:

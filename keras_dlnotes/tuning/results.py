@@ -30,6 +30,7 @@ from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame, write_table
 from keras_dlnotes.tuning.remarks import remarks_on
+from keras_dlnotes.tuning.supervisor import is_exhausted
 
 if TYPE_CHECKING:
     import pandas
@@ -107,8 +108,8 @@ class Results:
 
     @property
     def remarks(self) -> list[str]:
-        """Surprises: no trial ran for all epochs, or no configuration is left to try."""
-        return remarks_on(self._settings, self._trials)
+        """Surprises: no trial ran for all epochs, or there are fewer trials than asked for."""
+        return remarks_on(self._settings, self._trials, is_exhausted(self.directory))
 
     def to_frame(self) -> "pandas.DataFrame":
         """Returns a row for each trial, execution and epoch.

@@ -173,11 +173,28 @@ def test_what_a_search_that_ended_early_says():
     short = trials_of({"width": 1, "tuner/epochs": 2}, {"width": 2, "tuner/epochs": 2})
     tried = "All 2 configurations of the space were tried."
     longest = "The longest trial had 2 of 10 epochs"
-    assert remarks_on(settings, short) == [longest + ".", tried]
+    assert remarks_on(settings, short, True) == [longest + ".", tried]
     cut = f"{longest}, since max_trials=2 is less than Hyperband's first bracket needs."
-    assert remarks_on(settings | {"max_trials": 2}, short) == [cut, tried]
-    assert remarks_on(settings, trials_of({"width": 1, "tuner/epochs": 10})) == []
-    assert remarks_on(settings | {"space": None}, trials_of({"width": 1})) == []
+    assert remarks_on(settings | {"max_trials": 2}, short, True) == [cut, tried]
+    assert remarks_on(settings, trials_of({"width": 1, "tuner/epochs": 10}), True) == []
+    assert remarks_on(settings | {"space": None}, trials_of({"width": 1}), True) == []
+
+
+def test_a_search_that_ends_before_its_number_of_trials_says_why():
+    settings = {"epochs": 10, "max_trials": 4, "space": None, "tuner_arguments": {}}
+    trials = trials_of({"width": 1}, {"width": 2})
+    ended = "The search ended after 2 of 4 trials, since "
+    for tuner, why in (
+        ("random", "the tuner found no further configuration."),
+        (
+            "hyperband",
+            "Hyperband's brackets for 10 epochs have no more; they were run once "
+            "(hyperband_iterations=1).",
+        ),
+    ):
+        assert remarks_on(settings | {"tuner": tuner}, trials, True) == [ended + why]
+        assert remarks_on(settings | {"tuner": tuner}, trials, False) == []
+        assert remarks_on(settings | {"tuner": tuner, "max_trials": 2}, trials, True) == []
 
 
 def test_a_search_tells_that_it_has_tried_all(search_table, tmp_path, caplog):
@@ -192,7 +209,8 @@ def test_a_search_tells_that_it_has_tried_all(search_table, tmp_path, caplog):
     assert "max_trials=2 ends Hyperband within its first bracket of 3 trials" in caplog.text
     assert "2 of 2 trials completed. The longest trial had 1 of 3 epochs, since" in repr(results)
     results = search_table(tmp_path / "cut", "hyperband", max_trials=9, **arguments)
-    assert results.remarks == ["All 2 configurations of the space were tried."]
+    assert results.remarks[0] == "All 2 configurations of the space were tried."
+    assert results.remarks[1].startswith("The search ended after 3 of 9 trials, since Hyperband's")
     assert results.to_frame()["epoch"].max() == 3 and len(results.failures) == 0
     assert results.best_trial == "2"
     results.to_html(tmp_path / "page.html")
