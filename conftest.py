@@ -20,7 +20,7 @@ if "TFDS_DATA_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["TFDS_DATA_DIR"], ignore_errors=True)
 
 # doctests import what they look at, and a file that can't be imported is an error
-NEEDS = {"docs/_hooks": "mkdocs"} | {
+NEEDS = {"docs/_hooks": "mkdocs", "keras_dlnotes/interop/from_torch": "torch"} | {
     f"keras_dlnotes/ops/backends/{name}": name for name in ("jax", "tensorflow", "torch")
 }
 collect_ignore = [
@@ -53,6 +53,11 @@ def pytest_collection_modifyitems(items):
 
     for item in items:
         source = _source(item)
+        is_of_torchvision = item.path.name == "convert-a-pytorch-network.md"
+        needed = "torchvision" if is_of_torchvision else "torch"
+        if (is_of_torchvision or "import torch" in source) and not _is_installed(needed):
+            item.add_marker(pytest.mark.skip(reason=f"needs {needed}"))
+            continue
         if item.path.parent.name == "derivations" or "tape" in source or "pooled[" in source:
             backends = ("tensorflow",)
             reason = "tensorflow only: shows TensorFlow's tape and float64"
@@ -66,15 +71,17 @@ def pytest_collection_modifyitems(items):
             backends = ("tensorflow", "torch")
             reason = "tensorflow or torch only: JAX's train step cannot carry states"
         elif "import onnxruntime" in source and item.path.suffix == ".md":
-            is_there = importlib.util.find_spec("onnxruntime") and importlib.util.find_spec(
-                "tf2onnx"
-            )
+            is_there = _is_installed("onnxruntime") and _is_installed("tf2onnx")
             backends = ("tensorflow",) if is_there else ()
             reason = "tensorflow only, with the extra export"
         else:
             continue
         if source and keras.backend.backend() not in backends:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _is_installed(package):
+    return importlib.util.find_spec(package) is not None
 
 
 def _source(item):

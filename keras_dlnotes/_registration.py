@@ -5,6 +5,6 @@ from keras_dlnotes.common.extras import chosen_backend
 with chosen_backend():
     import keras
 
-from keras_dlnotes import layers, models, text
+from keras_dlnotes import interop, layers, models, text
 
-__all__ = ["keras", "layers", "models", "text"]
+__all__ = ["interop", "keras", "layers", "models", "text"]

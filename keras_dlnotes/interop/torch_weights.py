@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_dlnotes.common.checks import argument_error, flag
 from keras_dlnotes.interop.collect_groups import collect_groups
+from keras_dlnotes.interop.converted import ConvertedModel, recorded_pairs
 from keras_dlnotes.interop.files import check_path, read_state, write_safetensors
 from keras_dlnotes.interop.loading import check, plan
 from keras_dlnotes.interop.matching import Pairing
@@ -32,6 +33,8 @@ def load_torch(model, state_dict, names=None, *, prefix="", strict=True, report=
     weights are skipped, and a warning names them, except the counts of batches. Batch normalization
     takes the running statistics and keeps the model's settings: PyTorch's defaults are epsilon=1e-5
     and momentum=0.9 in Keras's terms, and its running variance is unbiased.
+
+    Of a model by `from_torch`, all this is known; tensors are matched by their full names.
 
     Args:
         model: a built Keras model, or a layer.
@@ -74,8 +77,7 @@ def load_torch(model, state_dict, names=None, *, prefix="", strict=True, report=
         raise argument_error("report", "a function of a LoadReport, or None", report)
     entries = read_names(names)
     weights = read_state(state_dict, prefix=prefix)
-    groups, layouts = collect_groups(model, entries)
-    pairs = _pair(groups, layouts, weights, entries, strict)
+    pairs = _pairs(model, weights, entries, strict)
     if strict:
         check(pairs)
     check_layouts(pairs)
@@ -101,7 +103,8 @@ def to_torch(model, names=None, *, like=None, path=None):
     Args:
         model: a built Keras model, or a layer.
         names: dict of a PyTorch prefix to a layer, layers, or shapes, as in `load_torch`; other
-            layers get their path as the prefix, with dots.
+            layers get their path as the prefix, with dots. Of a model by `from_torch`, the names
+            are PyTorch's own.
         like: a state dict, or a path to one, with the names and shapes to use; `names` then
             means the same as in `load_torch`. Buffers without weights are left out.
         path: a .safetensors file to write the tensors to; None for no file.
@@ -124,12 +127,13 @@ def to_torch(model, names=None, *, like=None, path=None):
     entries = read_names(names)
     target = None if path is None else check_path(path)
     template = None if like is None else read_state(like, "like")
-    groups, layouts = collect_groups(model, entries)
-    if template is None:
-        pairs = _named(groups, entries)
-    else:
-        pairs = _pair(groups, layouts, template, entries, strict=True)
+    if template is not None:
+        pairs = _pairs(model, template, entries, strict=True)
         check(pairs)
+    elif isinstance(model, ConvertedModel) and not entries:
+        pairs = recorded_pairs(model)
+    else:
+        pairs = _named(collect_groups(model, entries)[0], entries)
     check_layouts(pairs)
     tensors = {}
     for group, module in pairs:
@@ -163,8 +167,20 @@ def _check_prefix(prefix) -> None:
         raise argument_error("prefix", "the beginning of tensors' names", prefix)
 
 
-def _pair(groups, layouts, weights, names, strict):
+def _pairs(model, weights, names, strict):
+    """Pairs of a group of weights and the module that has them; None stands for one that lacks."""
     shapes = {name: value.shape for name, value in weights.tensors.items()}
+    if isinstance(model, ConvertedModel) and not names:
+        pairs, used = [], set()
+        for group, module in recorded_pairs(model):
+            there = {name: key for name, key in module.keys.items() if key in shapes}
+            of_tensors = {name: shapes[key] for name, key in there.items()}
+            found = Module(module.prefix, module.level, there, of_tensors) if there else None
+            pairs.append((group, found))
+            used.update(there.values())
+        more = [key for key in shapes if key not in used]
+        return pairs + [(None, Module(key, None, {key: key}, {key: shapes[key]})) for key in more]
+    groups, layouts = collect_groups(model, names)
     return Pairing(layouts, weights.ordered, strict)(groups, modules_of(shapes), names)
 
 

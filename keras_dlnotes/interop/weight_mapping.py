@@ -31,7 +31,8 @@ class WeightMapping:
 
     def weights(self, tensors: dict[str, np.ndarray]) -> list[np.ndarray]:
         values = self.to_keras(*(tensors[name] for name in self.shapes))
-        return [np.ascontiguousarray(value) for value in values]
+        # copies: JAX may keep an array that it is given, and PyTorch may change it in place
+        return [np.array(value, order="C") for value in values]
 
 
 def single(name: str, variable, shape, to_torch, to_keras) -> WeightMapping:

@@ -38,7 +38,7 @@ def _word(inputs, window: Window) -> str | None:
         lengths = [inputs.shape[axis] for axis in window.axes]
         if None in lengths:
             return None
-        window = window.resolved(inputs.shape)
+        window = window.resolved(tuple(inputs.shape))
     if isinstance(window.padding, str):
         return window.padding.upper()
     if not any(map(any, window.padding)):

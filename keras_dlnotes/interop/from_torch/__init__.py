@@ -1,0 +1,94 @@
+"""PyTorch modules into Keras models, by their graphs."""
+
+from keras_dlnotes.common.checks import argument_error, flag
+
+
+def from_torch(module, example, check=True):
+    """Converts a PyTorch module into a functional Keras model of the same weights.
+
+    The model computes what the module computes in evaluation mode, and trains as it does in
+    training mode, with its dropout and stochastic depth. `torch.export` reads the module's graph in
+    both modes, so nothing about the weights is guessed. Layers are named after modules: `layer2.0`
+    becomes `layer2_0`. Tensors that belong to no layer, such as position embeddings, become
+    layers without operands. The model takes any number of examples.
+
+    Maps are channels last: the model takes images as (batch, height, width, channels), and returns
+    maps so. Where the module permutes or reshapes, the model moves data only if an operation needs
+    it in another order; where it flattens maps, the rows of the layer behind are permuted instead.
+
+    The model is saved and loaded like any other, also where PyTorch is not installed, after
+    `import keras_dlnotes`. `interop.to_torch` returns its weights under PyTorch's names, equal bit
+    by bit to the module's as long as they are not trained, and `interop.load_torch` loads another
+    state dict of the same module.
+
+    Args:
+        module: a `torch.nn.Module`, whose modes and tensors are left as they are.
+        example: a tensor that the module takes, the batch first, or a tuple of several. The other
+            lengths are those of the model.
+        check: whether to compute the example by both, with two numbers of examples, and to compare.
+
+    Returns:
+        keras.Model: functional, not compiled. Where the module returns several tensors in a list or
+            a dict, so does the model; outputs that the module has in training alone, auxiliary
+            heads, come last.
+
+    Raises:
+        ValueError: for an invalid argument; for operations that have no counterpart, all of them
+            listed, each with its module and the line of the program; for control flow or sizes
+            that depend on data; for a parameter that no operation uses; for a module that
+            computes one thing in training and another in evaluation; and, with `check`, if an
+            output differs by more than 1e-4 of the largest.
+        ImportError: if PyTorch is not installed.
+
+    Example:
+
+    >>> import torch
+    >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
+    >>> model = from_torch(network, torch.zeros(2, 3, 16, 16))
+    >>> model.output_shape
+    (None, 14, 14, 8)
+    """
+    import torch
+
+    from keras_dlnotes.interop.from_torch.model import convert
+
+    flag("check", check)
+    if not isinstance(module, torch.nn.Module):
+        raise argument_error("module", "a torch.nn.Module", module)
+    tensors = tuple(example) if isinstance(example, list | tuple) else (example,)
+    if not all(isinstance(tensor, torch.Tensor) and tensor.ndim for tensor in tensors):
+        raise argument_error(
+            "example", "a tensor with the batch first, or a tuple of them", example
+        )
+    for name, tensor in module.state_dict().items():
+        is_common = tensor.dtype == torch.float32 or not tensor.is_floating_point()
+        if not is_common or tensor.is_complex() or tensor.device.type != "cpu":
+            received = f"{name} in {tensor.dtype} on {tensor.device}"
+            raise argument_error("module", "in float32 on the CPU", received)
+    # the tracer takes a batch of one for one that cannot have another size
+    tensors = tuple(torch.cat([t, t]) if t.shape[0] == 1 else t for t in tensors)
+    model = convert(module, tensors)
+    if check:
+        _check(model, module, tensors)
+    return model
+
+
+def _check(model, module, tensors) -> None:
+    """Raises if the model's outputs are not the module's, for two numbers of examples."""
+    import torch
+
+    from keras_dlnotes.interop.compare import TOLERANCE, compare, difference
+    from keras_dlnotes.interop.converted import outputs_of
+    from keras_dlnotes.interop.from_torch.reading import in_mode, leaves
+
+    for batch in (tensors, tuple(torch.cat([t, t[:1]]) for t in tensors)):
+        with in_mode(module, training=False), torch.no_grad():
+            expected = leaves(module(*(tensor.clone() for tensor in batch)))
+        found = outputs_of(model, [tensor.numpy() for tensor in batch])
+        for number, (ours, theirs) in enumerate(zip(found, expected, strict=False)):
+            distance = difference(ours, theirs.detach().cpu().numpy())
+            if not distance <= TOLERANCE:
+                raise ValueError(
+                    f"Output {number} of the model differs from the module's by {distance:.1e} "
+                    f"of the largest:\n{compare(model, module, batch)}"
+                )
