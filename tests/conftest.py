@@ -3,7 +3,10 @@
 import gc
 import math
 import os
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -86,3 +89,14 @@ def small_or_large(request, monkeypatch):
 def averages(request, monkeypatch):
     """Averages by the framework's kernel, where there is one, and by what is written out."""
     monkeypatch.setattr(framework(), "averages_natively", request.param)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the built site: the one that DLNOTES_SITE names, or one that is built now."""
+    if "DLNOTES_SITE" in os.environ:
+        return Path(os.environ["DLNOTES_SITE"])
+    folder = tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)]
+    subprocess.run(build, cwd=Path(__file__).parents[1], check=True)
+    return folder

@@ -2,17 +2,19 @@
 
 import json
 import re
+import xml.etree.ElementTree as ElementTree
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from docs._hooks.drawings import DRAWINGS
 from keras_dlnotes import tasks
 
 ROOT = Path(__file__).parents[1]
 ROWS = json.loads((ROOT / "docs" / "headings.json").read_text(encoding="utf-8"))
 RUNS = json.loads((ROOT / "docs" / "tasks.json").read_text(encoding="utf-8"))
-GENERATED = {"headings.md", "tasks.md", "benchmarks.md", "changelog.md"}
+GENERATED = {"headings.md", "tasks.md", "examples.md", "benchmarks.md", "changelog.md"}
 LARGEST_PICTURE = 60_000  # bytes
 
 
@@ -88,3 +90,69 @@ def test_the_gallery_says_what_the_task_is(run):
     assert run["primary_metric"] == task.primary_metric and task.primary_metric in network["scores"]
     assert run["baseline"] in [method["method"] for method in run["methods"]]
     assert 0 < (ROOT / "docs" / run["picture"]["file"]).stat().st_size <= LARGEST_PICTURE
+
+
+def _directives(word):
+    """What stands after `@word`, alone on a line, on each page."""
+    pages = {path.relative_to(ROOT / "docs").as_posix(): path for path in ROOT.glob("docs/**/*.md")}
+    return {
+        name: re.findall(rf"^@{word} (\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for name, path in pages.items()
+    }
+
+
+DRAWN = [(row["heading"], target) for row in ROWS for target in row.get("drawings", [])]
+
+
+@pytest.mark.parametrize(("heading", "target"), DRAWN)
+def test_each_drawing_of_the_slides_is_on_its_page(heading, target):
+    page, _, name = target.partition("#drawing-")
+    assert name in _directives("drawing")[page]
+
+
+def test_each_drawing_is_on_one_page_and_listed_for_a_slide():
+    placed = [name for names in _directives("drawing").values() for name in names]
+    assert sorted(placed) == sorted(DRAWINGS)
+    assert {target.partition("#drawing-")[2] for _, target in DRAWN} == set(DRAWINGS)
+
+
+def _numbers(element, *names):
+    return [float(element.get(name)) for name in names]
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_drawing_says_what_it_shows_and_lies_within_its_frame(name):
+    figure = ElementTree.fromstring(DRAWINGS[name]().html(name))
+    assert figure.get("id") == f"drawing-{name}" and figure.find("figcaption").text
+    for panel in figure.iter("svg"):
+        assert panel.get("role") == "img" and panel.find("title").text
+        width, height = map(float, panel.get("viewBox").split()[2:])
+        places = [_numbers(text, "x", "y") for text in panel.iter("text")]
+        for box in panel.iter("rect"):
+            x, y, wide, high = _numbers(box, "x", "y", "width", "height")
+            places += [(x, y), (x + wide, y + high)]
+        for circle in panel.iter("circle"):
+            x, y, radius = _numbers(circle, "cx", "cy", "r")
+            places += [(x - radius, y - radius), (x + radius, y + radius)]
+        for line in [*panel.iter("polyline"), *panel.iter("polygon")]:
+            places += [map(float, point.split(",")) for point in line.get("points").split()]
+        assert all(0 <= x <= width and 0 <= y <= height for x, y in map(tuple, places))
+
+
+def test_the_drawings_have_the_numbers_of_the_notes():
+    moved = DRAWINGS["pooling_translation"]()
+    assert "16 of 16" in moved.caption and "6 of 9" in moved.caption
+    gates = ElementTree.fromstring(DRAWINGS["selective_write"]().html("selective_write"))
+    texts = ["".join(text.itertext()) for text in gates.iter("text")]
+    assert {"0.21", "0.56", "0.3"} <= set(texts)
+
+
+def test_every_example_is_on_one_page_with_its_picture():
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in ROOT.glob("examples/*.py")}
+    placed = [name for names in _directives("example").values() for name in names]
+    assert sorted(placed) == sorted(sources)
+    pictures = list((ROOT / "docs" / "images" / "examples").iterdir())
+    assert {path.stem for path in pictures} == {
+        name for name in sources if "savefig" in sources[name]
+    }
+    assert all(0 < path.stat().st_size <= LARGEST_PICTURE for path in pictures)

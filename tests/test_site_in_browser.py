@@ -4,10 +4,7 @@ The site is built for these tests, unless DLNOTES_SITE names the folder of one t
 """
 
 import functools
-import os
 import re
-import subprocess
-import sys
 import threading
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -49,17 +46,6 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def log_message(self, *arguments):
         pass
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the built site."""
-    if "DLNOTES_SITE" in os.environ:
-        return Path(os.environ["DLNOTES_SITE"])
-    folder = tmp_path_factory.mktemp("site")
-    build = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +104,13 @@ def test_every_link_and_anchor_is_there(site):
 
 
 @pytest.mark.parametrize("path", PAGES)
+def test_no_code_is_cut(opened, path):
+    cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+    for viewport in (DESK, PHONE):
+        assert opened(path, viewport).locator("pre > code").evaluate_all(cut) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_a_page_fits_a_phone_and_draws_its_formulas_and_pictures(opened, path):
     page = opened(path, PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -166,3 +159,18 @@ def test_a_reader_can_turn_the_page_dark(opened):
     light = page.evaluate(paper)
     page.locator("label[for='__palette_1']").click()
     assert page.evaluate(paper) != light
+
+
+def test_what_the_copy_button_gives_runs(browser, address):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(address + "derivations/pool.html")
+    block = page.locator(".highlight").filter(has_text=">>> import").first
+    assert ">>> pooled[0]" in block.inner_text()
+    block.hover()
+    block.locator("button[data-clipboard-target]").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    context.close()
+    namespace = {}
+    exec(copied, namespace)
+    assert ">>>" not in copied and namespace["pooled"][0].max() == 92

@@ -55,7 +55,7 @@ def markdown(text):
         if not block.strip():
             continue
         if block.lstrip().startswith(">>>"):
-            blocks.append(f"```python\n{textwrap.dedent(block)}\n```")
+            blocks.append(f"```pycon\n{textwrap.dedent(block)}\n```")
         elif section in LISTS and found:
             blocks.append(listed(block))
         elif block.startswith("    "):

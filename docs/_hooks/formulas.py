@@ -19,6 +19,7 @@ FONT = "fonts/formulas.woff"
 CHARACTERS = (  # first and last
     (0x20, 0x7E),  # letters and digits
     (0xA0, 0xFF),
+    (0x302, 0x302),  # hats
     (0x370, 0x3FF),  # Greek
     (0x2010, 0x209F),  # dashes, primes, invisible operators
     (0x210E, 0x210E),  # h

@@ -93,6 +93,7 @@ def headings():
         {
             "heading of the notes": row["heading"],
             "page": f"[{row['page'].removesuffix('.md').rpartition('/')[2]}]({row['page']})",
+            "drawings": ", ".join(map(_link_of_drawing, row.get("drawings", []))),
             "code": f"`{row['code']}`",
             "tests": f"`{row['tests']}`",
         }
@@ -103,6 +104,11 @@ def headings():
         "here, with the page that derives it, the code that is it, and the tests that show it.\n\n"
         + table(shown)
     )
+
+
+def _link_of_drawing(target):
+    name = target.partition("#drawing-")[2].replace("_", " ")
+    return f"[{name}]({target})"
 
 
 def table(rows):

@@ -1,0 +1,24 @@
+"""The drawings of the pages: `DRAWINGS` has a function for each name."""
+
+from . import (
+    autoencoders,
+    convolution,
+    gates,
+    images,
+    normalization,
+    pooling,
+    recurrent,
+    separable,
+)
+
+MODULES = (
+    images,
+    convolution,
+    pooling,
+    separable,
+    normalization,
+    autoencoders,
+    recurrent,
+    gates,
+)
+DRAWINGS = {name: draw for module in MODULES for name, draw in module.DRAWINGS.items()}
