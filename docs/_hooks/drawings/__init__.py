@@ -1,6 +1,7 @@
 """The drawings of the pages: `DRAWINGS` has a function for each name."""
 
 from . import (
+    architectures,
     autoencoders,
     convolution,
     gates,
@@ -16,6 +17,7 @@ MODULES = (
     convolution,
     pooling,
     separable,
+    architectures,
     normalization,
     autoencoders,
     recurrent,
