@@ -156,6 +156,13 @@ def test_the_page_of_a_model_opens_sorts_and_fits(browser, model_report, scheme,
         assert column(page, 1)[:2] == ["convolution_0", "convolution_1"]
 
 
+def test_a_wide_window_shows_all_columns(browser, model_report):
+    with opened(browser, model_report, 1920, "light") as page:
+        for table in page.locator(".table div").all():
+            assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1920
+
+
 @pytest.fixture(scope="module")
 def search_report(tmp_path_factory) -> str:
     rows = [
