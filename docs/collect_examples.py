@@ -1,6 +1,6 @@
 """Runs the examples that write a picture, and keeps each picture for the pages that show it.
 
-    python docs/collect_examples.py [NAME …]
+    python -m docs.collect_examples [NAME …]
 
 A picture goes to `docs/images/examples/`, with the name of its example.
 """
@@ -12,8 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from collect_runs import small
 from PIL import Image
+
+from docs.collect_runs import small
 
 DOCS = Path(__file__).parent
 EXAMPLES = DOCS.parent / "examples"

@@ -1,9 +1,12 @@
 """`@drawing NAME`, alone on a line, becomes the drawing of that name."""
 
+import functools
 import re
+from pathlib import Path
 
 from drawings import DRAWINGS  # its neighbour, which MkDocs lets a hook import
 
+DOCS = Path(__file__).parents[1]
 DIRECTIVE = re.compile(r"^@drawing (\w+)$", re.MULTILINE)
 
 
@@ -17,3 +20,18 @@ def drawn(name):
     if name not in DRAWINGS:
         raise ValueError(f"no drawing is called {name}; there are {', '.join(sorted(DRAWINGS))}")
     return DRAWINGS[name]().html(name)
+
+
+@functools.cache
+def pages():
+    """The page that each drawing stands on."""
+    return {
+        name: path.relative_to(DOCS).as_posix()
+        for path in DOCS.rglob("*.md")
+        for name in DIRECTIVE.findall(path.read_text(encoding="utf-8"))
+    }
+
+
+def link(name):
+    """A link to a drawing, from a page at the top."""
+    return f"[{name.replace('_', ' ')}]({pages()[name]}#drawing-{name})"

@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+from draw import link  # its neighbour, which MkDocs lets a hook import
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +94,7 @@ def headings():
         {
             "heading of the notes": row["heading"],
             "page": f"[{row['page'].removesuffix('.md').rpartition('/')[2]}]({row['page']})",
-            "drawings": ", ".join(map(_link_of_drawing, row.get("drawings", []))),
+            "drawings": ", ".join(map(link, row.get("drawings", []))),
             "code": f"`{row['code']}`",
             "tests": f"`{row['tests']}`",
         }
@@ -104,11 +105,6 @@ def headings():
         "here, with the page that derives it, the code that is it, and the tests that show it.\n\n"
         + table(shown)
     )
-
-
-def _link_of_drawing(target):
-    name = target.partition("#drawing-")[2].replace("_", " ")
-    return f"[{name}]({target})"
 
 
 def table(rows):
