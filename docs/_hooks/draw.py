@@ -1,6 +1,5 @@
 """`@drawing NAME`, alone on a line, becomes the drawing of that name."""
 
-import functools
 import re
 from pathlib import Path
 
@@ -22,7 +21,6 @@ def drawn(name):
     return DRAWINGS[name]().html(name)
 
 
-@functools.cache
 def pages():
     """The page that each drawing stands on."""
     return {
