@@ -196,7 +196,7 @@ def test_the_board_goes_through_the_notes_steps_by_keyboard(widget):
 
 
 @pytest.mark.parametrize(
-    ("channels", "maps", "k", "side"), [(3, 256, 5, 8), (16, 32, 3, 14), (2, 1, 1, 4)]
+    ("channels", "maps", "k", "side"), [(3, 256, 5, 8), (16, 32, 3, 14), (2, 1, 2, 4)]
 )
 def test_the_costs_are_those_of_the_report(widget, channels, maps, k, side):
     found = widget("separable")
