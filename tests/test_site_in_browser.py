@@ -105,9 +105,10 @@ def test_every_link_and_anchor_is_there(site):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_code_is_cut(opened, path):
+    code = "pre > code:not(.highlighttable *)"  # beside line numbers, folded sources scroll
     cut = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
     for viewport in (DESK, PHONE):
-        assert opened(path, viewport).locator("pre > code").evaluate_all(cut) == []
+        assert opened(path, viewport).locator(code).evaluate_all(cut) == []
 
 
 @pytest.mark.parametrize("path", PAGES)
