@@ -164,11 +164,11 @@ def transposed_convolution():
         panel.text(x + 36, 124, f"{image[i, j]} · $K$")
         if number < 3:
             panel.text(x + 79, 172, "+")
-    length = 2
     return Drawing(
-        "Each pixel lays the kernel, times itself, onto the larger image; where prints overlap, "
-        f"they add up. With stride s the prints lie s apart: s(m − 1) + k − 2p = {length} + 2 − 1 "
-        f"= {len(result)} pixels here.",
+        "Each pixel lays a copy of the kernel, times its value, onto the larger image; where "
+        "copies overlap, they add up. With stride s the copies lie s apart, and "
+        f"s(m − 1) + k − 2p = 1·({len(image)} − 1) + {len(kernel)} − 0 = {len(result)} pixels a "
+        "side come out here.",
         [panel],
     )
 

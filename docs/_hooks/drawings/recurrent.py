@@ -42,8 +42,8 @@ def two_representations():
     layers.text(96, 74, "$W_{hy}$", anchor="end")
     layers.text(110, 12, "each layer")
     return Drawing(
-        "Two pictures of one network. Below, a circle is a whole layer and an arrow a whole matrix "
-        "of weights.",
+        "Two drawings of one network. In what follows, a circle is a whole layer and an arrow a "
+        "whole matrix of weights.",
         [nodes, layers],
     )
 
@@ -79,8 +79,8 @@ def unrolled_network():
         unrolled.text(x + 8, 138, "$W_{xh}$", anchor="start")
         unrolled.text(x + 8, 70, "$W_{hy}$", anchor="start")
     return Drawing(
-        "On the left the network with its circle, on the right the same one unrolled: a deep "
-        "network that has the same weights at every step.",
+        "First the network with its cycle, then the same network unrolled: a deep network with the "
+        "same weights at every step.",
         [folded, unrolled],
     )
 
