@@ -4,6 +4,7 @@ Arrays are channels last; padding is one (before, after) pair for each axis.
 """
 
 import itertools
+from collections import Counter
 
 import numpy as np
 
@@ -58,6 +59,27 @@ def convolve(image, kernel, strides, padding, dilation, groups=1):
                     image[(slice(None), *position, channels)] @ kernel[(*tap, slice(None), out)]
                 )
     return result
+
+
+def depthwise_separable(image, kernels, mixing):
+    """Each channel by a k×k kernel of its own, then a 1×1 convolution; both are counted.
+
+    image (height, width, M), kernels (k, k, M), mixing (M, N) → the N maps, and the multiplications
+    of the first step and of the second.
+    """
+    k, _, channels = kernels.shape
+    height, width = (length - k + 1 for length in image.shape[:2])
+    filtered, depthwise = np.zeros((height, width, channels)), 0
+    for i, j, c in np.ndindex(filtered.shape):
+        for m, n in np.ndindex(k, k):
+            filtered[i, j, c] += image[i + m, j + n, c] * kernels[m, n, c]
+            depthwise += 1
+    maps, pointwise = np.zeros((height, width, mixing.shape[1])), 0
+    for i, j, out in np.ndindex(maps.shape):
+        for c in range(channels):
+            maps[i, j, out] += filtered[i, j, c] * mixing[c, out]
+            pointwise += 1
+    return maps, depthwise, pointwise
 
 
 def max_pool(image, size, strides, padding):
@@ -213,6 +235,33 @@ def gru_step(kernel, recurrent_kernel, bias, reset_after=False):
         return [candidate * i + h * (1 - i)]
 
     return step
+
+
+def byte_pair_merges(pieces, count):
+    """The pairs of neighbours that become tokens, the most frequent one of each round.
+
+    Of equally frequent pairs the one of older tokens wins: characters by their code, then tokens in
+    the order in which they were made.
+    """
+    words = [list(piece) for piece in pieces]
+    age = {
+        token: number for number, token in enumerate(sorted({c for word in words for c in word}))
+    }
+    merges = []
+    while len(merges) < count:
+        pairs = Counter(pair for word in words for pair in itertools.pairwise(word))
+        if not pairs or max(pairs.values()) < 2:
+            break
+        first, second = min(pairs, key=lambda pair: (-pairs[pair], age[pair[0]], age[pair[1]]))
+        merges.append((first, second, pairs[first, second]))
+        age.setdefault(first + second, len(age))
+        for word in words:
+            place = 0
+            while place < len(word) - 1:
+                if (word[place], word[place + 1]) == (first, second):
+                    word[place : place + 2] = [first + second]
+                place += 1
+    return merges, words
 
 
 def sigmoid(a):

@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from importlib import import_module
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -18,9 +19,28 @@ GENERATED = {"headings.md", "tasks.md", "examples.md", "benchmarks.md", "changel
 LARGEST_PICTURE = 60_000  # bytes
 
 
+def section(link):
+    """The text of a section, without its heading: up to the next one of its rank or above."""
+    page, _, anchor = link.partition("#")
+    parts = re.split(r"^(#+) (.*)$", (ROOT / "docs" / page).read_text("utf-8"), flags=re.MULTILINE)
+    found = {}
+    for start in range(1, len(parts), 3):
+        rank, title = parts[start : start + 2]
+        title, _, id_ = title.removesuffix(" }").partition(" { #")
+        id_ = id_ or re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        assert id_ not in found, (page, id_)
+        end = start + 3
+        while end < len(parts) and len(parts[end]) > len(rank):
+            end += 3
+        found[id_] = "\n".join(parts[start + 2 : end])
+    return found[anchor]
+
+
 @pytest.mark.parametrize("row", ROWS, ids=[row["heading"] for row in ROWS])
 def test_each_heading_of_the_notes_leads_somewhere(row):
-    assert (ROOT / "docs" / row["page"]).is_file() or row["page"].startswith("api/")
+    text = " ".join(section(row["page"]).lower().split())
+    assert len(re.findall(r"[a-z]{2,}", text)) >= 40
+    assert [word for word in row["words"] if word.lower() not in text] == []
     assert (ROOT / row["tests"]).is_file()
     part, _, name = row["code"].removeprefix("keras_dlnotes.").partition(".")
     assert name in import_module(f"keras_dlnotes.{part}").__all__
@@ -30,17 +50,18 @@ def test_gates_are_called_what_the_notes_call_them():
     """Other texts swap the words: in the notes o writes h, i reads the candidate."""
     words = {"o": "writ", "i": "read", "f": "forg"}
     after = re.compile(r"\b(read|writ|forg)\w*\b[^.;:()]{0,60}\(\$?([iof])\b", re.IGNORECASE)
+    in_table = re.compile(r"\| (read|writ|forg)\w* gate \| \\\(([iof])\\\):")
     printed = re.compile(r'"(read|writ|forg)\w*\\?", ([iof])\.')
     of_result = re.compile(r"(?:h = φ\(c\) ⊙ ([o])|c = .* ([i]) ⊙ g).*\b(writ|read)")
     for name, least in {
-        "docs/derivations/recurrent.md": 3,
+        "docs/derivations/gates.md": 3,
         "examples/selective_write_read_forget.py": 3,
         "notebooks/sequence_half.ipynb": 6,
         "keras_dlnotes/ops/recurrent/lstm_step.py": 2,
     }.items():
         source = (ROOT / name).read_text(encoding="utf-8").replace('\\n",\n    "', " ")
         source = re.sub(r"\n(?=\w)", " ", source)
-        pairs = after.findall(source) + printed.findall(source)
+        pairs = after.findall(source) + printed.findall(source) + in_table.findall(source)
         pairs += [(word, o or i) for o, i, word in of_result.findall(source)]
         assert len(pairs) >= least, name
         assert all(words[gate] == word.lower() for word, gate in pairs), (name, pairs)
@@ -59,19 +80,25 @@ def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():
     assert listed == written | generated
 
 
+DIRECTIVE = re.compile(r"^@(source|fast|loop) (\S+) (\S+)$", re.MULTILINE)
+FOLDERS = {"source": "keras_dlnotes", "fast": "keras_dlnotes", "loop": "tests"}
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
+
 def test_the_sources_on_the_pages_are_there():
-    directives = [
-        match
-        for page in (ROOT / "docs").rglob("*.md")
-        for match in re.findall(
-            r"^@source (\S+) (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE
-        )
-    ]
-    assert len(directives) >= 8
-    for path, name in directives:
-        source = (ROOT / "keras_dlnotes" / path).read_text(encoding="utf-8")
+    directives = [match for page in PAGES for match in DIRECTIVE.findall(page.read_text("utf-8"))]
+    assert len(directives) >= 20
+    for kind, path, name in directives:
+        source = (ROOT / FOLDERS[kind] / path).read_text(encoding="utf-8")
         for part in name.split("."):
             assert re.search(rf"^ *(def|class) {part}\b", source, re.MULTILINE), (path, name)
+
+
+@pytest.mark.parametrize("page", ["conv", "gates", "norm", "pool", "recurrent", "separable"])
+def test_the_plain_loop_comes_before_the_fast_code(page):
+    text = (ROOT / "docs" / "derivations" / f"{page}.md").read_text(encoding="utf-8")
+    kinds = [kind for kind, _, _ in DIRECTIVE.findall(text)]
+    assert "source" not in kinds and kinds[0] == "loop" and "fast" in kinds
 
 
 def test_the_gallery_has_every_task_and_no_other():
@@ -147,3 +174,9 @@ def test_every_example_is_on_one_page_with_its_picture():
         name for name in sources if "savefig" in sources[name]
     }
     assert all(0 < path.stat().st_size <= LARGEST_PICTURE for path in pictures)
+
+
+def test_the_tables_of_the_readme_are_what_was_measured():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    written = run_path(str(ROOT / "docs" / "readme_tables.py"))["written"]
+    assert written(text) == text, "run docs/readme_tables.py"

@@ -88,22 +88,21 @@ def results(name):
 
 
 def headings():
-    """Each heading of the lecture notes, with the page, the code and the tests that show it."""
+    """Each heading of the lecture notes, with the section, the code and the tests that show it."""
     rows = json.loads((ROOT / "docs" / "headings.json").read_text(encoding="utf-8"))
     shown = [
         {
             "heading of the notes": row["heading"],
-            "page": f"[{row['page'].removesuffix('.md').rpartition('/')[2]}]({row['page']})",
             "drawings": ", ".join(map(link, row.get("drawings", []))),
+            "section": f"[{row['page'].partition('#')[2].replace('-', ' ')}]({row['page']})",
             "code": f"`{row['code']}`",
             "tests": f"`{row['tests']}`",
         }
         for row in rows
     ]
     return (
-        "# The headings of the notes\n\nWho knows the lecture notes finds each of their headings "
-        "here, with the page that derives it, the code that is it, and the tests that show it.\n\n"
-        + table(shown)
+        "# The headings of the notes\n\nEach heading of the lecture notes, with the "
+        "section that explains it, its code and its tests.\n\n" + table(shown)
     )
 
 
