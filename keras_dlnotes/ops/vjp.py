@@ -34,7 +34,7 @@ from keras_dlnotes.ops.compilation import is_compilation_enabled
 from keras_dlnotes.ops.exporting import is_exporting
 
 _MOST_KEPT = 256  # functions an op: the layers of a few large models; those used least go first
-_TAKE_SETTINGS = ("forward", "backward", "plain", "inference", "finish")
+_TAKE_SETTINGS = ("forward", "backward", "plain", "inference", "finish", "in_chunks")
 
 
 @dataclass(eq=False)
@@ -65,6 +65,9 @@ class Op:
         shared_inputs: how many of the last inputs all rows of the batch share. All other inputs and
             the outputs have the batch as their first axis, so that rows may be divided. Where it is
             0, few rows may be filled up to a number that has a program. None keeps them together.
+        in_chunks: `(op, **settings) -> op`, which makes the passes over whole inputs of compiled
+            ones over chunks of them, so that one program serves for all lengths. Only TensorFlow,
+            which compiles an op on its own, asks for it. None compiles the passes as they are.
 
     Example:
 
@@ -87,6 +90,7 @@ class Op:
     own_kernel: Callable | None = None
     compiled: bool = True
     shared_inputs: int | None = None
+    in_chunks: Any = None
 
     def __post_init__(self):
         forward = self.forward
@@ -94,6 +98,7 @@ class Op:
         self.inference = self.inference or self.plain
         self.exported = self.exported or self.plain
         self.finish = self.finish or (lambda inputs, residuals, found, **settings: found)
+        self.in_chunks = self.in_chunks or (lambda op, **settings: op)
         self._joined = functools.lru_cache(_MOST_KEPT)(self._join)
 
     def __call__(self, *inputs, training=True, concurrent_calls=1, **settings):

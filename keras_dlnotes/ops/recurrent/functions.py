@@ -5,8 +5,7 @@ from keras import ops
 from keras_dlnotes.ops.exporting import is_exporting
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import checked_truncate, prepare
-from keras_dlnotes.ops.recurrent.inputs import RecurrenceSpec
-from keras_dlnotes.ops.recurrent.lengths import pad_to_bucket
+from keras_dlnotes.ops.recurrent.inputs import RecurrenceSpec, outputs_of
 from keras_dlnotes.ops.recurrent.recurrence import recurrence
 from keras_dlnotes.ops.recurrent.steps import gru_step, lstm_step, simple_step
 
@@ -211,20 +210,15 @@ def run(
 
     `concurrent_calls` is how many such calls run concurrently.
     """
-    truncate = checked_truncate(truncate)
-    spec = RecurrenceSpec(step, bool(return_sequences), bool(zero_output_for_mask), truncate)
+    spec = RecurrenceSpec(step, bool(return_sequences), checked_truncate(truncate))
     given, dtype = prepare(step, inputs, *tensors, **masks)
-    exporting = is_exporting()
-    plain = not exporting and not all(map(is_known, step.activations))
-    length = None
-    # steps that are skipped at the end would make the last output 0
-    may_pad = return_sequences or not zero_output_for_mask
-    steps = given.sequence.shape[1]
-    if steps == 0 or (steps is None and not plain and not exporting and may_pad):
-        given, length = pad_to_bucket(given)
-    outputs, *states = recurrence(
-        given, spec, plain=plain, training=training, concurrent_calls=concurrent_calls
-    )
-    if length is not None and return_sequences:
-        outputs = outputs[:, :length]
-    return tuple(ops.cast(tensor, dtype) for tensor in (outputs, *states))
+    plain = not is_exporting() and not all(map(is_known, step.activations))
+    is_empty = given.sequence.shape[1] == 0
+    if is_empty:  # a loop reads a step even where it runs none: one that is skipped
+        sequence = ops.pad(given.sequence, ((0, 0), (0, 1), (0, 0)))
+        given = given._replace(sequence=sequence, mask=ops.zeros_like(sequence[..., :1], "bool"))
+    found = recurrence(given, spec, plain, training, concurrent_calls)
+    outputs = outputs_of(found, given, spec, zero_output_for_mask)
+    if is_empty and return_sequences:
+        outputs = outputs[:, :0]
+    return tuple(ops.cast(tensor, dtype) for tensor in (outputs, *found[: step.states]))

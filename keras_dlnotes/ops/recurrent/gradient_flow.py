@@ -6,7 +6,7 @@ from keras_dlnotes.common.checks import argument_error, choice
 from keras_dlnotes.ops.dtypes import real
 from keras_dlnotes.ops.recurrent.activations import is_known
 from keras_dlnotes.ops.recurrent.arguments import check_states, checked_truncate, prepare
-from keras_dlnotes.ops.recurrent.inputs import RecurrenceSpec
+from keras_dlnotes.ops.recurrent.inputs import RecurrenceSpec, outputs_of
 from keras_dlnotes.ops.recurrent.steps import STEPS
 from keras_dlnotes.ops.recurrent.through_time import recurrence_backward, recurrence_forward
 from keras_dlnotes.ops.vjp import Op
@@ -75,15 +75,19 @@ def gradient_flow(
         d_states = [real("state_upstream", d_state) for d_state in tree.flatten(state_upstream)]
         check_states("state_upstream", d_states, step.states, (batch, units))
         d_states = [ops.cast(d_state, upstream.dtype) for d_state in d_states]
-    truncate = checked_truncate(truncate)
-    spec = RecurrenceSpec(step, len(upstream.shape) == 3, bool(zero_output_for_mask), truncate)
+    spec = RecurrenceSpec(step, len(upstream.shape) == 3, checked_truncate(truncate))
+    upstream = outputs_of([upstream], given, spec, zero_output_for_mask)
+    if spec.return_sequences:
+        d_found = [*d_states, upstream]
+    else:
+        d_found = [d_states[0] + upstream, *d_states[1:]]
     tensors, spec = spec.pack(given)
-    return _gradient_flow(upstream, *d_states, *tensors, training=False, spec=spec)
+    return _gradient_flow(*d_found, *tensors, training=False, spec=spec)
 
 
 def gradient_flow_forward(*tensors, spec):
     """The norms, by a forward and a backward pass."""
-    count = 1 + spec.step.states
+    count = spec.step.states + spec.return_sequences
     upstream, tensors = tensors[:count], tensors[count:]
     _, residuals = recurrence_forward(*tensors, spec=spec)
     d_hidden = recurrence_backward(upstream, tensors, residuals, spec=spec, of_hidden=True)

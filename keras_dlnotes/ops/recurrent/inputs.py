@@ -17,7 +17,7 @@ class Inputs(NamedTuple):
 
     sequence: Any  # (batch, time, features)
     states: tuple  # each (batch, units)
-    mask: Any  # boolean (batch, time), False where a step is skipped; or None
+    mask: Any  # boolean (batch, time, 1), False where a step is skipped; or None
     input_masks: Any  # (batch, blocks, features), dropout of x for each gate; or None
     recurrent_masks: Any  # (batch, blocks, units), dropout of h for each gate; or None
     kernel: Any  # (features, blocks · units)
@@ -30,10 +30,14 @@ class RecurrenceSpec:
     """All of a recurrence but its tensors. It is hashable: a program is compiled for each."""
 
     step: Any  # the maths of one step
-    return_sequences: bool = True  # whether the outputs are the h of all steps or of the last
-    zero_output_for_mask: bool = False  # whether a skipped step outputs 0 or the output before it
+    return_sequences: bool = True  # whether the h of all steps follow the last states
     truncate: int | None = None  # length of the blocks that gradients stay within
     optional: tuple[str, ...] = ()  # which of the optional tensors are there
+
+    @property
+    def saved(self) -> int:
+        """How many residuals there are: the factor of ∂E/∂a, h before, and those of the states."""
+        return 2 + self.step.factors + self.step.carried
 
     def pack(self, inputs: Inputs) -> tuple[tuple, "RecurrenceSpec"]:
         """Returns the tensors in a row, and the spec that can `unpack` them."""
@@ -91,16 +95,23 @@ def starts_block(t, truncate):
     return ops.logical_and(t > 0, t % truncate == 0)
 
 
-def mask_outputs(outputs, mask, spec):
-    """The outputs, 0 where there are none: before the first live step, or at all skipped ones."""
-    if mask is None:
+def outputs_of(found, inputs, spec, zero_output_for_mask):
+    """The outputs, 0 where there are none: before the first live step, or at all skipped ones.
+
+    Args:
+        found: the last states and, with `return_sequences`, the h of all steps.
+        inputs: what was passed.
+        spec: the recurrence.
+        zero_output_for_mask: whether the output of a skipped step is 0, or that before it.
+    """
+    mask, sequences = inputs.mask, spec.return_sequences
+    outputs = found[-1] if sequences else found[0]
+    if mask is None and (sequences or inputs.sequence.shape[1] is not None):
         return outputs
-    if spec.zero_output_for_mask:
-        shown = mask if spec.return_sequences else mask[:, -1]
+    if mask is None:
+        shown = ops.shape(inputs.sequence)[1] > 0
+    elif sequences:
+        shown = mask if zero_output_for_mask else ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
     else:
-        shown = ops.any(mask, axis=1)
-        if spec.return_sequences:
-            first = ops.argmax(ops.cast(mask, "int32"), axis=1)
-            steps = ops.expand_dims(ops.arange(ops.shape(mask)[1]), 0)
-            shown = ops.expand_dims(shown, 1) & (steps >= ops.expand_dims(first, 1))
-    return ops.where(ops.expand_dims(shown, -1), outputs, ops.zeros_like(outputs))
+        shown = ops.any(mask[:, -1:] if zero_output_for_mask else mask, axis=1)
+    return ops.where(shown, outputs, ops.zeros_like(outputs))

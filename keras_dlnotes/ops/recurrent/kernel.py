@@ -88,7 +88,9 @@ def _rows(x):
     """x as one matrix, (batch, features) or (batch · time, features)."""
     if len(x.shape) == 2:
         return x
-    batch, time, width = ops.shape(x)  # not −1, which stands for any number where width is 0
+    if x.shape[2]:
+        return ops.reshape(x, (-1, x.shape[2]))
+    batch, time, width = ops.shape(x)  # of no numbers, −1 could stand for any
     return ops.reshape(x, (batch * time, width))
 
 

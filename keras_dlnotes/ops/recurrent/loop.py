@@ -34,6 +34,23 @@ def repeat(body, count, variables):
     )[1:]
 
 
+def repeat_backwards(body, count, variables):
+    """The same for index count − 1 … 0.
+
+    The index itself descends: for one computed from the count, XLA takes the count as a constant
+    and compiles a program for each.
+    """
+    if _runs_in_python():
+        for index in reversed(range(int(count))):
+            variables = body(index, *variables)
+        return variables
+    return ops.while_loop(
+        lambda index, *_: index >= 0,
+        lambda index, *variables: (index - 1, *body(index, *variables)),
+        (count - 1, *variables),
+    )[1:]
+
+
 def empty_buffer(like, length, width, value=0):
     """A tensor (batch, length, width) to write into, filled with the value."""
     return ops.full((ops.shape(like)[0], length, width), value, like.dtype)
@@ -65,12 +82,15 @@ def single_thread_branch(t, state, blocks):
         state: (batch, units), a tensor of the size that the kernels read and write.
         blocks: how many blocks of units a step computes; the body of one is short anyway.
     """
-    rows, units = state.shape
-    is_small = (rows or _ROWS) * units <= _FEW_NUMBERS
     compiled_alone = framework().compiles_each_op and not framework().has_gpu()
-    if blocks == 1 or not is_small or not compiled_alone:
+    if blocks == 1 or not has_small_kernels(*state.shape) or not compiled_alone:
         return lambda compute, otherwise: compute()
     return functools.partial(ops.cond, t >= 0)
+
+
+def has_small_kernels(rows, units) -> bool:
+    """Whether the kernels of a step are small, of a number of rows that may be None."""
+    return (rows or _ROWS) * units <= _FEW_NUMBERS
 
 
 def _runs_in_python() -> bool:

@@ -16,7 +16,6 @@ from keras_dlnotes.ops.recurrent.inputs import (
     Inputs,
     RecurrenceSpec,
     input_products,
-    mask_outputs,
     recurrent_kernel,
     select,
     starts_block,
@@ -34,11 +33,11 @@ from keras_dlnotes.ops.vjp import Op
 def recurrence(
     inputs: Inputs, spec: RecurrenceSpec, plain=False, training=True, concurrent_calls=1
 ) -> tuple:
-    """Returns (outputs, *last states), differentiable by the rule below or, if `plain`, without.
+    """Returns (*last states, *all h_t), differentiable by the rule below or, if `plain`, without.
 
     Args:
         inputs: the tensors, all of one floating-point type but for the mask.
-        spec: what the recurrence is besides them.
+        spec: what the recurrence is besides them, such as whether all h_t are asked for.
         plain: whether the framework differentiates, for activations that have no rule here.
         training: whether a gradient will be asked for.
         concurrent_calls: how many such recurrences run concurrently.
@@ -49,7 +48,7 @@ def recurrence(
     return _recurrence(*tensors, training=training, concurrent_calls=concurrent_calls, spec=spec)
 
 
-def recurrence_inference(*tensors, spec):
+def recurrence_inference(*tensors, spec, count=None):
     """The outputs alone, written in place: nothing is saved, and nothing differentiates it."""
     inputs, step = spec.unpack(tensors), spec.step
     length = ops.shape(inputs.sequence)[1]
@@ -64,13 +63,10 @@ def recurrence_inference(*tensors, spec):
         before, hidden = variables[: step.states], variables[step.states :]
         states, _ = step.forward(with_bias(products[:, t], bias), before, recurrent)
         if inputs.mask is not None:
-            states = select(inputs.mask[:, t, None], states, before)
+            states = select(inputs.mask[:, t], states, before)
         return (*states, *(write(buffer, t, states[0]) for buffer in hidden))
 
-    variables = repeat(body, length, (*inputs.states, *hidden))
-    states = variables[: step.states]
-    outputs = variables[-1] if spec.return_sequences else states[0]
-    return (mask_outputs(outputs, inputs.mask, spec), *states)
+    return tuple(repeat(body, length if count is None else count, (*inputs.states, *hidden)))
 
 
 def recurrence_plain(*tensors, spec, scan=scan):
@@ -81,7 +77,7 @@ def recurrence_plain(*tensors, spec, scan=scan):
     # one tensor for the scan, because TensorFlow's takes several of known length alone
     by_step = [with_bias(input_products(inputs), step.input_bias(inputs.bias))]
     if inputs.mask is not None:
-        by_step.append(ops.cast(ops.expand_dims(inputs.mask, -1), by_step[0].dtype))
+        by_step.append(ops.cast(inputs.mask, by_step[0].dtype))
     if spec.truncate is not None:
         starts = ops.cast(starts_block(ops.arange(length), spec.truncate), by_step[0].dtype)
         by_step.append(ops.zeros_like(by_step[0][..., :1]) + starts[None, :, None])
@@ -99,8 +95,7 @@ def recurrence_plain(*tensors, spec, scan=scan):
 
     sequence = ops.transpose(ops.concatenate(by_step, axis=-1), (1, 0, 2))
     states, by_time = scan(body, inputs.states, sequence)
-    outputs = ops.transpose(by_time, (1, 0, 2)) if spec.return_sequences else states[0]
-    return (mask_outputs(outputs, inputs.mask, spec), *states)
+    return (*states, *([ops.transpose(by_time, (1, 0, 2))] if spec.return_sequences else []))
 
 
 _by_own_kernel = current.function("recurrence", "recurrence")
@@ -130,4 +125,5 @@ _recurrence = Op(
     shared_inputs=SHARED,
     exported=recurrence_exported,
     own_kernel=_by_own_kernel,
+    in_chunks=current.function("time_chunks", "in_chunks"),
 )

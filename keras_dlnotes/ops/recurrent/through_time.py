@@ -17,6 +17,10 @@ by the framework's own kernels, which are faster than XLA's:
 
 A step that the mask skips hands the states on as they are, in both directions. With truncation,
 nothing comes back from the first step of a block to the last step of the block before.
+
+A sequence may also be passed in chunks, one after the other forward and back: each hands its states
+to the next, and the sums over time add up. Then `count` is the number of a chunk's steps, which may
+be less than it has room for, and `start` the place of its first in the sequence.
 """
 
 from keras import ops
@@ -25,17 +29,22 @@ from keras_dlnotes.ops.recurrent.activations import are_smooth
 from keras_dlnotes.ops.recurrent.inputs import (
     input_kernel,
     input_products,
-    mask_outputs,
     recurrent_kernel,
     select,
     starts_block,
     with_bias,
 )
-from keras_dlnotes.ops.recurrent.loop import empty_buffer, repeat, single_thread_branch, write
+from keras_dlnotes.ops.recurrent.loop import (
+    empty_buffer,
+    repeat,
+    repeat_backwards,
+    single_thread_branch,
+    write,
+)
 
 
-def recurrence_forward(*tensors, spec):
-    """(outputs, *last states), and what the backward pass needs: its factors and each h_{t−1}."""
+def recurrence_forward(*tensors, spec, count=None):
+    """(*last states, *all h_t), and what the backward pass needs: its factors and each h_{t−1}."""
     inputs, step = spec.unpack(tensors), spec.step
     length = ops.shape(inputs.sequence)[1]
     recurrent = recurrent_kernel(inputs, step)
@@ -57,13 +66,13 @@ def recurrence_forward(*tensors, spec):
         def after():
             states, saved = step.forward(with_bias(a[:, t], bias), before, recurrent, saves=True)
             if inputs.mask is not None:
-                states = select(inputs.mask[:, t, None], states, before)
+                states = select(inputs.mask[:, t], states, before)
 
             def kept():
                 da_factor_t, factors_t, carried_t = step.local_derivatives(saved, before)
                 if inputs.mask is not None:
                     ones = [ops.ones_like(entry) for entry in carried_t]
-                    carried_t = select(inputs.mask[:, t, None], carried_t, ones)
+                    carried_t = select(inputs.mask[:, t], carried_t, ones)
                 entries = [before[0], *factors_t, *carried_t, *states[: spec.return_sequences]]
                 pairs = zip(saved_by_step, entries, strict=True)
                 written = [write(buffer, t, entry) for buffer, entry in pairs]
@@ -78,36 +87,33 @@ def recurrence_forward(*tensors, spec):
     # overwritten, and for that it would copy the whole buffer at each step.
     in_place = are_smooth(step.activations)
     da_factor = products if in_place else ops.copy(products)
-    variables = repeat(body, length, (*inputs.states, da_factor, *saved_by_step))
-    states, residuals = variables[: step.states], variables[step.states :]
-    outputs = states[0]
-    if spec.return_sequences:
-        *residuals, outputs = residuals
-    return (mask_outputs(outputs, inputs.mask, spec), *states), tuple(residuals)
+    count = length if count is None else count
+    variables = repeat(body, count, (*inputs.states, da_factor, *saved_by_step))
+    states, by_step = variables[: step.states], variables[step.states :]
+    residuals = len(by_step) - spec.return_sequences
+    return (*states, *by_step[residuals:]), tuple(by_step[:residuals])
 
 
-def recurrence_backward(upstream, tensors, residuals, *, spec, of_hidden=False):
+def recurrence_backward(
+    upstream, tensors, residuals, *, spec, start=0, count=None, of_hidden=False
+):
     """∂E/∂h₀ …, all ∂E/∂a_t and what else ∂E/∂U takes; or, if `of_hidden`, all ∂E/∂h_t."""
     inputs, step = spec.unpack(tensors), spec.step
     length = ops.shape(inputs.sequence)[1]
     recurrent = recurrent_kernel(inputs, step)
     da_factor, hidden_before, *factors = residuals
     factors, carried = factors[: step.factors], factors[step.factors :]
-    from_outputs, *d_states = upstream
-    from_outputs = mask_outputs(from_outputs, inputs.mask, spec)
-    if not spec.return_sequences:
-        d_states[0] = d_states[0] + from_outputs
+    d_states, from_outputs = upstream[: step.states], upstream[step.states :]
 
     d_hidden = []
     if of_hidden:
         d_hidden = [empty_buffer(inputs.sequence, length, hidden_before.shape[-1])]
 
-    def body(index, *variables):
+    def body(t, *variables):
         d_after, (da, *d_hidden) = list(variables[: step.states]), variables[step.states :]
-        t = length - 1 - index
-        branch = single_thread_branch(index, d_after[0], step.blocks)
-        if spec.return_sequences:
-            d_after[0] = d_after[0] + from_outputs[:, t]
+        branch = single_thread_branch(t, d_after[0], step.blocks)
+        for entry in from_outputs:
+            d_after[0] = d_after[0] + entry[:, t]
         d_hidden = [write(buffer, t, d_after[0]) for buffer in d_hidden]
 
         def back():
@@ -115,12 +121,12 @@ def recurrence_backward(upstream, tensors, residuals, *, spec, of_hidden=False):
             factors_t = [factor[:, t] for factor in factors]
             da_t, d_before = step.backward(d_carried, da_factor[:, t], factors_t, recurrent)
             if inputs.mask is not None:
-                live = inputs.mask[:, t, None]
+                live = inputs.mask[:, t]
                 d_before = select(live, d_before, d_carried)
                 da_t = ops.where(live, da_t, ops.zeros_like(da_t))
             if spec.truncate is not None:
                 nothing = [ops.zeros_like(d) for d in d_before]
-                d_before = select(starts_block(t, spec.truncate), nothing, d_before)
+                d_before = select(starts_block(start + t, spec.truncate), nothing, d_before)
             return da_t, *d_before
 
         da_t, *d_before = branch(back, lambda: (da_factor[:, t], *d_after))
@@ -129,7 +135,8 @@ def recurrence_backward(upstream, tensors, residuals, *, spec, of_hidden=False):
     # A buffer of that shape, all of which is overwritten. To fill it with 0 takes all threads, and
     # would move the loop to another one, where halves of a batch get into each other's way.
     da = ops.copy(da_factor)
-    variables = repeat(body, length, (*d_states, da, *d_hidden))
+    count = length if count is None else count
+    variables = repeat_backwards(body, count, (*d_states, da, *d_hidden))
     if of_hidden:
         return variables[-1]
     d_states, da = variables[: step.states], variables[step.states]
@@ -137,16 +144,16 @@ def recurrence_backward(upstream, tensors, residuals, *, spec, of_hidden=False):
     return (*d_states, da, *step.operands(hidden_before, factors, da))
 
 
-def recurrence_gradients(tensors, residuals, found, *, spec):
+def recurrence_gradients(tensors, residuals, found, *, spec, count=None):
     """∂E/∂x, ∂E/∂h₀ …, None for each mask, ∂E/∂W, ∂E/∂U, ∂E/∂b, from what the loop back found."""
     inputs, step = spec.unpack(tensors), spec.step
-    _, hidden_before, *_ = residuals
-    d_states, (da, *operands) = found[: step.states], found[step.states :]
+    by_step = (inputs.sequence, residuals[1], *found[step.states :])
+    sequence, hidden_before, da, *operands = (entry[:, :count] for entry in by_step)
     kernel = input_kernel(inputs)
     return (
         kernel.adjoint(da),
-        *d_states,
+        *found[: step.states],
         *[None] * len(spec.optional),
-        kernel.gradient(inputs.sequence, da),
+        kernel.gradient(sequence, da),
         *step.gradients(hidden_before, da, operands, recurrent_kernel(inputs, step)),
     )

@@ -29,17 +29,17 @@ def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Cal
         own = len(inputs) - shared
         return [(*rows, *inputs[own:]) for rows in _divide(inputs[:own], count)]
 
-    @_graph
+    @graph
     def forward(*inputs):
         results = [op.forward(*shard) for shard in shards(inputs, _count(inputs, concurrent_calls))]
         return _concatenate([output for output, _ in results]), [kept for _, kept in results]
 
-    @_graph
+    @graph
     def inference(*inputs):
         count = _count(inputs, concurrent_calls)
         return _concatenate([op.inference(*shard) for shard in shards(inputs, count)])
 
-    @_graph
+    @graph
     def gradients(upstream, inputs, residuals):
         count = len(residuals)  # more or less may be known about the rows here than in `forward`
         upstream_shards = _divide(tf.nest.flatten(upstream), count)
@@ -58,7 +58,7 @@ def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Cal
     return forward, inference, gradients
 
 
-def _graph(function):
+def graph(function):
     """The function as a graph, whose calls run concurrently where TensorFlow executes eagerly."""
     return tf.function(function, autograph=False, reduce_retracing=True)
 

@@ -11,7 +11,7 @@ from keras_dlnotes.ops.recurrent.simple_step import SimpleStep
 
 
 def recurrence(*tensors, spec):
-    """(outputs, *last states), one block after the other where there is truncation."""
+    """(*last states, *all h_t), one block after the other where there is truncation."""
     inputs, step, truncate = spec.unpack(tensors), spec.step, spec.truncate
     length = inputs.sequence.shape[1]
     if spec.optional or not step.is_standard or inputs.sequence.is_cuda or not length:
@@ -24,7 +24,7 @@ def recurrence(*tensors, spec):
             states = [state.detach() for state in states]
         outputs, *states = kernel(block, states, weights)
         by_block.append(outputs)
-    return (torch.cat(by_block, dim=1) if spec.return_sequences else states[0], *states)
+    return (*states, *([torch.cat(by_block, dim=1)] if spec.return_sequences else []))
 
 
 def _kernel(step):

@@ -15,7 +15,7 @@ class Joined:
             @staticmethod
             def forward(context, *inputs):
                 output, residuals = op.forward(*inputs)
-                context.count = len(inputs)
+                context.count, context.is_tuple = len(inputs), isinstance(output, tuple)
                 context.save_for_backward(*inputs, *residuals)
                 return output
 
@@ -25,7 +25,7 @@ class Joined:
                 inputs, residuals = saved[: context.count], saved[context.count :]
                 if torch.is_grad_enabled():
                     return _plain_gradient(op.plain, inputs, upstream, context.needs_input_grad)
-                packed = upstream if len(upstream) > 1 else upstream[0]
+                packed = upstream if context.is_tuple else upstream[0]
                 return tuple(op.gradients(packed, inputs, residuals))
 
         self.inference, self.differentiable = op.inference, Differentiable
