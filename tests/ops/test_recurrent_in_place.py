@@ -76,7 +76,7 @@ def _packed(step, optional, batch, units):
     inputs = Inputs(
         sequence=normal(batch, TIME, FEATURES),
         states=tuple(normal(batch, units) for _ in range(step.states)),
-        mask=normal(batch, TIME) > -1 if optional else None,
+        mask=normal(batch, TIME, 1) > -1 if optional else None,
         input_masks=normal(batch, step.blocks, FEATURES) if optional else None,
         recurrent_masks=normal(batch, step.blocks, units) if optional else None,
         kernel=normal(FEATURES, width),
@@ -169,6 +169,34 @@ def test_a_backward_loop_of_large_kernels_has_few_anyway(name):
 def test_a_backward_loop_of_small_kernels_has_branches():
     _, backward = _programs(STEPS["lstm"])
     assert "conditional(" in backward
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_one_program_serves_for_every_number_of_steps(name):
+    import tensorflow as tf
+
+    tensors, spec = _packed(STEPS[name], True, BATCH, UNITS)
+
+    def back(upstream, tensors, residuals, count):
+        return recurrence_backward(
+            upstream, tensors, residuals, spec=spec, start=count, count=count
+        )
+
+    forward = _compiled(
+        lambda count, *tensors: recurrence_forward(*tensors, spec=spec, count=count)
+    )
+    backward = _compiled(back)
+    programs = set()
+    for count in (TIME, TIME - 7):
+        count = tf.constant(count)
+        upstream, residuals = forward(count, *tensors)
+        for function, arguments in (
+            (forward, (count, *tensors)),
+            (backward, (upstream, tensors, residuals, count)),
+        ):
+            text = function.experimental_get_compiler_ir(*arguments)(stage="hlo")
+            programs.add(re.sub(r"\w*inference\w*", "", text))
+    assert len(programs) == 2
 
 
 LIBRARY_SUM = r"ynn\S* = \S+ fusion"

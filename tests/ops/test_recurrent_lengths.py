@@ -1,6 +1,5 @@
 """Recurrence where the graph does not know the number of steps."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -68,12 +67,3 @@ def test_padding_an_open_length_changes_no_number(masked, sequences):
         assert_close(
             [entry.numpy() for entry in found], [entry.numpy() for entry in step(*tensors)]
         )
-
-
-def test_there_are_four_lengths_for_each_doubling():
-    from keras_dlnotes.ops.recurrent.lengths import _rounded_up
-
-    found = [int(_rounded_up(keras.ops.convert_to_tensor(n))) for n in range(1, 1001)]
-    assert found[:8] == list(range(1, 9))
-    assert sorted({n for n in found if n > 32 and n <= 128}) == [40, 48, 56, 64, 80, 96, 112, 128]
-    assert all(n <= rounded <= 1.25 * n for n, rounded in enumerate(found, 1))

@@ -1,0 +1,138 @@
+"""Recurrence in several chunks of steps: the same numbers, by the same few programs."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_dlnotes import ops
+from tests.backends import only_on
+from tests.gradcheck import assert_close, compare_gradients, gradients, outputs, second_gradients
+from tests.ops.recurrent_forms import FORMS, MASK, TIME, compare_with_plain, every_form, noise
+
+pytestmark = only_on("tensorflow", reason="the other frameworks compile whole programs anyway")
+
+
+@pytest.fixture(params=[1, 2, 4], ids="steps of a chunk {}".format)
+def chunks(request, monkeypatch):
+    """Chunks of so few steps that six are several, the last of which is full or not."""
+    from keras_dlnotes.ops.backends.tensorflow import time_chunks
+
+    _forget_functions()
+    monkeypatch.setattr(time_chunks, "LEAST", request.param)
+    monkeypatch.setattr(time_chunks, "MOST", request.param)
+    yield request.param
+    _forget_functions()
+
+
+def _forget_functions():
+    from keras_dlnotes.ops.recurrent import recurrence
+
+    recurrence._recurrence._joined.cache_clear()
+
+
+SETTINGS = {
+    "plain": {},
+    "masked": {"mask": MASK},
+    "masked, last output": {"mask": MASK, "return_sequences": False},
+    "borders of truncation inside chunks": {"truncate": 3},
+    "borders of truncation on those of chunks": {"truncate": 2, "mask": MASK},
+    "a step each": {"truncate": 1},
+}
+all_settings = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+
+
+@every_form
+def test_equals_the_literal_loop(form, chunks):
+    arrays = form.arrays()
+    for training in (False, True):
+        found = outputs(lambda *t, training=training: form(*t, training=training), arrays)
+        assert_close(found, form.loop(arrays), 1e-6)
+
+
+@every_form
+@all_settings
+def test_gradient_equals_autodiff_of_the_plain_forward(form, settings, chunks, monkeypatch):
+    compare_with_plain(form, settings, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["lstm coupled", "gru", "gru reset after"])
+def test_gradient_under_dropout(name, chunks, monkeypatch):
+    compare_with_plain(FORMS[name], {**noise(FORMS[name]), "mask": MASK}, monkeypatch)
+
+
+def test_truncation_stops_the_gradient_at_its_borders(chunks):
+    form = FORMS["lstm delayed"]
+
+    def in_blocks(x, w, u, b, *states):
+        pieces = []
+        for start in range(0, TIME, 3):
+            states = [keras.ops.stop_gradient(state) for state in states] if start else states
+            piece, *states = form(x[:, start : start + 3], w, u, b, *states)
+            pieces.append(piece)
+        return keras.ops.concatenate(pieces, axis=1), *states
+
+    compare_gradients(lambda *t: form(*t, truncate=3), in_blocks, form.arrays(), tolerance=2e-6)
+
+
+def test_second_gradient(chunks, monkeypatch):
+    from keras_dlnotes.ops.recurrent import functions
+
+    form = FORMS["lstm"]
+
+    def second():
+        return second_gradients(lambda *tensors: form(*tensors, mask=MASK)[0], form.arrays())
+
+    found = second()
+    monkeypatch.setattr(functions, "is_known", lambda activation: False)
+    assert_close(found, second(), 1e-4)
+
+
+@pytest.mark.parametrize("chunks", [2], indirect=True)
+def test_infinite_weights_leave_the_gradient_of_steps_that_are_there(chunks):
+    """What fills the last chunk up is multiplied by nothing: 0 · ∞ is no number."""
+    x = np.ones((1, 3, 1), "float32")
+    w, u = np.full((1, 1), np.inf, "float32"), np.zeros((1, 1), "float32")
+    found = gradients(lambda x, w, u: ops.simple_rnn(x, w, u)[0], [x, w, u], [np.ones((1, 3, 1))])
+    assert_close(found[1:], [0 * u, 0 * u], 0)
+
+
+def test_the_programs_of_all_lengths_are_the_same(monkeypatch):
+    """Known and open lengths and rows: one program forward and one back, of one shape each."""
+    import tensorflow as tf
+
+    from keras_dlnotes.ops.backends.tensorflow import vjp
+
+    traced = []
+
+    def recorded(function):
+        def program(*tensors, **steps):
+            flat = tf.nest.flatten(tensors)
+            traced.append((function, tuple(tuple(t.shape) for t in flat)))
+            return function(*tensors, **steps)
+
+        return program
+
+    _forget_functions()
+    monkeypatch.setattr(vjp, "program", recorded)
+    monkeypatch.setattr(vjp, "is_compilation_enabled", lambda: True)
+    form = FORMS["gru"]
+    _, *weights = form.arrays()
+    weights = weights[:3]
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            found = form(x, *weights)[0]
+        return tape.gradient(found, x)
+
+    sizes = [(12, time) for time in (1, 7, 31, 32)]
+    for signature, size in [
+        *((size, size) for size in sizes),
+        *(((None, None), (rows, time)) for rows, time in [*sizes, (12, 33), (12, 70)]),
+    ]:
+        specs = [tf.TensorSpec((*signature, 3))]
+        x = np.ones((*size, 3), "float32")
+        tf.function(step, autograph=False, input_signature=specs)(x)
+    _forget_functions()
+    assert len({function for function, _ in traced}) == 2
+    assert len(set(traced)) == 2
