@@ -21,10 +21,10 @@ _SHARED_ARGUMENTS = """
             each gate: (batch, blocks, features) and (batch, blocks, units); None for 1.
         training: whether a gradient will be asked for; False saves nothing for it."""
 _COST = """
-    Time is linear in the number of steps. A new shape is compiled once on TensorFlow and JAX, which
-    takes a second or two. Where TensorFlow's graph leaves the length open, it is rounded up by
-    steps that a mask skips, so that there are four lengths for each doubling; elsewhere, pad
-    sequences of many lengths to a few.
+    Time is linear in the number of steps. What XLA compiles for a new shape takes about a second.
+    On TensorFlow a program passes over a chunk of steps, which has room for 32 where the graph
+    leaves the length open, and for the next power of 2, at most 512, where it knows it. So few
+    programs serve for all lengths. JAX compiles each length: pad sequences of many to a few.
 
     Tensors may be of any real type, of integers and booleans, too: the outputs have the widest of
     the floating-point types, Keras's `floatx` where there is none. Half precision is computed in

@@ -60,7 +60,7 @@ def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Cal
 
 def graph(function):
     """The function as a graph, whose calls run concurrently where TensorFlow executes eagerly."""
-    return tf.function(function, autograph=False, reduce_retracing=True)
+    return tf.function(function, autograph=False)
 
 
 def _count(inputs, concurrent_calls: int) -> int:

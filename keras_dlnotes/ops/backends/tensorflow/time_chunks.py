@@ -2,8 +2,11 @@
 
 XLA compiles a program for each shape, which takes a second and memory that a process never gives
 back. So a chunk has room for a fixed number of steps, and one program forward and one back serve
-for all lengths. The chunks are full but for the last one, which comes after the loop: it takes the
-steps that are left, whose number XLA knows there, where the whole graph is compiled.
+for all lengths. A call has a cost of its own, that of some ten steps; so there is room for more
+where the length is known, for the next power of 2, which makes five programs at the most.
+
+The chunks are full but for the last one, which comes after the loop: it takes the steps that are
+left, whose number XLA knows there, where the whole graph is compiled.
 
 What the backward pass needs stays in the tensors that the chunks left it in, without a copy. It
 adds up the sums over time chunk by chunk.
@@ -22,10 +25,7 @@ LEAST, MOST = 32, 512  # steps; measured: chunks of 16 take up to 1.3 times as l
 
 
 def room(length) -> int:
-    """How many steps a chunk has room for, for a length that may be open.
-
-    A call costs as much as some ten steps, so there are few calls where the length is known.
-    """
+    """How many steps a chunk has room for, in a sequence whose length may be open."""
     if not isinstance(length, int):
         return LEAST
     return min(max(LEAST, 1 << (length - 1).bit_length()), MOST)
@@ -78,10 +78,11 @@ def _forward(run, tensors, spec, saves):
 
 def _backward(run, finish, spec, upstream, tensors, residuals):
     """A gradient for each tensor."""
-    chunks, states = _Chunks(tensors, spec), spec.step.states
+    lists, last = residuals[: spec.saved], residuals[spec.saved :]
+    # less or more may be known about the length here than in the forward pass
+    chunks, states = _Chunks(tensors, spec, last[0].shape[1]), spec.step.states
     upstream = chunks.open_rows(upstream)
     d_states, d_by_step = list(upstream[:states]), [*map(chunks.divide, upstream[states:])]
-    lists, last = residuals[: spec.saved], residuals[spec.saved :]
 
     def backward(index, d_after, saved):
         tensors, count = chunks.tensors(index, chunks.inputs.states), chunks.count(index)
@@ -108,16 +109,14 @@ def _backward(run, finish, spec, upstream, tensors, residuals):
 class _Chunks:
     """The tensors of a recurrence by chunks, which have an index; that of the last one is None."""
 
-    def __init__(self, tensors, spec):
-        self._spec, self.inputs = spec, spec.unpack(tensors)
+    def __init__(self, tensors, spec, room_given=None):
         rows, units = tensors[0].shape[0], tensors[-2].shape[0]
         # one program then serves for graphs that know the rows and graphs that do not
         self._opens = has_small_kernels(rows, units) == has_small_kernels(None, units)
-        self.inputs = spec.unpack(
-            (*self.open_rows(tensors[:-SHARED]), *tensors[-SHARED:]),
-        )
+        own = self.open_rows(tensors[:-SHARED])
+        self._spec, self.inputs = spec, spec.unpack((*own, *tensors[-SHARED:]))
         length = ops.shape(tensors[0])[1]
-        self.room = room(length)
+        self.room = room_given or room(length)
         self.full = abs(length - 1) // self.room  # of a sequence of no steps, too, it is 0
         self.has_full = not (isinstance(self.full, int) and self.full == 0)
         self._rest = length - self.full * self.room
