@@ -18,7 +18,7 @@ def chunks(request, monkeypatch):
     from keras_dlnotes.ops.backends.tensorflow import time_chunks
 
     _forget_functions()
-    monkeypatch.setattr(time_chunks, "LEAST", request.param)
+    monkeypatch.setattr(time_chunks, "OPEN", request.param)
     monkeypatch.setattr(time_chunks, "MOST", request.param)
     yield request.param
     _forget_functions()
@@ -91,22 +91,42 @@ def test_infinite_weights_leave_the_gradient_of_steps_that_are_there(chunks):
     """What fills the last chunk up is multiplied by nothing: 0 · ∞ is no number."""
     x = np.ones((1, 3, 1), "float32")
     w, u = np.full((1, 1), np.inf, "float32"), np.zeros((1, 1), "float32")
-    found = gradients(lambda x, w, u: ops.simple_rnn(x, w, u)[0], [x, w, u], [np.ones((1, 3, 1))])
+    found = gradients(lambda x, w, u: ops.simple_rnn(x, w, u)[0], [x, w, u], [np.ones_like(x)])
     assert_close(found[1:], [0 * u, 0 * u], 0)
 
 
-def test_the_programs_of_all_lengths_are_the_same(monkeypatch):
-    """Known and open lengths and rows: one program forward and one back, of one shape each."""
+@pytest.mark.parametrize("time", [1, TIME])
+def test_whole_graphs_that_xla_compiles(time, chunks):
     import tensorflow as tf
 
-    from keras_dlnotes.ops.backends.tensorflow import vjp
+    form = FORMS["gru"]
+    x, *others = map(tf.constant, form.arrays())
+    tensors = [x[:, :time], *others]
+    signature = [tf.TensorSpec((None, None, 3)), *map(tf.TensorSpec.from_tensor, others)]
 
-    traced = []
+    def step(*tensors):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            found = form(*tensors)
+        return [*found, *tape.gradient(found, tensors)]
+
+    whole = tf.function(step, autograph=False, jit_compile=True, input_signature=signature)
+    assert_close([entry.numpy() for entry in whole(*tensors)], outputs(step, tensors))
+
+
+def test_few_programs_serve_for_all_lengths(monkeypatch):
+    """One forward and one back for all but the first known lengths; open rows are no others."""
+    import tensorflow as tf
+
+    from keras_dlnotes.ops.backends.tensorflow import time_chunks, vjp
+
+    programs = []
 
     def recorded(function):
         def program(*tensors, **steps):
-            flat = tf.nest.flatten(tensors)
-            traced.append((function, tuple(tuple(t.shape) for t in flat)))
+            shapes = tuple(tuple(tensor.shape) for tensor in tf.nest.flatten(tensors))
+            is_counted = steps["count"] is not None
+            programs.append((function, shapes, is_counted))
             return function(*tensors, **steps)
 
         return program
@@ -114,24 +134,28 @@ def test_the_programs_of_all_lengths_are_the_same(monkeypatch):
     _forget_functions()
     monkeypatch.setattr(vjp, "program", recorded)
     monkeypatch.setattr(vjp, "is_compilation_enabled", lambda: True)
+    monkeypatch.setattr(time_chunks, "EXACT", 2)
     form = FORMS["gru"]
     _, *weights = form.arrays()
-    weights = weights[:3]
 
     def step(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            found = form(x, *weights)[0]
+            found = form(x, *weights[:3])[0]
         return tape.gradient(found, x)
 
-    sizes = [(12, time) for time in (1, 7, 31, 32)]
-    for signature, size in [
-        *((size, size) for size in sizes),
-        *(((None, None), (rows, time)) for rows, time in [*sizes, (12, 33), (12, 70)]),
-    ]:
-        specs = [tf.TensorSpec((*signature, 3))]
-        x = np.ones((*size, 3), "float32")
-        tf.function(step, autograph=False, input_signature=specs)(x)
+    def programs_of(lengths, rows=None, length=None):
+        known = tf.TensorSpec((rows, length, 3))
+        graph = tf.function(step, autograph=False, input_signature=[known])
+        for length in lengths:
+            graph(np.ones((12, length, 3), "float32"))
+        return len(set(programs))
+
+    assert programs_of([40], 12, 40) == 2
+    assert programs_of([40], None, 40) == 2
+    assert programs_of([7], 12, 7) == 4
+    assert programs_of([1, 31, 32, 33, 70]) == 6
+    for length in (20, 32, 50, 100):
+        assert programs_of([length], 12, length) == 6
+    assert programs_of([40], 12, 40) == 6
     _forget_functions()
-    assert len({function for function, _ in traced}) == 2
-    assert len(set(traced)) == 2

@@ -22,9 +22,9 @@ _SHARED_ARGUMENTS = """
         training: whether a gradient will be asked for; False saves nothing for it."""
 _COST = """
     Time is linear in the number of steps. What XLA compiles for a new shape takes about a second.
-    On TensorFlow a program passes over a chunk of steps, which has room for 32 where the graph
-    leaves the length open, and for the next power of 2, at most 512, where it knows it. So few
-    programs serve for all lengths. JAX compiles each length: pad sequences of many to a few.
+    On TensorFlow, all lengths that a graph leaves open share one program, of 32 steps, as do those
+    that it knows after the first four; one program has at most 512 steps, and the framework's own
+    loop calls it. JAX compiles each length: pad sequences of many to a few.
 
     Tensors may be of any real type, of integers and booleans, too: the outputs have the widest of
     the floating-point types, Keras's `floatx` where there is none. Half precision is computed in

@@ -2,8 +2,9 @@
 
 XLA compiles a program for each shape, which takes a second and memory that a process never gives
 back. So a chunk has room for a fixed number of steps, and one program forward and one back serve
-for all lengths. A call has a cost of its own, that of some ten steps; so there is room for more
-where the length is known, for the next power of 2, which makes five programs at the most.
+for all lengths that a graph leaves open. To fill a chunk up takes time, and so does a call, that of
+some ten steps. So the first few lengths that a graph knows have programs of their own, where one
+chunk is the whole sequence, unless it is very long.
 
 The chunks are full but for the last one, which comes after the loop: it takes the steps that are
 left, whose number XLA knows there, where the whole graph is compiled.
@@ -21,30 +22,45 @@ from keras_dlnotes.ops.backends.tensorflow.batch_sharding import graph
 from keras_dlnotes.ops.recurrent.inputs import SHARED
 from keras_dlnotes.ops.recurrent.loop import has_small_kernels
 
-LEAST, MOST = 32, 512  # steps; measured: chunks of 16 take up to 1.3 times as long
+OPEN, MOST = 32, 512  # steps; measured: chunks of 16 take up to 1.3 times as long
+EXACT = 4  # lengths that have programs of their own
 
 
-def room(length) -> int:
-    """How many steps a chunk has room for, in a sequence whose length may be open."""
-    if not isinstance(length, int):
-        return LEAST
-    return min(max(LEAST, 1 << (length - 1).bit_length()), MOST)
+class Rooms:
+    """The numbers of steps that chunks have room for: few, whatever lengths there are."""
+
+    def __init__(self):
+        self._exact: set[int] = set()
+
+    def of(self, length) -> int:
+        """The room for sequences of a length, which may be open."""
+        if not isinstance(length, int):
+            return OPEN
+        exact = min(max(1, length), MOST)
+        if len(self._exact) < EXACT:
+            self._exact.add(exact)
+        return exact if exact in self._exact else OPEN
 
 
 def in_chunks(op, spec):
     """Returns the op with passes over whole sequences, from one whose passes are over a chunk."""
 
+    rooms = Rooms()
+
     @graph
     def forward(*tensors):
-        return _forward(op.forward, tensors, spec, saves=True)
+        return _forward(op.forward, _Chunks(tensors, spec, rooms.of), saves=True)
 
     @graph
     def inference(*tensors):
-        return _forward(op.inference, tensors, spec, saves=False)[0]
+        return _forward(op.inference, _Chunks(tensors, spec, rooms.of), saves=False)[0]
 
     @graph
     def backward(upstream, tensors, residuals):
-        return _backward(op.backward, finish, spec, upstream, tensors, residuals)
+        # less or more may be known about the length here than in the forward pass
+        room = residuals[spec.saved].shape[1]
+        chunks = _Chunks(tensors, spec, lambda length: room)
+        return _backward(op.backward, finish, chunks, upstream, residuals)
 
     finish = graph(op.finish)  # traced once for the loop and the last chunk
 
@@ -53,9 +69,9 @@ def in_chunks(op, spec):
     )
 
 
-def _forward(run, tensors, spec, saves):
+def _forward(run, chunks, saves):
     """((*last states, *all h_t), what `_backward` takes), where `run` passes over a chunk."""
-    chunks, states = _Chunks(tensors, spec), spec.step.states
+    spec, states = chunks.spec, chunks.spec.step.states
 
     def forward(index, before):
         found = run(*chunks.tensors(index, before), count=chunks.count(index))
@@ -76,11 +92,10 @@ def _forward(run, tensors, spec, saves):
     return (*after, *by_step), (*lists, *last)
 
 
-def _backward(run, finish, spec, upstream, tensors, residuals):
+def _backward(run, finish, chunks, upstream, residuals):
     """A gradient for each tensor."""
+    spec, states = chunks.spec, chunks.spec.step.states
     lists, last = residuals[: spec.saved], residuals[spec.saved :]
-    # less or more may be known about the length here than in the forward pass
-    chunks, states = _Chunks(tensors, spec, last[0].shape[1]), spec.step.states
     upstream = chunks.open_rows(upstream)
     d_states, d_by_step = list(upstream[:states]), [*map(chunks.divide, upstream[states:])]
 
@@ -109,17 +124,19 @@ def _backward(run, finish, spec, upstream, tensors, residuals):
 class _Chunks:
     """The tensors of a recurrence by chunks, which have an index; that of the last one is None."""
 
-    def __init__(self, tensors, spec, room_given=None):
+    def __init__(self, tensors, spec, room_of):
         rows, units = tensors[0].shape[0], tensors[-2].shape[0]
         # one program then serves for graphs that know the rows and graphs that do not
         self._opens = has_small_kernels(rows, units) == has_small_kernels(None, units)
         own = self.open_rows(tensors[:-SHARED])
-        self._spec, self.inputs = spec, spec.unpack((*own, *tensors[-SHARED:]))
+        self.spec, self.inputs = spec, spec.unpack((*own, *tensors[-SHARED:]))
         length = ops.shape(tensors[0])[1]
-        self.room = room_given or room(length)
+        self.room = room_of(length)
         self.full = abs(length - 1) // self.room  # of a sequence of no steps, too, it is 0
         self.has_full = not (isinstance(self.full, int) and self.full == 0)
         self._rest = length - self.full * self.room
+        # a chunk is then the whole sequence, and its program that of a fixed number of steps
+        self._is_whole = isinstance(length, int) and length == self.room
         by_step = {"sequence": self.inputs.sequence, "mask": self.inputs.mask}
         self._divided = {
             name: self.divide(entry) for name, entry in by_step.items() if entry is not None
@@ -135,14 +152,17 @@ class _Chunks:
         ]
 
     def divide(self, sequence):
-        """(batch, time, width) as (batch, full chunks, room, width), and the last, filled up."""
-        (batch, _, width), border = ops.shape(sequence), self.full * self.room
-        full = tf.reshape(sequence[:, :border], (batch, self.full, self.room, width))
-        last = tf.pad(sequence[:, border:], [[0, 0], [0, self.room - self._rest], [0, 0]])
-        return full, tf.reshape(last, (batch, self.room, width))
+        """(batch, time, width) as (batch, chunks, room, width), the last one filled up."""
+        if self._is_whole:
+            return sequence
+        batch, _, width = ops.shape(sequence)
+        filled = tf.pad(sequence, [[0, 0], [0, self.room - self._rest], [0, 0]])
+        return tf.reshape(filled, (batch, self.full + 1, self.room, width))
 
     def join(self, full, last):
         """The inverse, where the full chunks are in a list."""
+        if self._is_whole:
+            return last
         last = last[:, : self._rest]
         if not self.has_full:
             return last
@@ -152,33 +172,39 @@ class _Chunks:
             element_shape=tf.stack([batch, self.room, width]),
             element_dtype=last.dtype,
         )
-        by_row = tf.transpose(tf.reshape(stack, (self.full, batch, self.room, width)), (1, 0, 2, 3))
+        by_row = tf.transpose(stack[: self.full], (1, 0, 2, 3))
         return tf.concat([tf.reshape(by_row, (batch, self.full * self.room, width)), last], 1)
 
     def at(self, index, divided):
         """A chunk of what `divide` returned."""
-        full, last = divided
-        return last if index is None else full[:, index]
+        if self._is_whole:
+            return divided
+        return divided[:, self.full if index is None else index]
 
     def tensors(self, index, states):
         """The tensors of a chunk, with these states before it."""
         by_step = {name: self.at(index, entry) for name, entry in self._divided.items()}
-        return self._spec.pack(self.inputs._replace(states=tuple(states), **by_step))[0]
+        return self.spec.pack(self.inputs._replace(states=tuple(states), **by_step))[0]
 
     def start(self, index):
         """The place of a chunk's first step in the sequence."""
+        if self._is_whole:
+            return 0
         return tf.convert_to_tensor((self.full if index is None else index) * self.room)
 
     def count(self, index):
-        """The number of a chunk's steps."""
+        """The number of a chunk's steps, None where that is known to be the room."""
+        if self._is_whole:
+            return None
         return tf.convert_to_tensor(self._rest if index is None else self.room)
 
     def lists(self, count):
-        """Lists of a tensor for each full chunk."""
+        """Lists of a tensor for each chunk."""
         return [
             tf.raw_ops.TensorListReserve(
                 element_shape=-1,
-                num_elements=self.full,
+                # one more than is full: XLA compiles the loop also where it runs no step
+                num_elements=self.full + 1,
                 element_dtype=self.inputs.sequence.dtype,
             )
             for _ in range(count)
