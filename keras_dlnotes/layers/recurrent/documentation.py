@@ -105,10 +105,10 @@ _LAYER = """{name} over a sequence, with hand-derived back-propagation through t
 
     A new shape of input is compiled once on TensorFlow and JAX, which takes about a second. Batches
     of many lengths are no new shape each where TensorFlow's graph leaves the length open, as in
-    `fit` on a dataset of such batches: there a length is rounded up by steps that are skipped, to
-    four lengths for each doubling and at most a quarter more steps. On JAX, pad them to a few. On
-    TensorFlow the layer compiles itself, in parts that run side by side; so Keras does not compile
-    a model with it once more, and says so under `compile(jit_compile=True)`.
+    `fit` on a dataset of such batches: there one program passes over 32 steps at a time. On JAX,
+    pad them to a few lengths. On TensorFlow the layer compiles itself, in parts that run side by
+    side; so Keras does not compile a model with it once more, and says so under
+    `compile(jit_compile=True)`.
 
     Args:{weights}
         activity_regularizer: as in Keras.
