@@ -95,20 +95,21 @@ def _forward(run, chunks, saves):
 def _backward(run, finish, chunks, upstream, residuals):
     """A gradient for each tensor."""
     spec, states = chunks.spec, chunks.spec.step.states
-    lists, last = residuals[: spec.saved], residuals[spec.saved :]
+    lists, last = residuals[: spec.saved], chunks.open_rows(residuals[spec.saved :])
     upstream = chunks.open_rows(upstream)
     d_states, d_by_step = list(upstream[:states]), [*map(chunks.divide, upstream[states:])]
 
     def backward(index, d_after, saved):
         tensors, count = chunks.tensors(index, chunks.inputs.states), chunks.count(index)
         d_found = (*d_after, *(chunks.at(index, entry) for entry in d_by_step))
+        saved = tuple(saved)
         found = run(d_found, tensors, saved, start=chunks.start(index), count=count)
         d_sequence, *found = finish(tensors, saved, found, count=count)
         return list(found[:states]), found[-SHARED:], d_sequence
 
     def body(index, d_after, totals, d_sequence):
         saved = [_get(entry, index, like) for entry, like in zip(lists, last, strict=True)]
-        d_before, parts, found = backward(index, d_after, tuple(saved))
+        d_before, parts, found = backward(index, d_after, saved)
         totals = [total + part for total, part in zip(totals, parts, strict=True)]
         return index - 1, d_before, totals, _set(d_sequence, index, [found])
 
@@ -222,6 +223,6 @@ def _get(entry, index, like):
     return tf.raw_ops.TensorListGetItem(
         input_handle=entry,
         index=index,
-        element_shape=[-1, *like.shape[1:]],
+        element_shape=[-1 if size is None else size for size in like.shape],
         element_dtype=like.dtype,
     )
