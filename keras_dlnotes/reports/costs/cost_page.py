@@ -101,13 +101,13 @@ def _cells(shown: dict[str, str], row) -> dict[str, object]:
 
     return {
         "layer": row.name,
-        "kind": row.kind,
-        "output": shown["output_shape"],
-        "parameters": row.parameters,
         "multiplications": number(row.multiplications),
+        "parameters": row.parameters,
         "FLOPs": number(row.flops),
         "bytes of activations": row.activation_bytes,
+        "output": shown["output_shape"],
         "receptive field": shown["receptive_field"],
         "stride": shown["stride"],
+        "kind": row.kind,
         "calls": row.calls,
     }
