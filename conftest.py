@@ -20,10 +20,10 @@ if "TFDS_DATA_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["TFDS_DATA_DIR"], ignore_errors=True)
 
 # doctests import what they look at, and a file that can't be imported is an error
-NEEDS = {"docs/_hooks": "mkdocs", "keras_dlnotes/interop/from_torch": "torch"} | {
+NEEDS = {"keras_dlnotes/interop/from_torch": "torch"} | {
     f"keras_dlnotes/ops/backends/{name}": name for name in ("jax", "tensorflow", "torch")
 }
-collect_ignore = [
+collect_ignore = ["docs/_hooks"] + [  # which MkDocs imports in a way of its own
     folder for folder, package in NEEDS.items() if not importlib.util.find_spec(package)
 ]
 
