@@ -70,7 +70,7 @@ def prepare(
     return Inputs(
         sequence=found.pop("inputs"),
         states=tuple(ops.cast(state, wide(dtype)) for state in states),
-        mask=None if mask is None else checked_mask(mask, (batch, time))[..., None],
+        mask=None if mask is None else ops.expand_dims(checked_mask(mask, (batch, time)), -1),
         **{"input_masks": None, "recurrent_masks": None, **found},
     ), dtype
 

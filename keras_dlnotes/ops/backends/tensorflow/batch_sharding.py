@@ -6,6 +6,7 @@ rows are divided; outputs are concatenated, and the gradients of inputs that all
 added up.
 """
 
+import functools
 import os
 from collections.abc import Callable
 
@@ -15,12 +16,15 @@ _LEAST_ROWS = 4  # with fewer rows a core has too little to do in a step
 _MOST_SHARDS = 8
 
 
-def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Callable]:
+def shard_over_cores(
+    op, concurrent_calls: int, opens_shapes: bool = True
+) -> tuple[Callable, Callable, Callable]:
     """Returns the op's `forward`, `inference` and `gradients` on rows divided among the cores.
 
     They are the op's own where rows share no inputs, or depend on each other. Concurrent calls
-    share the cores.
+    share the cores. `opens_shapes`: see `graph`.
     """
+    graph_of = functools.partial(graph, opens_shapes=opens_shapes)
     shared = op.shared_inputs
     if not shared:
         return op.forward, op.inference, op.gradients
@@ -29,17 +33,17 @@ def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Cal
         own = len(inputs) - shared
         return [(*rows, *inputs[own:]) for rows in _divide(inputs[:own], count)]
 
-    @graph
+    @graph_of
     def forward(*inputs):
         results = [op.forward(*shard) for shard in shards(inputs, _count(inputs, concurrent_calls))]
         return _concatenate([output for output, _ in results]), [kept for _, kept in results]
 
-    @graph
+    @graph_of
     def inference(*inputs):
         count = _count(inputs, concurrent_calls)
         return _concatenate([op.inference(*shard) for shard in shards(inputs, count)])
 
-    @graph
+    @graph_of
     def gradients(upstream, inputs, residuals):
         count = len(residuals)  # more or less may be known about the rows here than in `forward`
         upstream_shards = _divide(tf.nest.flatten(upstream), count)
@@ -58,9 +62,15 @@ def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Cal
     return forward, inference, gradients
 
 
-def graph(function):
-    """The function as a graph, whose calls run concurrently where TensorFlow executes eagerly."""
-    return tf.function(function, autograph=False)
+def graph(function, opens_shapes=True):
+    """The function as a graph, whose calls run concurrently where TensorFlow executes eagerly.
+
+    Args:
+        function: of tensors.
+        opens_shapes: whether one graph serves for all sizes that eager calls come with, from the
+            second on; otherwise each size is traced.
+    """
+    return tf.function(function, autograph=False, reduce_retracing=opens_shapes)
 
 
 def _count(inputs, concurrent_calls: int) -> int:

@@ -13,6 +13,7 @@ What the backward pass needs stays in the tensors that the chunks left it in, wi
 adds up the sums over time chunk by chunk.
 """
 
+import functools
 from dataclasses import replace
 
 import tensorflow as tf
@@ -46,23 +47,25 @@ def in_chunks(op, spec):
     """Returns the op with passes over whole sequences, from one whose passes are over a chunk."""
 
     rooms = Rooms()
+    # a length that a call knows must stay known, for it to have its own program
+    exact_graph = functools.partial(graph, opens_shapes=False)
 
-    @graph
+    @exact_graph
     def forward(*tensors):
         return _forward(op.forward, _Chunks(tensors, spec, rooms.of), saves=True)
 
-    @graph
+    @exact_graph
     def inference(*tensors):
         return _forward(op.inference, _Chunks(tensors, spec, rooms.of), saves=False)[0]
 
-    @graph
+    @exact_graph
     def backward(upstream, tensors, residuals):
         # less or more may be known about the length here than in the forward pass
         room = residuals[spec.saved].shape[1]
         chunks = _Chunks(tensors, spec, lambda length: room)
         return _backward(op.backward, finish, chunks, upstream, residuals)
 
-    finish = graph(op.finish)  # traced once for the loop and the last chunk
+    finish = exact_graph(op.finish)  # traced once for the loop and the last chunk
 
     return replace(
         op, forward=forward, inference=inference, backward=backward, finish=None, in_chunks=None

@@ -21,9 +21,11 @@ class Joined:
             by_rows = op.shared_inputs == 0
             compiled = RowPrograms().program if by_rows else program
             op = op.with_functions(compiled, "forward", "backward", "inference")
-        op = op.in_chunks(op)
+        whole, op = op, op.in_chunks(op)
         self.plain, self.training = op.plain, training
-        self.forward, self.inference, self.gradients = shard_over_cores(op, concurrent_calls)
+        self.forward, self.inference, self.gradients = shard_over_cores(
+            op, concurrent_calls, opens_shapes=op is whole
+        )
 
     def __call__(self, *inputs):
         @tf.custom_gradient
