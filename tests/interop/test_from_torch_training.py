@@ -122,6 +122,7 @@ print("loaded", len(state))
 """
 
 
+@pytest.mark.thorough
 def test_the_file_is_read_where_there_is_no_pytorch(tmp_path):
     module = shaken(Transformer())
     x = torch.rand(2, 4, 8)

@@ -117,6 +117,7 @@ def test_equals_pytorch(rank, groups):
     assert_close([image_gradient, kernel_gradient], [tensor.grad.numpy() for tensor in tensors])
 
 
+@pytest.mark.thorough
 @only_on("tensorflow", reason="is about unknown sizes")
 def test_sizes_unknown_until_the_call():
     _, kernel, bias = _arrays(((1, 1), (3, 3), *GEOMETRIES[1][2:]))

@@ -136,6 +136,7 @@ def _gathered(lengths, size, strides, padding, reduce):
     return function
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.usefixtures("way")
 @GRID
 def test_gradients_equal_autodiff(lengths, size, strides, padding):
@@ -152,6 +153,7 @@ def test_gradients_equal_autodiff(lengths, size, strides, padding):
     )
 
 
+@pytest.mark.sampled(4)
 @only_on("tensorflow", reason="needs float64")
 @GRID
 def test_gradients_equal_finite_differences(lengths, size, strides, padding):
@@ -167,6 +169,7 @@ def test_gradients_equal_finite_differences(lengths, size, strides, padding):
         )
 
 
+@pytest.mark.sampled(4)
 @only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(("size", "stride", "padding"), [(3, 2, 0), (2, 3, 0), (2, 2, 1)])
 def test_sizes_unknown_until_the_call(size, stride, padding):
