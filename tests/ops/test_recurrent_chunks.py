@@ -40,6 +40,7 @@ SETTINGS = {
 all_settings = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 
 
+@pytest.mark.sampled(4)
 @every_form
 def test_equals_the_literal_loop(form, chunks):
     arrays = form.arrays()
@@ -48,12 +49,14 @@ def test_equals_the_literal_loop(form, chunks):
         assert_close(found, form.loop(arrays), 1e-6)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["simple", "lstm coupled delayed", "gru", "gru reset after"])
 @all_settings
 def test_gradient_equals_autodiff_of_the_plain_forward(name, settings, chunks, monkeypatch):
     compare_with_plain(FORMS[name], settings, monkeypatch)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["lstm coupled", "gru", "gru reset after"])
 def test_gradient_under_dropout(name, chunks, monkeypatch):
     compare_with_plain(FORMS[name], {**noise(FORMS[name]), "mask": MASK}, monkeypatch)
@@ -95,6 +98,7 @@ def test_infinite_weights_leave_the_gradient_of_steps_that_are_there(chunks):
     assert_close(found[1:], [0 * u, 0 * u], 0)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("time", [1, TIME])
 def test_whole_graphs_that_xla_compiles(time, chunks):
     import tensorflow as tf
@@ -114,6 +118,7 @@ def test_whole_graphs_that_xla_compiles(time, chunks):
     assert_close([entry.numpy() for entry in whole(*tensors)], outputs(step, tensors))
 
 
+@pytest.mark.thorough
 def test_few_programs_serve_for_all_lengths(monkeypatch):
     """One forward and one back for all but the first known lengths; open rows are no others."""
     import tensorflow as tf
