@@ -10,22 +10,11 @@ import json
 import re
 from pathlib import Path
 
+from keras_dlnotes import tasks
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
-METRICS = {  # what a score is called, and whether less is better
-    "test_accuracy": "accuracy",
-    "test_mse": "MSE ↓",
-    "probe_accuracy": "accuracy of a classifier of the codes",
-    "test_psnr": "PSNR, dB",
-    "valid_codes": "codes that decode to a digit",
-    "test_iou": "IoU",
-    "test_mae": "MAE, sunspots ↓",
-    "test_exact_match": "names spelt right",
-    "test_bits_per_character": "bits per character ↓",
-    "test_restored": "misread letters restored",
-    "test_phoneme_error_rate": "phoneme error rate ↓",
-}
 RECURRENT = ("32×100×64×128", "8×512×16×64")
 IMAGE, POOLED = "32×56×56×64", ("pool", "pool_without_onednn")
 # layer, input, file of the results, its row
@@ -71,7 +60,10 @@ def scores() -> str:
         network, *others = run["methods"]
         (baseline,) = [other for other in others if other["method"] == run["baseline"]]
         values = [f"{method['scores'][metric]:.3g}" for method in (network, baseline)]
-        rows.append((f"`{run['task']}`", run["description"], METRICS[metric], *values))
+        score = tasks.get(run["task"]).score_named(metric)
+        name = ", ".join(filter(None, (score.words.removeprefix("test "), score.unit)))
+        name += " ↓" if score.direction == "min" else ""
+        rows.append((f"`{run['task']}`", run["description"], name, *values))
     return table(("task", "what it shows", "test score", "network", "simple baseline"), rows)
 
 

@@ -1,5 +1,6 @@
 """The site's tables name what there is."""
 
+import ast
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -111,12 +112,43 @@ def test_the_gallery_has_every_task_and_no_other():
 def test_the_gallery_says_what_the_task_is(run):
     task = tasks.get(run["task"])
     assert (run["description"], run["section"]) == (task.description, task.section)
-    assert run["section"] in [row["heading"] for row in ROWS]
+    assert {row["heading"]: row["page"] for row in ROWS}[run["section"]] == task.see
     network, *variants = [method for method in run["methods"] if "seconds" in method]
     assert [variant["method"] for variant in variants] == list(task.variants)
     assert run["primary_metric"] == task.primary_metric and task.primary_metric in network["scores"]
     assert run["baseline"] in [method["method"] for method in run["methods"]]
     assert 0 < (ROOT / "docs" / run["picture"]["file"]).stat().st_size <= LARGEST_PICTURE
+
+
+@pytest.mark.parametrize("run", RUNS, ids=[run["task"] for run in RUNS])
+def test_a_score_has_a_name_and_a_direction(run):
+    task = tasks.get(run["task"])
+    assert task.score_named(run["primary_metric"]).direction in ("min", "max")
+    assert task.scores.keys() <= run["methods"][0]["scores"].keys(), "no name of another score"
+    scores = {
+        method["method"]: method["scores"][run["primary_metric"]] for method in run["methods"]
+    }
+    worst = min if task.score_named(run["primary_metric"]).direction == "max" else max
+    assert worst(scores, key=scores.get) != "this network"
+
+
+def _figures():
+    """The calls that put a figure on a report page, each with the texts among its arguments."""
+    for path in sorted((ROOT / "keras_dlnotes").rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = getattr(call, "func", None)
+            name = getattr(name, "id", getattr(name, "attr", ""))
+            if name in ("Picture", "add_figure"):
+                yield pytest.param(name, call.args, id=f"{path.stem}:{call.lineno}")
+
+
+@pytest.mark.parametrize(("name", "arguments"), _figures())
+def test_a_figure_of_a_report_says_what_to_look_for_and_where_it_is_explained(name, arguments):
+    has_title = name == "Picture"
+    assert len(arguments) >= 4 + has_title
+    *_, see = arguments
+    if len(arguments) == 5 + has_title and isinstance(see, ast.Constant):
+        assert len(section(see.value)) > 100
 
 
 def _directives(word):

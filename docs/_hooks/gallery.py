@@ -6,6 +6,9 @@ from pathlib import Path
 from mkdocs.structure.files import File
 from tables import table  # its neighbour, which MkDocs lets a hook import
 
+from keras_dlnotes import tasks
+from keras_dlnotes.common.metrics import directions
+
 DOCS = Path(__file__).parents[1]
 
 INTRODUCTION = """# Tasks
@@ -38,23 +41,25 @@ def page():
 
 
 def _row(run):
-    name, score = run["task"], run["primary_metric"]
+    name, primary = run["task"], run["primary_metric"]
+    score = tasks.get(name).score_named(primary)
     network, *others = run["methods"]
     baseline = next(row for row in others if row["method"] == run["baseline"])
     return {
         "task": f"[`{name}`](#{name})",
-        "score": _words(score),
-        "network": network["scores"][score],
-        "simple baseline": baseline["scores"].get(score),
+        "score": score.with_direction,
+        "network": score.value(network["scores"][primary]),
+        "simple baseline": score.value(baseline["scores"][primary]),
         "seconds": _counted(network["seconds"]),
     }
 
 
 def _section(run, home):
-    picture = run["picture"]
+    picture, named = run["picture"], tasks.get(run["task"]).score_named
+    scores = map(named, run["methods"][0]["scores"])
     methods = [
         {"method": method["method"]}
-        | {_words(name): value for name, value in method["scores"].items()}
+        | {named(name).with_unit: value for name, value in method["scores"].items()}
         | {name: _counted(method.get(name)) for name in ("parameters", "epochs", "seconds")}
         for method in run["methods"]
     ]
@@ -67,16 +72,13 @@ def _section(run, home):
             f"![{picture['alt']}]({picture['file']}){{ {size} loading=lazy }}",
             f"*{picture['caption']}*",
             table(methods),
+            directions(scores),
         ]
     )
 
 
 def _counted(number):
     return None if number is None else f"{round(number):,}"
-
-
-def _words(name):
-    return name.replace("_", " ")
 
 
 def _listed(values):

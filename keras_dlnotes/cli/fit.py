@@ -102,13 +102,14 @@ def fit_task(
 
 
 def _print_result(result: Any) -> None:
-    metrics, primary_metric = result.metrics, result.task.primary_metric
-    baseline = metrics["baseline"]
+    metrics, name = result.metrics, result.task.primary_metric
+    baseline, score = metrics["baseline"], result.task.score_named(name)
+    unit = f" {score.unit}" if score.unit else ""
     if result.already_finished:
         console.print("This run is finished. To continue it, increase --epochs with --resume.")
     console.print(
-        f"{primary_metric.replace('_', ' ')} {metrics[primary_metric]:.4f}, against "
-        f"{baseline[primary_metric]:.4f} of {baseline['name']}",
+        f"{score.words} {metrics[name]:.4f}{unit}, against {baseline[name]:.4f}{unit} of "
+        f"{baseline['name']}",
         soft_wrap=True,
     )
     if result.report.is_file():

@@ -6,6 +6,7 @@ separators, marks of direction and lone surrogates are written as Python's escap
 
 import logging
 import re
+from numbers import Real
 from typing import Any
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -23,6 +24,16 @@ def printable(text: str, keep: str = "") -> str:
         return character if character in keep else character.encode("unicode_escape").decode()
 
     return UNSAFE.sub(escaped, text)
+
+
+def rounded(number: Real) -> str:
+    """Returns a number with four digits, or without a fraction from 10,000 on.
+
+    >>> rounded(0.98125), rounded(12345.6), rounded(1e20)
+    ('0.9812', '12,346', '1e+20')
+    """
+    value = float(number)
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def in_utf8(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The engine of a fit that survives interruptions: task, folder, checkpoints, page."""
 
 from keras_dlnotes.common.extras import require
+from keras_dlnotes.common.metrics import Score
 
 require("tasks", "filelock", "matplotlib")
 
@@ -32,6 +33,7 @@ __all__ = [
     "RunFolder",
     "RunFolderError",
     "RunState",
+    "Score",
     "ShuffledBatches",
     "Splits",
     "Task",

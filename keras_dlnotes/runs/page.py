@@ -1,12 +1,13 @@
 """The report page of a finished run, and what it shares with that of a finished search."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
 from keras_dlnotes import reports
+from keras_dlnotes.common.metrics import Score, directions, score_of
 from keras_dlnotes.common.printable import get_logger
 from keras_dlnotes.runs.task import Outcome, Passages, Picture, Task
 
@@ -36,17 +37,22 @@ def report_page(
     """Returns the page of a run: key figures, baselines, `add_outcome`, and the settings."""
     baseline = metrics["baseline"]
     page = reports.Page(f"dlnotes fit {task.name}", task.description)
+    score = task.score_named(task.primary_metric)
     page.add_facts(
         {
-            _words(task.primary_metric): metrics[task.primary_metric],
-            baseline["name"]: baseline[task.primary_metric],
+            score.with_direction: score.value(metrics[task.primary_metric]),
+            baseline["name"]: score.value(baseline[task.primary_metric]),
             "parameters": metrics["parameters"],
             "epochs": metrics["epochs"],
             "seconds of training": round(metrics["seconds"]),
         }
     )
     page.add_heading("Comparison")
-    page.add_table(_scores(outcome, metrics), "Scores of each method on the same test data")
+    readings = {name: task.score_named(name) for name in outcome.scores}
+    page.add_table(
+        _scores(readings, metrics),
+        f"Scores of each method on the same test data. {directions(readings.values())}",
+    )
     add_outcome(page, outcome, task)
     page.add_heading("Settings")
     rows = {
@@ -62,6 +68,12 @@ def report_page(
     return page
 
 
+def add_scores(page: reports.Page, outcome: Outcome, task: Task) -> None:
+    """Adds the scores of a network as key figures."""
+    scores = {task.score_named(name): value for name, value in outcome.scores.items()}
+    page.add_facts({score.with_direction: score.value(value) for score, value in scores.items()})
+
+
 def add_outcome(page: reports.Page, outcome: Outcome, task: Task | None = None) -> None:
     """Adds learning curves, the task's own figures and texts, and the costs of each layer."""
     history = outcome.history
@@ -71,6 +83,10 @@ def add_outcome(page: reports.Page, outcome: Outcome, task: Task | None = None) 
         reports.plot_learning_curves(curves, best_epoch=outcome.best_epoch),
         "Loss and metrics by epoch. The model has the weights of the best epoch.",
         "Curves of the loss and of each metric over the epochs, for training and validation.",
+        "A validation curve that turns while the training curve still improves: from there on the "
+        "network only gets better on what it was trained on. If both still improve at the end, "
+        "more epochs may help. The training curve is the mean over an epoch, with dropout and "
+        "augmentation at work, so it may be the worse one.",
     )
     own = [] if task is None else task.pictures(outcome)
     variants = [_variants(task, outcome)] if task and outcome.variants else []
@@ -79,7 +95,9 @@ def add_outcome(page: reports.Page, outcome: Outcome, task: Task | None = None) 
         if isinstance(picture, Passages):
             page.add_passages(picture.texts, picture.caption)
         else:
-            page.add_figure(picture.figure, picture.caption, picture.alt)
+            page.add_figure(
+                picture.figure, picture.caption, picture.alt, picture.look_for, picture.see
+            )
     page.add_heading("Costs")
     page.add_table(_costs(outcome), "Each layer, for one example")
 
@@ -102,17 +120,18 @@ def _costs(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-def _scores(outcome: Outcome, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _scores(scores: Mapping[str, Score], metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row for each method: the network, its variants, the baselines; a column for each score."""
     networks = {"this network": metrics, **metrics["variants"]}
     baselines = [metrics["baseline"], *metrics["other_baselines"]]
-    columns = (*outcome.scores, "parameters", "epochs", "seconds")
-    rows = [{"method": name, **_selected(row, columns)} for name, row in networks.items()]
-    return rows + [{"method": row["name"], **_selected(row, columns)} for row in baselines]
+    columns = {name: score.with_unit for name, score in scores.items()}
+    columns |= {name: name for name in ("parameters", "epochs", "seconds")}
 
+    def row(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {"method": method} | {title: values.get(name) for name, title in columns.items()}
 
-def _selected(row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
-    return {_words(name): row.get(name) for name in columns}
+    rows = [row(name, values) for name, values in networks.items()]
+    return rows + [row(baseline["name"], baseline) for baseline in baselines]
 
 
 def _variants(task: Task, outcome: Outcome) -> Picture:
@@ -124,10 +143,9 @@ def _variants(task: Task, outcome: Outcome) -> Picture:
     return Picture(
         "Variants",
         reports.plot_runs(histories, task.monitor),
-        f"The {_words(task.monitor)} of each network by epoch, its best epoch marked.",
+        f"The {score_of(task.monitor).words} of each network by epoch, its best epoch marked.",
         "Curves of one metric, one for each network.",
+        "Which network gets to the better value, and after how many epochs. All have the same "
+        "data, seed and schedule of the learning rate.",
+        task.see,
     )
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

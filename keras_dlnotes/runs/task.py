@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.common.metrics import Score, score_of
 from keras_dlnotes.data import names
 from keras_dlnotes.runs.batches import ShuffledBatches
 from keras_dlnotes.training.arguments import as_arguments
@@ -75,12 +76,23 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure on the report page."""
+    """A figure on the report page.
+
+    Attributes:
+        title: heading above it.
+        figure: of matplotlib.
+        caption: what it shows.
+        alt: the same for readers who can't see it.
+        look_for: what a reader should look for in it.
+        see: the page of the documentation that explains it.
+    """
 
     title: str
     figure: Figure
     caption: str
     alt: str
+    look_for: str = ""
+    see: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +140,7 @@ class Task:
         name: for the command line and `tasks.get`.
         description: one line.
         section: the section of the lecture notes that the task illustrates.
+        see: the page of the documentation that explains the section.
         data: name of the data set, as in `data.load`.
         prepare: name of a data set → `Splits`; raises `UnsuitableDataError` for the wrong kind.
         build: (`Splits`, **arguments) → uncompiled model.
@@ -147,6 +160,7 @@ class Task:
             epoch; the batches must be consecutive in time, with `batch_size` rows each.
         join: `Splits` → the training and validation examples together, to train a final model on.
         score: (model, `Splits`) → name → score.
+        scores: name of a score → how to read it, where the name alone does not say that.
         primary_metric: the name of the score to report first.
         baseline: `Splits` → one `Baseline`, or several with the best one first.
         pictures: `Outcome` → the task's own `Picture`s and `Passages`, most important first.
@@ -155,6 +169,7 @@ class Task:
     name: str
     description: str
     section: str
+    see: str = ""
     data: str
     prepare: Callable[[str], Splits]
     build: Callable[..., keras.Model]
@@ -172,9 +187,14 @@ class Task:
     carry_states: bool = False
     join: Callable[[Splits], Arrays] = joined
     score: Callable[[keras.Model, Splits], dict[str, float]] = score_by_evaluate
+    scores: Mapping[str, Score] = field(default_factory=dict)
     primary_metric: str
     baseline: Callable[[Splits], Baseline | Sequence[Baseline]]
     pictures: Callable[[Outcome], Iterable[Picture | Passages]]
+
+    def score_named(self, name: str) -> Score:
+        """Returns how to read a score."""
+        return self.scores.get(name) or score_of(name)
 
 
 def check_data(task: Task, name: str | None) -> None:

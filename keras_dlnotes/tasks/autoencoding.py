@@ -78,6 +78,9 @@ def reconstructions(outcome: Outcome) -> Picture:
         reports.plot_image_rows({"test images": images, **restored}),
         "The first test images, and their reconstructions.",
         "Rows of digits: originals, and reconstructions below them.",
+        "What a reconstruction leaves out. A code of few numbers keeps the shape of a digit and "
+        "loses fine strokes. One larger than the image can copy all of it, which teaches nothing.",
+        "derivations/autoencoders.md#undercomplete",
     )
 
 
@@ -91,6 +94,9 @@ def latent_map(outcome: Outcome) -> Picture:
         "The codes of the test images on their first two principal components, coloured by "
         "class. The network was trained without classes.",
         "Scatter plot of codes, a colour and mark for each class.",
+        "Classes that form clouds: images of one class have similar codes, though no label said "
+        "so. Clouds that overlap here may be apart in the components that are not drawn.",
+        "derivations/autoencoders.md#latent-space",
     )
 
 
@@ -108,6 +114,9 @@ def decoded_grid(outcome: Outcome, size: int = 9) -> Picture:
         "Codes on a plane through those of three test images, which are at the upper left, the "
         "upper right and the lower left; decoded.",
         "A grid of digits that morph into one another.",
+        "Shapes between two codes that are no digits: no image has its code there, and nothing in "
+        "the loss asks for a valid image in between.",
+        "derivations/autoencoders.md#latent-space",
     )
 
 
@@ -115,6 +124,7 @@ AUTOENCODER = Task(
     name="mnist-autoencoder",
     description=f"An undercomplete autoencoder compresses MNIST's digits to {LATENT_DIM} numbers",
     section="Undercomplete Autoencoders",
+    see="derivations/autoencoders.md#undercomplete",
     data="mnist_subset",
     prepare=prepare,
     build=partial(build, models.convolutional_autoencoder),

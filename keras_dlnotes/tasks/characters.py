@@ -160,6 +160,10 @@ def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
         "The beginning of the test text. The darker a character, the more surprising: its bits "
         "are −log2 of its probability, given all before it.",
         "A text on a grid with shaded characters, once for each model.",
+        "Words that are dark at the beginning and pale from then on: once begun, they can be "
+        "guessed. Where this network is the paler one, it may remember more than the "
+        f"{ORDER - 1} characters that the {ORDER}-gram model sees.",
+        "derivations/tokens.md#the-hidden-state-model",
     )
 
 
@@ -167,6 +171,7 @@ CHARACTERS = Task(
     name="characters",
     description="A recurrent network predicts the next character of a text, and writes one",
     section="Solution: Truncated BPTT",
+    see="derivations/recurrent.md#the-truncated-sum",
     data="python_documentation",
     prepare=prepare,
     build=build,

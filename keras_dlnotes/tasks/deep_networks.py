@@ -23,6 +23,9 @@ def residual_pictures(outcome: Outcome) -> Iterator[Picture]:
         "of each block to its output. Without that, batch normalization or He's initialization "
         "would let the plain one learn as well: shortcuts are one remedy of three.",
         "Two curves.",
+        "A loss that stays at 2.30 = ln 10, that of guessing among ten classes: that network "
+        "has learnt nothing.",
+        "derivations/architectures.md#residual",
     )
     yield from image_classification.pictures(outcome)
 
@@ -34,6 +37,7 @@ VGG = replace(
     name="mnist-vgg",
     description="A network of VGG's kind, with six convolutions, reads MNIST's digits",
     section="CNN Models: VGG 16",
+    see="derivations/architectures.md#vgg",
     build=partial(image_classification.build, models.vgg),
     arguments={
         "filters": (16, 32, 64),
@@ -62,6 +66,7 @@ RESNET = replace(
     name="mnist-resnet",
     description="A residual network of 12 layers reads MNIST's digits, beside one that adds no x",
     section="Improving the Efficiency of CNN: Residual Connection",
+    see="derivations/architectures.md#residual",
     build=partial(image_classification.build, models.resnet),
     arguments=RESIDUAL,
     pictures=residual_pictures,
@@ -76,6 +81,7 @@ DENSENET = replace(
     name="mnist-densenet",
     description="A densely connected network reads MNIST's digits",
     section="CNN Models: DenseNet (Dense Connection)",
+    see="derivations/architectures.md#densenet",
     build=partial(image_classification.build, models.densenet),
     arguments={
         "blocks": (3, 3, 3),

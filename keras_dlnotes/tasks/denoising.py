@@ -9,6 +9,7 @@ import numpy as np
 from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.common.metrics import Score
 from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import autoencoding
 
@@ -105,6 +106,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         ),
         "The first test images with noise, the network's output for them, and the originals.",
         "Three rows of digits: noisy, denoised, clean.",
+        "Strokes that come back where the noise hid them, and those that the network drops or "
+        "makes up.",
+        "derivations/autoencoders.md#denoising",
     )
     yield autoencoding.latent_map(outcome)
 
@@ -114,6 +118,7 @@ DENOISING = replace(
     name="mnist-denoising",
     description="A denoising autoencoder removes noise from MNIST's digits",
     section="Denoising Autoencoder",
+    see="derivations/autoencoders.md#denoising",
     prepare=prepare,
     build=partial(autoencoding.build, models.denoising_autoencoder),
     arguments={
@@ -125,6 +130,10 @@ DENOISING = replace(
     learning_rate=1e-3,
     epochs=25,
     score=score,
+    scores={
+        "test_psnr": Score("test PSNR", "dB", "max"),
+        "test_gain": Score("gain over the noisy images", "dB", "max"),
+    },
     primary_metric="test_psnr",
     baseline=baselines,
     pictures=pictures,

@@ -9,6 +9,7 @@ DIGITS = Task(
     name="digits",
     description="A small convolutional network reads handwritten digits of 8×8 pixels",
     section="The CNN",
+    see="concepts/images.md#the-cnn",
     data="digits",
     prepare=image_classification.prepare,
     build=image_classification.build_convnet,

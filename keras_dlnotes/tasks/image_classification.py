@@ -97,12 +97,19 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         reports.plot_confusion_matrix(labels, predictions, splits.class_names),
         "How often each true class (row) was taken for each class (column), on the test images.",
         "Matrix of true classes by predicted classes.",
+        "Strong cells off the diagonal, which are pairs of classes that the network confuses. A "
+        "row that is spread out is a class that it often misses; a column, one that it names too "
+        "often.",
+        "concepts/images.md#the-cnn",
     )
     yield Picture(
         "Worst mistakes",
         reports.plot_mistakes(images, labels, predictions, probabilities, splits.class_names),
         "Wrong predictions with the highest probability: true class → predicted class.",
         "Wrongly classified test images with their true and predicted classes.",
+        "Images that are easy for you: there the network has something left to learn. Others you "
+        "would misread as well, or their label is wrong.",
+        "concepts/images.md#the-cnn",
     )
     yield first_kernels(model)
     yield Picture(
@@ -111,6 +118,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         "The feature maps of the first test image after convolutions, detectors and poolings; for "
         "a deep network, some of them.",
         "An image and its feature maps in one layer after another.",
+        "Strokes and edges in the first maps, which keep the shape of the input. Poolings and "
+        "strides make the later maps smaller, and each of their values sees more of the image.",
+        "concepts/images.md#receptive-field",
     )
 
 

@@ -46,6 +46,9 @@ def first_kernels(model: keras.Model) -> Picture:
         reports.plot_kernels(kernel),
         "The kernels of the first convolution.",
         "Small pictures of the weights of each kernel.",
+        "Weights that differ from one side to the other: such a kernel answers to an edge, as "
+        "Sobel's does. Nearly equal weights blur instead.",
+        "derivations/conv.md#the-formula",
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from keras_dlnotes import reports
+from keras_dlnotes.common.metrics import Score
 from keras_dlnotes.runs import ShuffledBatches
 from keras_dlnotes.runs.task import Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import autoencoding
@@ -119,6 +120,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         "The decoder's output for the codes of the first test images, and for random points in the "
         "bounding box of the codes of all training images.",
         "A row of digits, and two rows of shapes that are mostly not digits.",
+        "The first row against the others: the code of an image decodes to a digit, a random "
+        "point of the same box mostly doesn't.",
+        "derivations/autoencoders.md#latent-space",
     )
     yield autoencoding.decoded_grid(outcome)
     yield autoencoding.latent_map(outcome)
@@ -129,8 +133,13 @@ LATENT_SPACE = replace(
     name="latent-space",
     description="An autoencoder's codes decode to valid digits, random points of the space don't",
     section="Representation by Autoencoders",
+    see="derivations/autoencoders.md#latent-space",
     prepare=prepare,
     score=score,
+    scores={
+        "valid_codes": Score("codes that decode to a digit", direction="max"),
+        "valid_random_points": Score("random points that decode to a digit"),
+    },
     primary_metric="valid_codes",
     baseline=baselines,
     pictures=pictures,

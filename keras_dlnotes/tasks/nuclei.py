@@ -102,6 +102,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         reports.plot_overlays(tiles, targets[..., 0] > 0, found[..., 0], limit=16),
         "All test tiles, with the pixels that the network found, missed and wrongly found.",
         "Tiles of a microscope's picture with coloured nuclei.",
+        "Errors along the outlines, where the true mask is a matter of opinion, or whole nuclei "
+        "that are missed or made up.",
+        "derivations/architectures.md#unet",
     )
     yield first_kernels(outcome.model)
 
@@ -110,6 +113,7 @@ NUCLEI = Task(
     name="nuclei",
     description="A U-Net finds cell nuclei in tiles of a microscope's picture",
     section="CNN Models: U-Net (Skip Connection)",
+    see="derivations/architectures.md#unet",
     data="nuclei",
     prepare=prepare,
     build=build,

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.common.metrics import Score
 from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import load_splits
 
@@ -111,6 +112,10 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
             "Test lines as scanned, misread characters orange; below them the network's output, "
             "restored characters blue, wrong ones orange.",
             "Pairs of lines of text with coloured letters.",
+            "Characters that only what follows can tell: a network that reads in both directions "
+            "sees it, one that reads forwards doesn't. Orange in the lower line, above a character "
+            "that was right, is damage.",
+            "derivations/recurrent.md#two-directions",
         )
 
 
@@ -122,6 +127,7 @@ OCR = Task(
     name="ocr",
     description="A bidirectional network corrects misread characters, as in “fooEball”",
     section="Not Only the Past, the Future may Also Matter",
+    see="derivations/recurrent.md#two-directions",
     data="python_documentation",
     prepare=prepare,
     build=build,
@@ -142,6 +148,7 @@ OCR = Task(
     batch_size=128,
     patience=3,
     score=score,
+    scores={"test_restored": Score("misread letters restored", direction="max")},
     primary_metric="test_restored",
     baseline=unigram_rules,
     pictures=pictures,

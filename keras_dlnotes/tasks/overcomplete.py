@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_dlnotes import models
+from keras_dlnotes.common.metrics import Score
 from keras_dlnotes.runs.task import Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import autoencoding
 from keras_dlnotes.tasks.autoencoding import rows
@@ -61,6 +62,7 @@ OVERCOMPLETE = replace(
     name="mnist-overcomplete",
     description="An overcomplete autoencoder copies digits; it learns features only with noise",
     section="Overcomplete Autoencoders",
+    see="derivations/autoencoders.md#overcomplete",
     build=partial(autoencoding.build, models.denoising_autoencoder),
     arguments=SHARED | {"noise_stddev": 0.5},
     variants={"without noise": SHARED | {"noise_stddev": 0.0}},
@@ -68,6 +70,7 @@ OVERCOMPLETE = replace(
     halving_epochs=5,
     epochs=20,
     score=score,
+    scores={"probe_accuracy": Score("accuracy of a classifier of the codes", direction="max")},
     primary_metric="probe_accuracy",
     baseline=pixels,
     pictures=pictures,

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.common.metrics import Score
 from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Passages, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import SPLITS, load_splits
 
@@ -153,6 +154,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture | Passages]:
         reports.plot_error_by_length(letters, errors, "phoneme error rate", "letters of the word"),
         "The mean error of the test words of each length; above each bar their number.",
         "Bars of the error by the number of letters.",
+        "Bars that rise with the length: the encoder passes a word on as one vector, however long "
+        "it is. A bar of few words says little.",
+        "concepts/sequences.md#unaligned",
     )
 
 
@@ -160,6 +164,7 @@ PRONOUNCE = Task(
     name="pronounce",
     description="An encoder and a decoder pronounce English words that they have not seen",
     section="Types of RNN",
+    see="concepts/sequences.md#kinds",
     data="pronunciation",
     prepare=prepare,
     build=build,
@@ -172,6 +177,7 @@ PRONOUNCE = Task(
     batch_size=128,
     patience=4,
     score=score,
+    scores={"test_words_right": Score("words without an error", direction="max")},
     primary_metric="test_phoneme_error_rate",
     baseline=letter_rule,
     pictures=pictures,

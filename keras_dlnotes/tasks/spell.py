@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.common.metrics import Score
 from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits
 from keras_dlnotes.tasks import image_classification
 from keras_dlnotes.tasks.digits import DIGITS
@@ -90,6 +91,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         reports.plot_captions(images, words(written)),
         "The first test images, and what the network wrote, letter after letter.",
         "Digits with English words below them.",
+        "Words that begin as one name and end as another: each letter is written from the same "
+        "image and from the state that the letters before it left.",
+        "concepts/sequences.md#one-to-many",
     )
     wrong = np.flatnonzero((written != names).any(axis=1))
     if len(wrong):
@@ -99,6 +103,8 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
             reports.plot_captions(images[wrong], [f"{got}\n({true})" for got, true in pairs]),
             "Test images that the network misspelt or misread, with the true name in brackets.",
             "Digits with wrong English words below them.",
+            "Whole other names, where the image was misread, against names with wrong letters.",
+            "concepts/sequences.md#one-to-many",
         )
 
 
@@ -107,12 +113,14 @@ SPELL = replace(
     name="spell",
     description="A recurrent network writes the English name of a digit below its image",
     section="Types of RNN",
+    see="concepts/sequences.md#kinds",
     prepare=prepare,
     build=build,
     arguments={"units": 64, "cell": "gru"},
     halving_epochs=15,
     epochs=60,
     score=score,
+    scores={"test_exact_match": Score("names spelt right", direction="max")},
     primary_metric="test_exact_match",
     baseline=named_classes,
     pictures=pictures,

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes import models, reports
+from keras_dlnotes.common.metrics import Score
 from keras_dlnotes.runs.task import Arrays, Baseline, Outcome, Picture, Splits, Task
 from keras_dlnotes.tasks.loading import SPLITS, load_splits
 
@@ -124,6 +125,9 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         reports.plot_forecasts(splits.context["years"], _truth(splits), found, "sunspots"),
         "The test period. Each forecast is for the next step, from all values before it.",
         "Dots for the numbers of sunspots, and a line of forecasts for each network.",
+        "Lines that follow the dots one step late: that is what persistence does, which forecasts "
+        "the last value. Then the maxima, whose heights differ from cycle to cycle.",
+        "concepts/sequences.md#aligned",
     )
 
 
@@ -131,6 +135,7 @@ SUNSPOTS = Task(
     name="sunspots",
     description="Recurrent networks forecast how many sunspots there will be next year",
     section="Recurrent Neural Networks",
+    see="derivations/recurrent.md#the-hidden-state",
     data="sunspots",
     prepare=prepare,
     build=build,
@@ -144,6 +149,7 @@ SUNSPOTS = Task(
     patience=15,
     join=join,
     score=score,
+    scores={"test_mae": Score("test MAE", "sunspots", "min")},
     primary_metric="test_mae",
     baseline=rules,
     pictures=pictures,

@@ -80,6 +80,8 @@ def pictures(outcome: Outcome) -> Iterator[Picture]:
         reports.plot_confusion_matrix(labels, predictions, outcome.splits.class_names),
         "How often each speaker (row) was taken for each speaker (column), on the test utterances.",
         "Matrix of true speakers by predicted speakers.",
+        "Strong cells off the diagonal: pairs of speakers whose voices the network confuses.",
+        "concepts/sequences.md#many-to-one",
     )
 
 
@@ -87,6 +89,7 @@ VOWELS = Task(
     name="vowels",
     description="A bidirectional network recognizes who speaks a Japanese vowel",
     section="Bi-directional LSTM",
+    see="derivations/recurrent.md#two-directions",
     data="japanese_vowels",
     prepare=prepare,
     build=build,

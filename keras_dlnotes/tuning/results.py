@@ -14,7 +14,7 @@ from keras_dlnotes.common import checks
 from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.common.files import write_text
 from keras_dlnotes.runs.folder import CHECKPOINTS
-from keras_dlnotes.runs.page import add_outcome
+from keras_dlnotes.runs.page import add_outcome, add_scores
 from keras_dlnotes.runs.records import RunFolderError, read_record
 from keras_dlnotes.training.arguments import rows, verbosity
 from keras_dlnotes.tuning.best_execution import BestExecution
@@ -228,9 +228,10 @@ class Results:
             best = self._best_execution
             outcome = best.outcome()
             page.add_heading("The best model")
-            if outcome.scores:
-                page.add_facts(outcome.scores)
-            add_outcome(page, outcome, best.recipe.task_for(best.hp))
+            task = best.recipe.task_for(best.hp)
+            if task is not None:
+                add_scores(page, outcome, task)
+            add_outcome(page, outcome, task)
         write_text(path, page.render())
 
     @property

@@ -117,6 +117,7 @@ def test_keras_tuner_agrees_where_it_knows(name):
         *[(name, "min") for name in ("output_loss", "top_5_error", "accuracy_loss", "perplexity")],
         *[(name, "max") for name in ("acc", "val_acc", "dice_coefficient", "top-5 accuracy")],
         *[(name, "max") for name in ("subsetaccuracy", "val_mean_iou", "AUC", "MeanIoU")],
+        *[("test_psnr", "max"), ("test_exact_match", "max"), ("bits_per_character", "min")],
         *[(name, None) for name in ("", "reward", "distance", "dice", "maestro", "accident")],
     ],
 )
@@ -127,6 +128,15 @@ def test_names_of_users(name, expected):
 @pytest.mark.parametrize("name", TASKS)
 def test_what_every_task_monitors_is_known(name):
     assert direction_of(TASKS[name].monitor) in ("min", "max")
+
+
+def test_a_score_is_shown_with_its_unit():
+    score = TASKS["sunspots"].score_named("test_mae")
+    assert (score.with_direction, score.value(12.1547)) == (
+        "test MAE, lower is better",
+        "12.15 sunspots",
+    )
+    assert TASKS["digits"].score_named("test_accuracy").value(0.98607) == "0.9861"
 
 
 def test_a_direction_that_is_given_is_taken():

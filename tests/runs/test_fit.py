@@ -67,6 +67,9 @@ def test_the_report_shows_scores_pictures_and_settings(finished):
     page = (finished.folder / "report.html").read_text(encoding="utf-8")
     for text in (
         f"{finished.metrics['test_accuracy']:.4g}",
+        "test accuracy, higher is better",
+        "Lower is better: test loss.",
+        "Look for:",
         "Learning curves",
         "Confusion matrix",
         "Worst mistakes",

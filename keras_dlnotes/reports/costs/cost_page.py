@@ -59,6 +59,9 @@ def cost_page(
         "The layers with the largest shares of the multiplications or of the parameters, in their "
         "order.",
         "Bars of each layer's share of the multiplications and of the parameters.",
+        "Layers with many of one and few of the other. A convolution uses its weights at every "
+        "place of a large map, a dense layer uses each of its many weights once.",
+        "derivations/separable.md#counting",
     )
     fields = {row.name: row.receptive_field for row in rows if row.receptive_field}
     if fields and field_shape:
@@ -68,6 +71,9 @@ def cost_page(
             "The receptive field of the layers, centred on the input of "
             f"{product_text(field_shape)}, dotted. A layer is named where the size is new.",
             "Frames that grow from layer to layer around the middle of the input.",
+            "Whether the last frame is as large as what the network has to recognize. Behind a "
+            "stride or a pooling, each layer widens the frame by more.",
+            "concepts/images.md#receptive-field",
         )
     if savings is not None:
         page.add_heading("What separable convolutions would save")

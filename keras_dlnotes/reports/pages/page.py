@@ -20,10 +20,11 @@ from matplotlib.figure import Figure
 from keras_dlnotes.common import checks
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.files import write_text
-from keras_dlnotes.common.printable import printable
+from keras_dlnotes.common.printable import printable, rounded
 from keras_dlnotes.reports.plots.theme import DARK
 
 FOLDER = Path(__file__).parent
+STYLES = ("page.css", "figures.css", "tables.css")
 # A drawing larger than this, of many photographs for instance, is embedded as pixels.
 LARGEST_DRAWING = 300_000  # bytes
 PIXELS_PER_INCH = 160
@@ -105,13 +106,17 @@ class Page:
         heads = list(zip(columns, numeric, strict=True))
         return self._add("table", {"caption": caption, "heads": heads, "rows": cells})
 
-    def add_figure(self, figure: Figure, caption: str, alt: str) -> Self:
+    def add_figure(
+        self, figure: Figure, caption: str, alt: str, look_for: str = "", see: str = ""
+    ) -> Self:
         """Adds a figure, as a drawing or, where that would be large, as pixels.
 
         Args:
             figure: Any matplotlib figure. Those of this package follow a dark page.
             caption: What stands below the figure.
             alt: What the figure shows, for readers who can't see it.
+            look_for: What a reader should look for in it, if anything.
+            see: The page of the documentation that explains it, if any.
 
         Raises:
             ValueError: If the alternative text is empty.
@@ -123,7 +128,10 @@ class Page:
             raise argument_error("alt", "a text that says what the figure shows", alt)
         width, height = (round(inches * 96) for inches in figure.get_size_inches())
         picture = {"source": _source(figure), "width": width, "height": height}
-        return self._add("figure", picture | {"caption": caption, "alt": alt})
+        texts = {"look_for": look_for, "see": see}
+        for name, value in texts.items():
+            checks.text(name, value, empty=True)
+        return self._add("figure", picture | {"caption": caption, "alt": alt} | texts)
 
     def add_passages(self, passages: Mapping[str, str], caption: str) -> Self:
         """Adds texts with their spaces and line breaks, such as those that a model generates.
@@ -188,8 +196,7 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, Integral):
         text, number = f"{value:,}", str(int(value))
     else:
-        rounded = ",.0f" if 1e4 <= abs(float(value)) < 1e15 else ".4g"
-        text, number = f"{float(value):{rounded}}", str(float(value)).replace("inf", "Infinity")
+        text, number = rounded(value), str(float(value)).replace("inf", "Infinity")
     return Cell(text.replace("-", "−"), number)
 
 
@@ -233,7 +240,11 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    inline = {name: (FOLDER / f"page.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
+    files = {"css": STYLES, "js": ("page.js",)}
+    inline = {
+        kind: "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
+        for kind, names in files.items()
+    }
     hashes = {f"{name}_hash": _content_hash(text) for name, text in inline.items()}
     trusted = {name: Markup(text) for name, text in inline.items()}
     return environment.get_template("page.html", globals=trusted | hashes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_dlnotes.common.checks import text
-from keras_dlnotes.common.metrics import direction_of
+from keras_dlnotes.common.metrics import BETTER, direction_of
 from keras_dlnotes.reports.importance import FEWEST_TRIALS, hyperparameter_importance
 from keras_dlnotes.reports.pages.page import Page
 from keras_dlnotes.reports.pages.search_trials import Trial, read_trials
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas
 
 CURVES = 6  # trials whose learning curves are told apart in one figure
-AXES = 6
 IMPORTANCE = (
     "The share of the objective's variance that each hyperparameter explains: a random forest "
     "learns the rank of a complete trial from its hyperparameters, and its out-of-bag R² is "
@@ -86,7 +85,8 @@ def search_page(
     statuses = Counter(trial.status.lower() for trial in trials)
     if ranking:
         best = ranking[0]
-        page.add_facts({f"best {objective}": best.best, "best trial": best.name, **statuses})
+        better = f"best {objective}, {BETTER[direction]}"
+        page.add_facts({better: best.best, "best trial": best.name, **statuses})
     else:
         page.add_facts(statuses)
         page.add_text("No complete trial has a value of the objective yet.")
@@ -99,6 +99,9 @@ def search_page(
             plot_runs(shown, objective, direction),
             f"The {objective} of the best {len(shown)} by epoch, the mean of a trial's executions.",
             f"Lines of the {objective} of the best trials by epoch.",
+            "Curves that cross: the leader of the first epochs isn't the best in the end, and a "
+            "search that stops trials early may lose the best.",
+            "derivations/tuning.md#hyperband",
         )
     page.add_heading("Trials")
     best_first = ranking + [trial for trial in trials if not trial.is_complete]
@@ -120,6 +123,8 @@ def _add_progress(page: Page, trials: Sequence[Trial], objective: str, direction
         f"Points of the {objective} by trial, below a line of the best so far."
         if direction == "max"
         else f"Points of the {objective} by trial, above a line of the best so far.",
+        "A line that has been flat for long: more trials like these gain little.",
+        "derivations/tuning.md#random",
     )
 
 
@@ -144,21 +149,21 @@ def _add_hyperparameters(
                 plot_importance(importance),
                 f"{IMPORTANCE} Together they explain {explained:.0%}.",
                 "Bars of the share of the variance that each hyperparameter explains.",
+                "Long bars, which say where a finer search pays. If all together explain little, "
+                "chance or the interplay of several decides, or there are too few trials to tell.",
+                "derivations/tuning.md#the-space",
             )
         else:
             page.add_text("The hyperparameters explain nothing of the trials left out of a tree.")
     page.add_figure(
-        plot_parallel_coordinates(columns, complete, direction, objective, AXES),
-        f"Each line is a trial, the stronger the better and the best in orange; a dotted one is "
-        f"not complete. {_shown(len(names))}",
+        plot_parallel_coordinates(columns, complete, direction, objective),
+        "Each line is a trial, the stronger the better and the best in orange; a dotted one is "
+        "not complete. Every hyperparameter has an axis.",
         "Lines of the trials across the axes of their hyperparameters.",
+        "Where strong lines cross an axis: close together, the hyperparameter matters and there is "
+        "where to search; all over it, its value matters little.",
+        "derivations/tuning.md#the-space",
     )
-
-
-def _shown(count: int) -> str:
-    if count <= AXES:
-        return "Every hyperparameter has an axis."
-    return f"{AXES} of the {count} hyperparameters have an axis."
 
 
 def _cells(trial: Trial, objective: str) -> dict[str, object]:

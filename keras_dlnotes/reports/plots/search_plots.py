@@ -39,6 +39,7 @@ from keras_dlnotes.reports.plots.theme import (
 )
 
 DECADES = 100  # the ratio of the largest to the smallest number from which a scale is logarithmic
+AXES = 6  # hyperparameters side by side, so that their ticks stay readable on a phone
 LEVELS = 6  # choices of one hyperparameter that are named
 ABSENT = -0.14  # where a line passes an axis of which its trial has no value
 
@@ -106,7 +107,7 @@ def plot_parallel_coordinates(
     objective: ArrayLike,
     direction: str = "min",
     name: str = "objective",
-    limit: int = 6,
+    limit: int | None = None,
 ) -> Figure:
     """Plots each trial as a line across a vertical axis for each hyperparameter and the objective.
 
@@ -119,10 +120,10 @@ def plot_parallel_coordinates(
         objective: A number for each trial; NaN where it has none.
         direction: "min" or "max", whichever is better.
         name: Of the objective.
-        limit: How many hyperparameters to show: the first ones.
+        limit: How many hyperparameters to show: the first ones; all by default.
 
     Returns:
-        A figure with one panel.
+        A figure of panels one below the other, each of up to six hyperparameters and the objective.
 
     Raises:
         ValueError: If there is no hyperparameter, the lengths differ, the direction is neither, or
@@ -132,21 +133,29 @@ def plot_parallel_coordinates(
     >>> [line.get_ydata().tolist() for line in figure.axes[0].get_lines()]
     [[1.0, 1.0], [0.0, 0.0]]
     """
-    integer("limit", limit, 1)
+    if limit is not None:
+        integer("limit", limit, 1)
     text("name", name, empty=True)
     choice("direction", direction, DIRECTIONS)
     objective = as_array("objective", objective, ["(trials,)"])
-    columns = dict(list(as_columns(hyperparameters, objective).items())[:limit])
-    figure = new_figure(WIDTH, 3.8)
-    axes = figure.subplots()
-    axes.axis("off")
-    axes.set(xlim=(-0.25, len(columns) + 0.4), ylim=(ABSENT - 0.04, 1.2))
+    columns = list(as_columns(hyperparameters, objective).items())[:limit]
     numbers = np.where(np.isfinite(objective), objective, np.nan)
-    positions = [
-        _draw_axis(axes, number, label, values)
-        for number, (label, values) in enumerate([*columns.items(), (name, numbers.tolist())])
-    ]
-    lines = np.stack(positions, axis=1)
+    rows = -(-len(columns) // AXES)
+    each = -(-len(columns) // rows)  # as even as they get
+    figure = new_figure(WIDTH, 3.8 * rows)
+    for row, axes in enumerate(figure.subplots(rows, squeeze=False)[:, 0]):
+        axes.axis("off")
+        axes.set(xlim=(-0.25, each + 0.4), ylim=(ABSENT - 0.04, 1.2))
+        shown = [*columns[row * each : (row + 1) * each], (name, numbers.tolist())]
+        positions = [
+            _draw_axis(axes, number, label, values) for number, (label, values) in enumerate(shown)
+        ]
+        _draw_trials(axes, np.stack(positions, axis=1), numbers, direction)
+    return figure
+
+
+def _draw_trials(axes: Axes, lines: np.ndarray, numbers: np.ndarray, direction: str) -> None:
+    """Draws a line for each trial, the better the later and the stronger."""
     score = numbers if direction == "max" else -numbers
     order = np.argsort(np.nan_to_num(score, nan=-np.inf), kind="stable")
     count = int(np.isfinite(score).sum())
@@ -157,7 +166,6 @@ def plot_parallel_coordinates(
         elif place == count:
             style = {"color": ORANGE, "linewidth": 2.4}
         axes.plot(lines[trial], **style)
-    return figure
 
 
 @own_style()

@@ -39,6 +39,8 @@ DARK = {
     ORANGE: "#f08a3c",
 }
 
+LEGEND_ROW = 0.21  # inches
+FREE_ROWS = 3  # of a legend, for which a figure has room
 WIDTH = 6.4  # inches: the widest figure, so that its text stays readable on a phone
 
 # The strong ends of the colour maps must stand out from light and dark paper alike.
@@ -126,8 +128,8 @@ def legend_label(name: str) -> str:
 
 
 def draw_legend(figure: Figure, columns: int, **options: Any) -> None:
-    """Writes what the marks mean above the axes."""
-    figure.legend(
+    """Writes what the marks mean above the axes, which it lets keep their height."""
+    legend = figure.legend(
         loc="outside upper left",
         ncols=columns,
         frameon=False,
@@ -135,6 +137,8 @@ def draw_legend(figure: Figure, columns: int, **options: Any) -> None:
         labelcolor=INK,
         **options,
     )
+    rows = -(-len(legend.get_texts()) // columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * max(rows - FREE_ROWS, 0))
 
 
 def shortened(name: str, length: int) -> str:

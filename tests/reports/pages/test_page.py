@@ -75,6 +75,15 @@ def test_every_text_is_escaped_and_arrives_unchanged(page):
     assert len(elements.named("script")) == 1
 
 
+def test_a_figure_says_what_to_look_for_and_where_that_is_explained(figure):
+    page = Page("a").add_figure(figure, "A", "b", "edges <i>", "derivations/conv.md#<b>")
+    elements = Elements(page.render())
+    assert elements.texts("strong") == ["Look for:"]
+    assert elements.texts("/strong") == ["edges <i>"]
+    assert elements.texts("code") == ["derivations/conv.md#<b>"]
+    assert "Look for" not in Page("a").add_figure(figure, "A", "b").render()
+
+
 def test_passages_keep_their_lines(page):
     text = "  if x < 1:\n\n    return <b>\n"
     page.add_passages({"τ = <1>": text}, "What a model & wrote")

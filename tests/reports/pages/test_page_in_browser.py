@@ -164,6 +164,29 @@ def test_a_wide_window_shows_all_columns(browser, model_report):
 
 
 @pytest.fixture(scope="module")
+def score_report(tmp_path_factory) -> str:
+    names = ["this network", "scikit-image's non-local means, 0.4 chosen on validation"]
+    columns = ["accuracy of a classifier of the codes", "test MSE", "parameters", "seconds"]
+    rows = [{"method": name} | dict.fromkeys(columns, 12345.6) for name in names]
+    path = tmp_path_factory.mktemp("scores") / "report.html"
+    Page("scores").add_table(rows, "Scores").write(path)
+    return path.as_uri()
+
+
+def test_scores_are_in_sight_on_a_phone_and_stay_beside_their_method(browser, score_report):
+    with opened(browser, score_report, 390) as page:
+        region = page.get_by_role("region")
+        right = region.evaluate("one => one.getBoundingClientRect().right")
+        cells = page.locator("tbody tr:nth-child(2) td")
+        boxes = [cell.bounding_box() for cell in cells.all()]
+        assert all(box["x"] + box["width"] <= right for box in boxes[:3]), "two scores"
+        region.evaluate("one => one.scrollLeft = 1000")
+        after = [cell.bounding_box() for cell in cells.all()]
+        assert after[0]["x"] == boxes[0]["x"]
+        assert after[-1]["x"] + after[-1]["width"] <= right + 1
+
+
+@pytest.fixture(scope="module")
 def search_report(tmp_path_factory) -> str:
     rows = [
         {"trial": f"{trial:02}", "status": "COMPLETED", "execution": 0, "epoch": epoch}

@@ -120,6 +120,16 @@ def test_a_trial_is_a_line_across_numbers_and_choices():
     assert best.get_linewidth() > worse.get_linewidth()
 
 
+def test_every_hyperparameter_has_an_axis():
+    columns = {f"h{number}": [number, 2.0, 3.0] for number in range(14)}
+    figure = plot_parallel_coordinates(columns, [1, 2, 3], name="loss")
+    names = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert sorted(name for row in names for name in row if name in columns) == sorted(columns)
+    assert all("loss" in row for row in names) and len(names) == 3
+    assert {line.get_xdata().size for axes in figure.axes for line in axes.lines} == {5, 6}
+    assert len(plot_parallel_coordinates(columns, [1, 2, 3], limit=5).axes) == 1
+
+
 def test_the_hyperparameter_that_matters_comes_first(frame):
     trials = [trial for trial in read_trials(frame, "val_loss", "min") if trial.is_complete]
     names = trials[0].hyperparameters

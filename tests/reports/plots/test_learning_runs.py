@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from keras_dlnotes.reports import plot_runs
+from keras_dlnotes.reports.plots.theme import DARK, PAPER
 
 RUNS = {
     "small": {"val_loss": [0.9, np.nan, 0.7, 0.8], "val_accuracy": [0.5, 0.6, 0.8, 0.7]},
@@ -53,10 +55,45 @@ def test_the_direction_can_be_given():
     ]
 
 
-def test_many_runs_differ_in_colour_or_dashes():
-    runs = {str(number): {"loss": [1.0, 0.5]} for number in range(6)}
-    drawn = lines(plot_runs(runs, "loss")).values()
-    assert len({(line.get_color(), line.get_linestyle()) for line in drawn}) == 6
+def linear(colour):
+    """Its red, green and blue, as light adds up."""
+    values = np.array(to_rgb(colour))
+    return np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92)
+
+
+def contrast(colour, paper):
+    first, second = sorted(
+        linear(one) @ [0.2126, 0.7152, 0.0722] + 0.05 for one in (colour, paper)
+    )
+    return second / first
+
+
+def test_a_formula_of_contrast_that_is_known():
+    assert contrast("white", "black") == pytest.approx(21)
+    assert contrast("#767676", "white") == pytest.approx(4.54, abs=0.01)
+
+
+def test_each_of_many_runs_has_a_colour_of_its_own_that_is_seen_on_both_papers():
+    runs = {str(number): {"loss": [1.0, 0.5]} for number in range(24)}
+    figure = plot_runs(runs, "loss")
+    colours = [line.get_color() for line in lines(figure).values()]
+    for paper in (PAPER, DARK[PAPER]):
+        shown = [DARK.get(colour, colour) if paper != PAPER else colour for colour in colours]
+        assert min(contrast(colour, paper) for colour in shown) >= 3
+        lights = np.cbrt([linear(colour) for colour in shown])
+        apart = np.linalg.norm(lights[:, np.newaxis] - lights, axis=-1)
+        assert apart[~np.eye(24, dtype=bool)].min() > 0.05
+    dashes = {(line.get_color(), line.get_linestyle()) for line in lines(figure).values()}
+    assert len(dashes) == 24
+
+
+def test_a_long_legend_leaves_the_axes_their_height():
+    heights = []
+    for count in (2, 24):
+        figure = plot_runs({str(number): {"loss": [1.0, 0.5]} for number in range(count)}, "loss")
+        figure.draw_without_rendering()
+        heights.append(figure.axes[0].get_window_extent().height)
+    assert heights[1] > 0.8 * heights[0]
 
 
 def test_a_run_of_nothing_but_nan_has_no_best_epoch():
