@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import pandas
 import pytest
 from rich.console import Console
 
-from keras_dlnotes import cli, reports, tuning
+from keras_dlnotes import cli, reports, tasks, tuning
 from keras_dlnotes.cli import application, console, fit, listing, report, search_display, tune
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.printable import UNSAFE, get_logger, printable
@@ -53,7 +54,7 @@ class Written(str):
 
 def result_of_fit(name):
     metrics = {name: 0.5, "baseline": {name: 0.1, "name": name}}
-    task = SimpleNamespace(primary_metric=name)
+    task = replace(tasks.get("digits"), primary_metric=name)
     fit._print_result(
         SimpleNamespace(metrics=metrics, task=task, already_finished=False, report=Written(name))
     )

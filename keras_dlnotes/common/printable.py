@@ -6,8 +6,7 @@ separators, marks of direction and lone surrogates are written as Python's escap
 
 import logging
 import re
-from numbers import Real
-from typing import Any
+from typing import Any, SupportsFloat
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -26,7 +25,7 @@ def printable(text: str, keep: str = "") -> str:
     return UNSAFE.sub(escaped, text)
 
 
-def rounded(number: Real) -> str:
+def rounded(number: SupportsFloat) -> str:
     """Returns a number with four digits, or without a fraction from 10,000 on.
 
     >>> rounded(0.98125), rounded(12345.6), rounded(1e20)

@@ -87,6 +87,7 @@ def add_outcome(page: reports.Page, outcome: Outcome, task: Task | None = None) 
         "network only gets better on what it was trained on. If both still improve at the end, "
         "more epochs may help. The training curve is the mean over an epoch, with dropout and "
         "augmentation at work, so it may be the worse one.",
+        "derivations/tuning.md#learning-curves",
     )
     own = [] if task is None else task.pictures(outcome)
     variants = [_variants(task, outcome)] if task and outcome.variants else []

@@ -187,7 +187,7 @@ CALLS = {
         {"hyperparameters": {"a": [1, 2]}, "objective": [1.0, 2.0]},
         {
             **{"hyperparameters": VALUES, "objective": NUMBERS, "direction": CHOICE},
-            **{"name": TEXT, "limit": COUNT},
+            **{"name": TEXT, "limit": bad_calls.without(COUNT, None)},
         },
     ),
 }

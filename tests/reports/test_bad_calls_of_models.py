@@ -126,6 +126,10 @@ def test_wrong_arguments_are_refused_by_name(function, argument):
         ("add_figure", {"caption": "a", "alt": "b"}, "figure", (None, "a", 3)),
         ("add_figure", {"figure": Figure(), "alt": "b"}, "caption", TEXT),
         ("add_figure", {"figure": Figure(), "caption": "b"}, "alt", (*TEXT, "", " ")),
+        *[
+            ("add_figure", {"figure": Figure(), "caption": "b", "alt": "c"}, name, TEXT)
+            for name in ("look_for", "see")
+        ],
         ("add_passages", {"caption": "a"}, "passages", (*MAPPING, {}, {"a": 3}, {"a": None})),
         ("add_passages", {"passages": {"a": "b"}}, "caption", TEXT),
         ("write", {}, "path", PATH),

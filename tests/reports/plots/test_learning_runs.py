@@ -62,9 +62,7 @@ def linear(colour):
 
 
 def contrast(colour, paper):
-    first, second = sorted(
-        linear(one) @ [0.2126, 0.7152, 0.0722] + 0.05 for one in (colour, paper)
-    )
+    first, second = sorted(linear(one) @ [0.2126, 0.7152, 0.0722] + 0.05 for one in (colour, paper))
     return second / first
 
 
