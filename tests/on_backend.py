@@ -33,7 +33,7 @@ REST = ("tests", "keras_dlnotes", *(f"--ignore={folder}" for folder in (*FIRST, 
 PAGES = ("docs", "README.md")
 PARTS = (FIRST, SECOND, REST, PAGES)
 NOTHING_RAN = 5  # pytest's exit status
-SIDE_BY_SIDE = ("--numprocesses", "auto", "--maxprocesses", "4")
+MOST_PROCESSES = 4
 
 
 def main(arguments):
@@ -43,7 +43,7 @@ def main(arguments):
     if find_spec(backend) is None:
         print(f"LEFT OUT: no test ran on {backend}, because it is not installed here.")
         return 0
-    runs = [rest] if _paths(rest) else [(*part, *rest) for part in PARTS]
+    runs = [tuple(rest)] if _paths(rest) else [(*part, *rest) for part in PARTS]
     if quick:
         runs = [(*QUICK, "-m", "slow or not slow", *rest)]
     statuses = [_status(backend, run) for run in runs]
@@ -54,6 +54,11 @@ def main(arguments):
 
 def _paths(arguments):
     return [word for word in arguments if Path(word.partition("::")[0]).exists()]
+
+
+def _processes(arguments):
+    """As many as there are cores; one more where tests wait for searches and commands to end."""
+    return min((os.cpu_count() or 1) + (arguments[: len(REST)] == REST), MOST_PROCESSES)
 
 
 def _distribution(arguments):
@@ -68,7 +73,7 @@ def _distribution(arguments):
 def _status(backend, arguments):
     return subprocess.call(
         [
-            *(sys.executable, "-P", "-m", "pytest", *SIDE_BY_SIDE),
+            *(sys.executable, "-P", "-m", "pytest", "--numprocesses", str(_processes(arguments))),
             *("--dist", _distribution(arguments), *arguments),
         ],
         env={**os.environ, "KERAS_BACKEND": backend},

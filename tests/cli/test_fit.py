@@ -12,6 +12,7 @@ from keras_dlnotes.common import extras
 from tests.cli.processes import assert_one_line
 
 
+@pytest.mark.thorough
 def test_fit_prints_the_score_against_the_baseline_and_the_report(dlnotes):
     code, stdout, stderr = dlnotes("fit", "digits", "--epochs", 1, "--quiet")
     assert (code, stderr) == (0, "")

@@ -13,6 +13,7 @@ FIRST = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", data.names())
 def test_card_tells_what_the_data_set_holds(name, data_dir):
     card = data.card(name)

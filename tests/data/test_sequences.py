@@ -77,6 +77,7 @@ def test_no_word_is_there_twice(pronunciation):
     assert len(set(words)) == len(words) == 30_000
 
 
+@pytest.mark.thorough
 def test_words_are_letters_and_phonemes_are_arpabet(pronunciation):
     words = b"".join(pronunciation["train"]["word"])
     phonemes = {

@@ -65,6 +65,7 @@ def test_the_first_pair_that_differs_is_marked():
     assert marked[0].startswith("3 ")
 
 
+@pytest.mark.thorough
 def test_the_model_does_not_share_memory_with_the_module():
     for make in (_by_hand, lambda network: interop.from_torch(network, BATCH)):
         network = _network()

@@ -69,6 +69,7 @@ def test_its_config_makes_the_same_model(name):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.sampled(4)
 @every_family
 def test_weights_come_back_bit_by_bit(name):
     module, model, _ = converted(name)

@@ -28,6 +28,7 @@ def predict(model):
     return keras.ops.convert_to_numpy(model(IMAGES, training=False))
 
 
+@pytest.mark.thorough
 def test_keras_quantizes_the_dense_layers_and_leaves_the_convolutions(model, tmp_path):
     expected = predict(model)
     model.quantize("int8")

@@ -31,6 +31,7 @@ def loads(seed) -> bool:
     return True
 
 
+@pytest.mark.thorough
 def test_a_few():
     loaded = [loads(seed) for seed in range(15)]
     assert sum(loaded) >= 8

@@ -83,7 +83,7 @@ def test_config_survives(case):
             assert kept == value
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @every_case
 def test_symbolic_eager_cloned_and_unknown_sizes_agree(case):
     layer, x = case.runnable(case.layer()), case.inputs()
@@ -105,7 +105,7 @@ def test_symbolic_eager_cloned_and_unknown_sizes_agree(case):
     assert_close(_arrays(open_model.predict(x, batch_size=2, verbose=0)), expected)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @every_case
 def test_one_training_step(case):
     """One step of gradient descent changes every weight and lowers the loss."""
@@ -124,6 +124,7 @@ def test_one_training_step(case):
         assert np.abs(old - new).max() > 0
 
 
+@pytest.mark.sampled(8)
 @every_case
 def test_mixed_bfloat16_keeps_float32_weights(case):
     layer, x = case.runnable(case.layer()), case.inputs()

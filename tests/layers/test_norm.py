@@ -49,6 +49,7 @@ def test_variance_is_keras_to_the_last_bit(shape):
             np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("shape", "axis"), [((12, 3), -1), ((4, 5, 6, 3), 3), ((4, 3, 5), 1)])
 @pytest.mark.parametrize("affine", [True, False])
 def test_training_is_keras_in_outputs_gradients_and_moving_weights(shape, axis, affine):

@@ -82,6 +82,7 @@ def test_fits_in_every_mode(jit_compile):
     assert history[-1] < history[0]
 
 
+@pytest.mark.thorough
 def test_pools_of_several_widths_follow_a_changing_image_size():
     inputs = keras.Input((None, None, 1))
     outputs = inputs

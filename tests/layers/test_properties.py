@@ -207,6 +207,7 @@ def examples(count):
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
+@pytest.mark.sampled(4)
 @every_family
 @given(data=st.data())
 @examples(100)

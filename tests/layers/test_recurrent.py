@@ -90,6 +90,7 @@ def test_noise_is_that_of_keras(kind, rates):
     assert_close([array(ours(x, training=False))], [array(theirs(x))], 1e-6)
 
 
+@pytest.mark.thorough
 def test_noise_differs_from_call_to_call_and_from_gate_to_gate():
     layer = layers.LSTM(UNITS, dropout=0.5, implementation=1)
     twin = keras.layers.LSTM(UNITS, dropout=0.5, implementation=1, use_cudnn=False)

@@ -134,6 +134,7 @@ def test_complex_numbers_are_refused_before_there_are_any(name):
         FORMS[name]()(keras.Input(SHAPE[1:], dtype="complex64"))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("activation", ["linear", "identity of no name"])
 def test_what_is_added_up_over_a_thousand_steps_is_not_rounded_at_each(activation, dtype):

@@ -59,6 +59,7 @@ def all_targets(vocabulary_size, max_length):
 SOURCES = [[3, 4, 5], [5, 3, 0], [2, 0, 0]]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("cell", CELLS)
 def test_greedy_takes_the_likeliest_token_at_each_step(cell):
     model = translator(cell)

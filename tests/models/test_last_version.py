@@ -15,6 +15,7 @@ NAMES = sorted(name.removesuffix("/output") for name in PREDICTIONS if name.ends
 TEXT = "it isn't ☂"
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_predicts_what_it_predicted(name):
     model = keras.models.load_model(FOLDER / f"{name}.keras")

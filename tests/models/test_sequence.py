@@ -82,6 +82,7 @@ def test_is_the_notes_loop(every_step):
     np.testing.assert_allclose(array(model(x)), expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_padding_at_the_end_does_not_count(cell, bidirectional):
@@ -94,6 +95,7 @@ def test_padding_at_the_end_does_not_count(cell, bidirectional):
     assert not np.allclose(array(reads_all(padded)), array(reads_all(x)), rtol=1e-3)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["language_model", "tagger", "many_to_many"])
 def test_padding_does_not_count_in_the_loss(name):
     model = BUILDERS[name](units=4)
@@ -106,6 +108,7 @@ def test_padding_does_not_count_in_the_loss(name):
     assert model.evaluate(*padded, verbose=0) == pytest.approx(loss, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_padding_of_source_and_target_does_not_count():
     model = BUILDERS["sequence_to_sequence"](units=4)
     model.compile(loss="sparse_categorical_crossentropy")

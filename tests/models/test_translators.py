@@ -65,6 +65,7 @@ def logits_of(model):
     return other
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", ["builder's", "attention"])
 def test_logits(name):
     model = ready(name)

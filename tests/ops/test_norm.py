@@ -188,6 +188,7 @@ def test_second_gradient_is_that_of_the_plain_forward():
     assert_close(found, expected, 1e-4)
 
 
+@pytest.mark.thorough
 @only_on("tensorflow", reason="is about unknown sizes")
 def test_sizes_unknown_until_the_call():
     import tensorflow as tf

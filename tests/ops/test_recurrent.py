@@ -22,6 +22,7 @@ from tests.ops.recurrent_forms import (
 )
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.usefixtures("way")
 @every_form
 @pytest.mark.parametrize("masked", [False, True])

@@ -62,6 +62,7 @@ def test_gradient_under_dropout(name, chunks, monkeypatch):
     compare_with_plain(FORMS[name], {**noise(FORMS[name]), "mask": MASK}, monkeypatch)
 
 
+@pytest.mark.sampled(4)
 def test_truncation_stops_the_gradient_at_its_borders(chunks):
     form = FORMS["lstm delayed"]
 
@@ -76,6 +77,7 @@ def test_truncation_stops_the_gradient_at_its_borders(chunks):
     compare_gradients(lambda *t: form(*t, truncate=3), in_blocks, form.arrays(), tolerance=2e-6)
 
 
+@pytest.mark.sampled(4)
 def test_second_gradient(chunks, monkeypatch):
     from keras_dlnotes.ops.recurrent import functions
 

@@ -10,6 +10,7 @@ from tests.ops.recurrent_forms import BATCH, FEATURES, FORMS, UNITS
 pytestmark = only_on("tensorflow", reason="needs tf.function")
 
 
+@pytest.mark.thorough
 def test_sizes_unknown_until_the_call():
     import tensorflow as tf
 

@@ -103,6 +103,7 @@ def test_a_small_candidate_keeps_all_digits(size):
     np.testing.assert_allclose(found, [[0.5 * np.tanh(size)]], rtol=1e-6)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("op", "step", "blocks"),
     [

@@ -104,6 +104,7 @@ def test_gradients_equal_finite_differences():
     check_gradients(lambda v: ops.max_unpool(v, indices, 2, output_size=(5, 6)), [values])
 
 
+@pytest.mark.thorough
 @only_on("tensorflow", reason="is about unknown sizes")
 def test_sizes_unknown_until_the_call():
     def function(x):

@@ -147,6 +147,7 @@ def test_an_empty_batch_gives_an_empty_batch():
     assert gradient.shape == values.shape
 
 
+@pytest.mark.thorough
 @only_on("tensorflow", reason="whose graphs may leave lengths open")
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_size_that_the_graph_computes(compiled):

@@ -48,6 +48,7 @@ PLOTS = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("name", PLOTS)
 def test_numbers_are_drawn_alike_in_any_type(name, dtype):

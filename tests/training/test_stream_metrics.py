@@ -136,6 +136,7 @@ def test_logs_are_those_of_evaluate(case, inputs, weights):
             assert logs[name] == pytest.approx(expected[name], rel=2e-5), name
 
 
+@pytest.mark.thorough
 def test_windows_that_end_early_weigh_by_their_steps():
     model, targets = CASES["numbers"]()
     whole = model.predict(INPUTS, verbose=0)
@@ -167,6 +168,7 @@ def several(masked):
     return model
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("masked", "weights"), [(True, None), (False, WEIGHTS), (True, [WEIGHTS, WEIGHTS**2])]
 )

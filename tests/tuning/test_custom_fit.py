@@ -52,6 +52,7 @@ def test_the_score_is_that_of_keras_tuner(kind, tmp_path):
         assert outcome.metrics[objective.name] == pytest.approx(trial.score, rel=1e-5)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("kind", "is_plain", "epochs"),
     [

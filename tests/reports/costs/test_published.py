@@ -63,6 +63,7 @@ def test_counts(name):
         assert report.total.flops == 30_940_528_640
 
 
+@pytest.mark.thorough
 def test_a_large_network_is_counted_in_a_moment():
     def timed(model):
         start = time.perf_counter()

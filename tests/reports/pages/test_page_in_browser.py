@@ -201,6 +201,7 @@ def search_report(tmp_path_factory) -> str:
     return path.as_uri()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_page_of_a_search_opens_sorts_and_fits(browser, search_report, scheme, width):

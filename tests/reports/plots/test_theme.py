@@ -69,6 +69,7 @@ def test_every_plot_is_here():
     }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("function", PLOTS, ids=lambda function: function.__name__)
 def test_settings_of_the_user_change_nothing(function):
     pages = []
