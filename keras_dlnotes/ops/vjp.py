@@ -65,9 +65,10 @@ class Op:
         shared_inputs: how many of the last inputs all rows of the batch share. All other inputs and
             the outputs have the batch as their first axis, so that rows may be divided. Where it is
             0, few rows may be filled up to a number that has a program. None keeps them together.
-        in_chunks: `(op, **settings) -> op`, which makes the passes over whole inputs of compiled
-            ones over chunks of them, so that one program serves for all lengths. Only TensorFlow,
-            which compiles an op on its own, asks for it. None compiles the passes as they are.
+        in_chunks: `(op, **settings) -> (*inputs) -> op`, which makes the passes over whole inputs
+            of compiled ones over chunks of them, so that one program serves for many lengths. Only
+            TensorFlow, which compiles an op on its own, asks for it. None compiles the passes as
+            they are.
 
     Example:
 
@@ -98,7 +99,7 @@ class Op:
         self.inference = self.inference or self.plain
         self.exported = self.exported or self.plain
         self.finish = self.finish or (lambda inputs, residuals, found, **settings: found)
-        self.in_chunks = self.in_chunks or (lambda op, **settings: op)
+        self.in_chunks = self.in_chunks or (lambda op, **settings: lambda *inputs: op)
         self._joined = functools.lru_cache(_MOST_KEPT)(self._join)
 
     def __call__(self, *inputs, training=True, concurrent_calls=1, **settings):

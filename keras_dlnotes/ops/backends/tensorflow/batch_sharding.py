@@ -16,15 +16,12 @@ _LEAST_ROWS = 4  # with fewer rows a core has too little to do in a step
 _MOST_SHARDS = 8
 
 
-def shard_over_cores(
-    op, concurrent_calls: int, opens_shapes: bool = True
-) -> tuple[Callable, Callable, Callable]:
+def shard_over_cores(op, concurrent_calls: int) -> tuple[Callable, Callable, Callable]:
     """Returns the op's `forward`, `inference` and `gradients` on rows divided among the cores.
 
     They are the op's own where rows share no inputs, or depend on each other. Concurrent calls
-    share the cores. `opens_shapes`: see `graph`.
+    share the cores.
     """
-    graph_of = functools.partial(graph, opens_shapes=opens_shapes)
     shared = op.shared_inputs
     if not shared:
         return op.forward, op.inference, op.gradients
@@ -33,17 +30,17 @@ def shard_over_cores(
         own = len(inputs) - shared
         return [(*rows, *inputs[own:]) for rows in _divide(inputs[:own], count)]
 
-    @graph_of
+    @graph
     def forward(*inputs):
         results = [op.forward(*shard) for shard in shards(inputs, _count(inputs, concurrent_calls))]
         return _concatenate([output for output, _ in results]), [kept for _, kept in results]
 
-    @graph_of
+    @graph
     def inference(*inputs):
         count = _count(inputs, concurrent_calls)
         return _concatenate([op.inference(*shard) for shard in shards(inputs, count)])
 
-    @graph_of
+    @graph
     def gradients(upstream, inputs, residuals):
         count = len(residuals)  # more or less may be known about the rows here than in `forward`
         upstream_shards = _divide(tf.nest.flatten(upstream), count)
@@ -62,15 +59,14 @@ def shard_over_cores(
     return forward, inference, gradients
 
 
-def graph(function, opens_shapes=True):
+def graph(function):
     """The function as a graph, whose calls run concurrently where TensorFlow executes eagerly.
 
-    Args:
-        function: of tensors.
-        opens_shapes: whether one graph serves for all sizes that eager calls come with, from the
-            second on; otherwise each size is traced.
+    One graph serves for all sizes that eager calls come with, from the second on.
     """
-    return tf.function(function, autograph=False, reduce_retracing=opens_shapes)
+    # TensorFlow warns of many traces of the same code, which all ops would share, but for a partial
+    own = functools.partial(function)
+    return tf.function(own, autograph=False, reduce_retracing=True)
 
 
 def _count(inputs, concurrent_calls: int) -> int:

@@ -27,45 +27,42 @@ OPEN, MOST = 32, 512  # steps; measured: chunks of 16 take up to 1.3 times as lo
 EXACT = 4  # lengths that have programs of their own
 
 
-class Rooms:
-    """The numbers of steps that chunks have room for: few, whatever lengths there are."""
-
-    def __init__(self):
-        self._exact: set[int] = set()
-
-    def of(self, length) -> int:
-        """The room for sequences of a length, which may be open."""
-        if not isinstance(length, int):
-            return OPEN
-        exact = min(max(1, length), MOST)
-        if len(self._exact) < EXACT:
-            self._exact.add(exact)
-        return exact if exact in self._exact else OPEN
-
-
 def in_chunks(op, spec):
-    """Returns the op with passes over whole sequences, from one whose passes are over a chunk."""
+    """Returns which op serves for some inputs, given one whose passes are over a chunk.
 
-    rooms = Rooms()
-    # a length that a call knows must stay known, for it to have its own program
-    exact_graph = functools.partial(graph, opens_shapes=False)
+    Sequences for which chunks have the same room share an op.
+    """
+    exact: set[int] = set()
 
-    @exact_graph
+    def room_of(length):
+        if length is None:
+            return OPEN
+        room = min(max(1, length), MOST)
+        if len(exact) < EXACT:
+            exact.add(room)
+        return room if room in exact else OPEN
+
+    of_room = functools.cache(functools.partial(_in_chunks_of, op, spec))
+    return lambda *inputs: of_room(room_of(inputs[0].shape[1]))
+
+
+def _in_chunks_of(op, spec, room):
+    """The op with passes over whole sequences, in chunks that have room for so many steps."""
+
+    @graph
     def forward(*tensors):
-        return _forward(op.forward, _Chunks(tensors, spec, rooms.of), saves=True)
+        return _forward(op.forward, _Chunks(tensors, spec, room), saves=True)
 
-    @exact_graph
+    @graph
     def inference(*tensors):
-        return _forward(op.inference, _Chunks(tensors, spec, rooms.of), saves=False)[0]
+        return _forward(op.inference, _Chunks(tensors, spec, room), saves=False)[0]
 
-    @exact_graph
+    @graph
     def backward(upstream, tensors, residuals):
-        # less or more may be known about the length here than in the forward pass
-        room = residuals[spec.saved].shape[1]
-        chunks = _Chunks(tensors, spec, lambda length: room)
+        chunks = _Chunks(tensors, spec, room)
         return _backward(op.backward, finish, chunks, upstream, residuals)
 
-    finish = exact_graph(op.finish)  # traced once for the loop and the last chunk
+    finish = graph(op.finish)  # traced once for the loop and the last chunk
 
     return replace(
         op, forward=forward, inference=inference, backward=backward, finish=None, in_chunks=None
@@ -128,14 +125,14 @@ def _backward(run, finish, chunks, upstream, residuals):
 class _Chunks:
     """The tensors of a recurrence by chunks, which have an index; that of the last one is None."""
 
-    def __init__(self, tensors, spec, room_of):
+    def __init__(self, tensors, spec, room):
         rows, units = tensors[0].shape[0], tensors[-2].shape[0]
         # one program then serves for graphs that know the rows and graphs that do not
         self._opens = has_small_kernels(rows, units) == has_small_kernels(None, units)
         own = self.open_rows(tensors[:-SHARED])
         self.spec, self.inputs = spec, spec.unpack((*own, *tensors[-SHARED:]))
         length = ops.shape(tensors[0])[1]
-        self.room = room_of(length)
+        self.room = room
         self.full = abs(length - 1) // self.room  # of a sequence of no steps, too, it is 0
         self.has_full = not (isinstance(self.full, int) and self.full == 0)
         self._rest = length - self.full * self.room

@@ -21,37 +21,38 @@ class Joined:
             by_rows = op.shared_inputs == 0
             compiled = RowPrograms().program if by_rows else program
             op = op.with_functions(compiled, "forward", "backward", "inference")
-        whole, op = op, op.in_chunks(op)
+        self._op_for = op.in_chunks(op)
+        self._passes = functools.cache(lambda op: shard_over_cores(op, concurrent_calls))
         self.plain, self.training = op.plain, training
-        self.forward, self.inference, self.gradients = shard_over_cores(
-            op, concurrent_calls, opens_shapes=op is whole
-        )
 
     def __call__(self, *inputs):
         @tf.custom_gradient
         def differentiable(*inputs):
+            passes = self._passes(self._op_for(*inputs))
+            forward, inference, _ = passes
             if self.training:
-                output, residuals = self.forward(*_cut_off(inputs))
+                output, residuals = forward(*_cut_off(inputs))
             else:
-                output, residuals = self.inference(*_cut_off(inputs)), None
+                output, residuals = inference(*_cut_off(inputs)), None
 
             def gradient(*upstream):
-                return self._first_order(inputs, residuals, upstream, output)
+                return self._first_order(passes, inputs, residuals, upstream, output)
 
             return output, gradient
 
         # Keras takes a tf.Variable for a tensor; a custom gradient must be given its value
         return differentiable(*map(tf.convert_to_tensor, inputs))
 
-    def _first_order(self, inputs, residuals, upstream, output):
+    def _first_order(self, passes, inputs, residuals, upstream, output):
+        forward, _, gradients_of = passes
         count, present = len(inputs), []
 
         @tf.custom_gradient
         def differentiable(*tensors):
             cut_off = _cut_off(tensors)
             inputs, upstream = cut_off[:count], cut_off[count:]
-            saved = self.forward(*inputs)[1] if residuals is None else residuals
-            gradients = self.gradients(tf.nest.pack_sequence_as(output, upstream), inputs, saved)
+            saved = forward(*inputs)[1] if residuals is None else residuals
+            gradients = gradients_of(tf.nest.pack_sequence_as(output, upstream), inputs, saved)
             present[:] = [entry is not None for entry in gradients]
             second_order = functools.partial(self._second_order, tensors, present)
             return [entry for entry in gradients if entry is not None], second_order
