@@ -28,23 +28,30 @@ from keras_dlnotes import ops
 def count():
     return len(list(Path(sys.argv[1]).glob("*before_optimizations*")))
 
-@tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 2])])
+w, u = tf.ones((2, 12)), tf.ones((3, 12))
+kinds = {
+    "pool": ([8, 8, 2], lambda x: ops.max_pool(x, 3, 2)),
+    "lstm": ([5, 2], lambda x: ops.lstm(x, w, u)[0]),
+}
+shape, function = kinds[sys.argv[2]]
+
+@tf.function(input_signature=[tf.TensorSpec([None, *shape])])
 def step(inputs):
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        outputs = ops.max_pool(inputs, 3, 2)
+        outputs = function(inputs)
     return outputs, tape.gradient(outputs, inputs)
 
-for rows in map(int, sys.argv[2:]):
-    step(tf.zeros((rows, 8, 8, 2)))
+for rows in map(int, sys.argv[3:]):
+    step(tf.zeros((rows, *shape)))
     print(rows, count())
 """
 
 
-def programs(folder, *sizes):
+def programs(folder, kind, *sizes):
     """How many programs there are after a batch of each size."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), *map(str, sizes)],
+        [sys.executable, "-c", PROGRAM, str(folder), kind, *map(str, sizes)],
         env={**os.environ, "XLA_FLAGS": f"--xla_dump_to={folder} --xla_dump_hlo_as_text"},
         capture_output=True,
         text=True,
@@ -54,8 +61,9 @@ def programs(folder, *sizes):
 
 
 @pytest.mark.thorough
-def test_a_smaller_batch_takes_the_program_of_a_larger_one(tmp_path):
-    first, last, small, smaller, larger = programs(tmp_path, 32, 19, 8, 7, 33)
+@pytest.mark.parametrize("kind", ["pool", "lstm"])
+def test_a_smaller_batch_takes_the_program_of_a_larger_one(kind, tmp_path):
+    first, last, small, smaller, larger = programs(tmp_path, kind, 32, 19, 8, 7, 33)
     assert first == last > 0  # filled up to 32
     assert small == smaller == 2 * first  # filled up to a quarter
     assert larger == 3 * first

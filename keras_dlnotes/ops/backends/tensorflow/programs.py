@@ -22,8 +22,8 @@ def program(function: Callable) -> Callable:
     return tf.function(function, jit_compile=True, autograph=False, reduce_retracing=True)
 
 
-class RowPrograms:
-    """Compiles functions of tensors that all have the batch as their first axis."""
+class RowsInUse:
+    """The numbers of rows that programs are compiled for: the largest ever met and its parts."""
 
     def __init__(self):
         # a plain resource: a tf.Variable would be mirrored or refused within a strategy
@@ -31,11 +31,35 @@ class RowPrograms:
             name = f"keras_dlnotes_most_rows_{next(_numbers)}"
             self._most = tf.raw_ops.VarHandleOp(dtype=tf.int32, shape=[], shared_name=name)
             tf.raw_ops.AssignVariableOp(resource=self._most, value=tf.constant(0))
+        self._known = 0
 
     def __del__(self):
         if tf is not None and self._most is not None:
             with tf.init_scope():
                 tf.raw_ops.DestroyResourceOp(resource=self._most)
+
+    def meet(self, rows: int):
+        """Takes note of a number that the graph knows, which has programs of its own."""
+        if rows > self._known:
+            self._known = rows
+            with tf.init_scope():
+                self.target(tf.constant(rows))
+
+    def target(self, rows):
+        """How many rows a program computes for this many, of which 0 need none."""
+        most = tf.raw_ops.ReadVariableOp(resource=self._most, dtype=tf.int32)
+        sizes = tf.stack([(most + divisor - 1) // divisor for divisor in _DIVISORS])
+        target = tf.reduce_min(tf.where(sizes >= rows, sizes, tf.int32.max))
+        target = tf.where(rows > most, rows, target)
+        tf.raw_ops.AssignVariableOp(resource=self._most, value=tf.maximum(most, rows))
+        return target
+
+
+class RowPrograms:
+    """Compiles functions of tensors that all have the batch as their first axis."""
+
+    def __init__(self):
+        self._rows = RowsInUse()
 
     def program(self, function: Callable) -> Callable:
         """Returns the function compiled for few numbers of rows."""
@@ -68,23 +92,14 @@ class RowPrograms:
 
         def filled(*tensors):
             rows = tf.shape(tensors[0])[0]
-            more = self._target(rows) - rows
-            found = compiled(*(_fill(tensor, more) for tensor in tensors))
+            more = self._rows.target(rows) - rows
+            found = compiled(*(fill(tensor, more) for tensor in tensors))
             return tf.nest.map_structure(lambda t: None if t is None else t[:rows], found)
 
         return tf.function(filled, autograph=False)
 
-    def _target(self, rows):
-        """How many rows a program computes for this many, of which 0 need none."""
-        most = tf.raw_ops.ReadVariableOp(resource=self._most, dtype=tf.int32)
-        sizes = tf.stack([(most + divisor - 1) // divisor for divisor in _DIVISORS])
-        target = tf.reduce_min(tf.where(sizes >= rows, sizes, tf.int32.max))
-        target = tf.where(rows > most, rows, target)
-        tf.raw_ops.AssignVariableOp(resource=self._most, value=tf.maximum(most, rows))
-        return target
 
-
-def _fill(tensor, more):
+def fill(tensor, more):
     """The tensor with this many more rows of zeros."""
     paddings = tf.pad([[0, more]], [[0, tensor.shape.rank - 1], [0, 0]])
     return tf.ensure_shape(tf.pad(tensor, paddings), [None, *tensor.shape[1:]])

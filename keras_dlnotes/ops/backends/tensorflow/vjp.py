@@ -5,6 +5,7 @@ import functools
 import tensorflow as tf
 
 from keras_dlnotes.ops.backends.tensorflow.batch_sharding import shard_over_cores
+from keras_dlnotes.ops.backends.tensorflow.filled_rows import fill_rows
 from keras_dlnotes.ops.backends.tensorflow.programs import RowPrograms, program
 from keras_dlnotes.ops.compilation import is_compilation_enabled
 
@@ -17,13 +18,21 @@ class Joined:
     """
 
     def __init__(self, op, training: bool, concurrent_calls: int):
-        if op.compiled and is_compilation_enabled():
+        is_compiled = op.compiled and is_compilation_enabled()
+        if is_compiled:
             by_rows = op.shared_inputs == 0
             compiled = RowPrograms().program if by_rows else program
             op = op.with_functions(compiled, "forward", "backward", "inference")
         self._op_for = op.in_chunks(op)
-        self._passes = functools.cache(lambda op: shard_over_cores(op, concurrent_calls))
+        self._fills = is_compiled and bool(op.shared_inputs)
+        self._concurrent_calls = concurrent_calls
+        self._passes = functools.cache(self._passes_of)
         self.plain, self.training = op.plain, training
+
+    def _passes_of(self, op):
+        """The op's `forward`, `inference` and `gradients` on whole batches."""
+        passes = shard_over_cores(op, self._concurrent_calls)
+        return fill_rows(*passes, op.shared_inputs) if self._fills else passes
 
     def __call__(self, *inputs):
         @tf.custom_gradient
