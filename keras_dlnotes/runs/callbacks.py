@@ -2,12 +2,15 @@
 
 import contextlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_dlnotes.common.graph import layers_of
+from keras_dlnotes.runs.callback_states import CallbackStates
 from keras_dlnotes.runs.checkpoints import Checkpoints, EarlyStoppingState, RunState
+from keras_dlnotes.runs.feeds import Feed
 from keras_dlnotes.runs.random_state import set_random_states
 from keras_dlnotes.training.carried_states import CarriedStates
 
@@ -52,6 +55,21 @@ class CarryStates(keras.callbacks.Callback):
         self.validation.close()
 
 
+class BeginValidation(keras.callbacks.Callback):
+    """Tells a source of validation data when it is read in which epoch."""
+
+    def __init__(self, feed: Feed):
+        super().__init__()
+        self._feed = feed
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_test_begin(self, logs=None):
+        self._feed.begin(self._epoch)
+
+
 class StartStates(keras.callbacks.Callback):
     """Starts each epoch from the initial states of stateful layers, which are not saved."""
 
@@ -79,20 +97,29 @@ class RestoreRandomState(keras.callbacks.Callback):
 
 
 class SaveState(keras.callbacks.Callback):
-    """Saves the run's state at the end of each epoch, after all other callbacks.
+    """Saves the run's state, and that of a user's callbacks, at the end of each epoch.
+
+    It comes after all other callbacks, and restores theirs when training begins.
 
     Without early stopping, the last epoch counts as the best.
     """
 
     def __init__(
-        self, checkpoints: Checkpoints, state: RunState, early_stopping: EarlyStopping | None
+        self,
+        checkpoints: Checkpoints,
+        state: RunState,
+        early_stopping: EarlyStopping | None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         super().__init__()
         self._checkpoints = checkpoints
         self._state = state
         self._early_stopping = early_stopping
+        self._callbacks = CallbackStates(callbacks)
 
     def on_train_begin(self, logs=None):
+        self._callbacks.begin()
+        self._checkpoints.restore_callbacks(self._callbacks, self._state)
         self._started = time.perf_counter() - self._state.seconds
 
     def on_epoch_end(self, epoch, logs=None):
@@ -104,4 +131,4 @@ class SaveState(keras.callbacks.Callback):
         state.early_stopping = {"best": None, "best_epoch": epoch, "wait": 0}
         if self._early_stopping is not None:
             state.early_stopping = self._early_stopping.state()
-        self._checkpoints.save(self.model, state)
+        self._checkpoints.save(self.model, state, self._callbacks)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_dlnotes.common.files import remove_partial, write_bytes
+from keras_dlnotes.runs.callback_states import CallbackStates
 from keras_dlnotes.runs.random_state import random_states
 from keras_dlnotes.runs.records import (
     CorruptRecordError,
@@ -22,6 +23,7 @@ from keras_dlnotes.runs.records import (
 )
 from keras_dlnotes.runs.schema import Count, Seconds, matching
 from keras_dlnotes.runs.serialization import weights_content
+from keras_dlnotes.runs.strategies import scope_of
 
 STATE = "state.json"
 
@@ -46,7 +48,7 @@ class RunState:
         early_stopping: see `EarlyStoppingState`.
         random_seeds: states of the model's seed generators, which Keras's files leave out.
         generators: states of the backend's own random generators, if models draw from them.
-        checksums: name → SHA-256 of the weight files of this state.
+        checksums: name → SHA-256 of the files of this state: weights, and the callbacks' states.
     """
 
     epoch: Count = 0
@@ -85,8 +87,10 @@ class Checkpoints:
         except CorruptRecordError as error:
             raise _corrupt(path, error.fault) from error
 
-    def save(self, model: keras.Model, state: RunState) -> None:
-        """Saves the model's weights, optimizer, random seeds and the state."""
+    def save(
+        self, model: keras.Model, state: RunState, callbacks: CallbackStates | None = None
+    ) -> None:
+        """Saves the model's weights, optimizer, random seeds, its callbacks and the state."""
         self.path.mkdir(exist_ok=True)
         name = _weights_name(state.epoch)
         content = weights_content(model)
@@ -94,12 +98,16 @@ class Checkpoints:
         checksum = hashlib.sha256(content).hexdigest()
         best = _weights_name(state.early_stopping["best_epoch"] + 1)
         state.checksums = {best: state.checksums.get(best, checksum), name: checksum}
+        if callbacks:
+            name, states = _callbacks_name(state.epoch), callbacks.content()
+            write_bytes(self.path / name, states)
+            state.checksums[name] = hashlib.sha256(states).hexdigest()
         state.random_seeds = [
             keras.ops.convert_to_numpy(variable).tolist() for variable in _seed_variables(model)
         ]
         state.generators = random_states()
         write_record(self.path / STATE, asdict(state))
-        for file in self.path.glob(_weights_name("*")):
+        for file in self.path.glob("epoch-*"):
             if file.name not in state.checksums:
                 file.unlink()
 
@@ -123,22 +131,33 @@ class Checkpoints:
             variable.assign(value)
         return best_weights
 
+    def restore_callbacks(self, callbacks: CallbackStates, state: RunState) -> None:
+        """Restores callbacks whose training has just begun, if the state has saved them."""
+        path = self.path / _callbacks_name(state.epoch)
+        if path.name in state.checksums:
+            self._check(path, state)
+            callbacks.restore(path.read_bytes())
+
     def restore_best(self, model: keras.Model, state: RunState) -> None:
         """Loads the weights of the best epoch into a newly built and compiled model."""
         if getattr(model, "optimizer", None) is not None:
-            model.optimizer.build(model.trainable_variables)
+            with scope_of(model):
+                model.optimizer.build(model.trainable_variables)
         self._load_weights(model, state, state.early_stopping["best_epoch"] + 1)
 
     def _load_weights(self, model: keras.Model, state: RunState, epoch: int) -> None:
         path = self.path / _weights_name(epoch)
-        found = _checksum(path)
-        if found is None or found != state.checksums.get(path.name):
-            fault = "it is missing" if found is None else f"{STATE} names another checksum"
-            raise _corrupt(path, fault)
+        self._check(path, state)
         try:
             model.load_weights(path)
         except OSError as error:
             raise unreadable(path, error) from error
+
+    def _check(self, path: Path, state: RunState) -> None:
+        found = _checksum(path)
+        if found is None or found != state.checksums.get(path.name):
+            fault = "it is missing" if found is None else f"{STATE} names another checksum"
+            raise _corrupt(path, fault)
 
 
 def read_state(checkpoints: Path, read: Callable[..., Any] = read_record) -> RunState | None:
@@ -148,6 +167,10 @@ def read_state(checkpoints: Path, read: Callable[..., Any] = read_record) -> Run
 
 def _weights_name(epoch: int | str) -> str:
     return f"epoch-{epoch}.weights.h5"
+
+
+def _callbacks_name(epoch: int) -> str:
+    return f"epoch-{epoch}.callbacks"
 
 
 def _checksum(path: Path) -> str | None:

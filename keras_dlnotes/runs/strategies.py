@@ -38,6 +38,16 @@ def scope(strategy: str) -> AbstractContextManager[Any]:
     return tensorflow.distribute.MirroredStrategy().scope()
 
 
+def scope_of(model: keras.Model) -> AbstractContextManager[Any]:
+    """Returns the context of the strategy under which a model was created, if it is another one."""
+    own = getattr(model, "distribute_strategy", None)  # TensorFlow's
+    if own is None:
+        return contextlib.nullcontext()
+    import tensorflow
+
+    return contextlib.nullcontext() if own is tensorflow.distribute.get_strategy() else own.scope()
+
+
 @contextlib.contextmanager
 def synchronized(model: keras.Model, strategy: str) -> Iterator[None]:
     """Makes batch normalization take its statistics over all devices.

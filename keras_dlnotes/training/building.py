@@ -11,7 +11,7 @@ from keras_dlnotes.common.graph import layers_of
 
 
 def built_on(
-    model: keras.Model, batches: keras.utils.PyDataset | Sequence[tuple[Any, ...]]
+    model: keras.Model, batches: Sequence[tuple[Any, ...]] | Callable[[], Sequence[Any]]
 ) -> keras.Model:
     """Creates the variables of an unbuilt model, as Keras's `fit` on these batches would.
 
@@ -21,8 +21,8 @@ def built_on(
 
     Args:
         model: if it is built, it is left alone and the batches are not read.
-        batches: of (inputs, targets, …), in order; the batch size stays unknown, and so does a
-            length in which the first two batches differ.
+        batches: of (inputs, targets, …), in order, or a function that returns them; the batch size
+            stays unknown, and so does a length in which the first two batches differ.
 
     Returns:
         The same model.
@@ -32,6 +32,7 @@ def built_on(
     """
     if all(layer.built for layer in layers_of(model)):
         return model
+    batches = batches() if callable(batches) else batches
     first, second = batches[0], batches[min(1, len(batches) - 1)]
     try:
         specifications = keras.tree.map_structure(_specification, first, second)
