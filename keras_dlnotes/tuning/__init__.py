@@ -4,12 +4,14 @@ from keras_dlnotes.common.extras import require
 
 require("tuning", "cloudpickle", "filelock", "keras_tuner", "pandas", "sklearn")
 
+from keras_dlnotes.tuning.configuration import Configuration
 from keras_dlnotes.tuning.loggers import MLflowLogger, TrialLogger
 from keras_dlnotes.tuning.monitor import Progress
-from keras_dlnotes.tuning.results import Configuration, Results
-from keras_dlnotes.tuning.search import search, work
+from keras_dlnotes.tuning.results import Results
+from keras_dlnotes.tuning.search import search
 from keras_dlnotes.tuning.spaces import builder_space
 from keras_dlnotes.tuning.supervisor import SearchError
+from keras_dlnotes.tuning.working import work
 
 __all__ = [
     "Configuration",

@@ -12,6 +12,7 @@ import keras_tuner
 from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
 from keras_dlnotes.runs.folder import CHECKPOINTS, RunFolder
 from keras_dlnotes.runs.resumable import fit_resumable
+from keras_dlnotes.runs.strategies import scope_of
 from keras_dlnotes.runs.task import Outcome, Splits
 from keras_dlnotes.training.building import built_on
 from keras_dlnotes.tuning.custom_fit import train_again
@@ -53,7 +54,8 @@ class BestExecution:
     def model(self) -> keras.Model:
         """Returns the model with the weights of the best epoch."""
         model = self.recipe.build(self.hp, self.splits)
-        built_on(model, self._batches(self.splits.training))
+        with scope_of(model):
+            built_on(model, lambda: self.recipe.first_batches(self.splits, self.hp, self.seed))
         self._checkpoints.restore_best(model, self.state)
         return model
 
@@ -62,20 +64,21 @@ class BestExecution:
         model, task = self.model(), self.recipe.task_for(self.hp)
         scores = {} if task is None else task.score(model, self.splits)
         best_epoch = self.state.early_stopping["best_epoch"] + 1
-        return Outcome(model, self.splits, scores, self.state.history, best_epoch)
+        splits = self.splits
+        if not isinstance(splits.training, tuple):  # a page shows the shape of the inputs
+            splits = replace(splits, training=self.recipe.first_batches(splits, self.hp, 0)[0])
+        return Outcome(model, splits, scores, self.state.history, best_epoch)
 
-    def retrained(
-        self, arrays: tuple[Any, ...], epochs: int | None, verbose: str | int
-    ) -> keras.Model:
-        """Returns a new model, trained on these arrays in the same way and for as many epochs."""
+    def retrained(self, data: Any, epochs: int | None, verbose: str | int) -> keras.Model:
+        """Returns a new model, trained on these data in the same way and for as many epochs."""
         if self.recipe.has_custom_fit:
-            return self._retrained_with_custom_fit(arrays, epochs, verbose)
+            return self._retrained_with_custom_fit(data, epochs, verbose)
         keras.utils.set_random_seed(self.seed)
         model = self.recipe.build(self.hp, self.splits)
         with tempfile.TemporaryDirectory() as scratch, RunFolder(scratch, {}) as folder:
             fit_resumable(
                 model,
-                arrays,
+                data,
                 None,
                 folder,
                 epochs=epochs or self.epochs,
@@ -84,11 +87,12 @@ class BestExecution:
                 batches=self.recipe.batches,
                 carry_states=self.recipe.carry_states,
                 verbose=verbose,
+                **self.recipe.fit_arguments,
             )
         return model
 
     def _retrained_with_custom_fit(
-        self, arrays: tuple[Any, ...], epochs: int | None, verbose: str | int
+        self, data: Any, epochs: int | None, verbose: str | int
     ) -> keras.Model:
         recipe = self.recipe
         if epochs is not None:
@@ -98,10 +102,7 @@ class BestExecution:
         else:  # it has no epochs of ours
             epochs = self.hp.values.get("tuner/epochs", recipe.epochs)
         execution = Execution(recipe, self.splits, self.hp, None, epochs, self.seed)
-        return train_again(execution, arrays, verbose)
-
-    def _batches(self, arrays: tuple[Any, ...]) -> Any:
-        return self.recipe.batches(arrays, self.recipe.batch_size_of(self.hp), self.seed)
+        return train_again(execution, data, verbose)
 
     @functools.cached_property
     def _fit_result(self) -> FitResult | None:

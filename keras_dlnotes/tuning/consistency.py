@@ -52,12 +52,12 @@ def _fault_in_values(config: Space, found: keras_tuner.HyperParameters) -> str |
         entries = [entry["config"] for entry in config["space"] if entry["config"]["name"] == name]
         if not entries and not name.startswith(TUNERS_OWN):
             return f"`hyperparameters.space` lacks {name}"
-        if entries and not any(_fits(value, entry) for entry in entries):
+        if entries and not any(fits(value, entry) for entry in entries):
             return f"`hyperparameters.values.{name}` must not be {value!r}"
     return None
 
 
-def _fits(value: Value, entry: Mapping[str, Any]) -> bool:
+def fits(value: Value, entry: Mapping[str, Any]) -> bool:
     """Returns whether a value is allowed for a hyperparameter."""
     if "min_value" in entry:
         least, most = entry["min_value"], entry["max_value"]
@@ -99,14 +99,11 @@ def fault_in_trial(state: TrialState, trial_id: str, objective: str) -> str | No
     return None
 
 
-def fault_in_oracle(
-    state: OracleState, space: keras_tuner.HyperParameters, begun: Iterable[str]
-) -> str | None:
+def fault_in_oracle(state: OracleState, begun: Iterable[str]) -> str | None:
     """Returns what is wrong with an oracle's state, or None.
 
     Args:
         state: to check.
-        space: the hyperparameters that the search was started with.
         begun: trials that have left results, which the state must include.
     """
     started = state["start_order"]
@@ -123,11 +120,7 @@ def fault_in_oracle(
         return "`tried_so_far` is empty"
     if state["seed_state"] < state["seed"]:
         return "`seed_state` is less than `seed`"
-    if fault := fault_in_space(state["hyperparameters"], needs_values=False):
-        return fault
-    names = {entry["config"]["name"] for entry in state["hyperparameters"]["space"]}
-    missing = [one.name for one in space.space if one.name not in names]
-    return f"`hyperparameters.space` lacks {', '.join(missing)}" if missing else None
+    return fault_in_space(state["hyperparameters"], needs_values=False)
 
 
 def _named_trials(state: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -139,3 +132,12 @@ def _named_trials(state: Mapping[str, Any]) -> dict[str, list[str]]:
     rounds = [one for bracket in state.get("brackets", []) for one in bracket["rounds"]]
     found["brackets"] = [place["id"] for one in rounds for place in one]
     return found
+
+
+def is_tuner_own(name: str) -> bool:
+    """Returns whether a hyperparameter belongs to the tuner itself.
+
+    >>> is_tuner_own("tuner/epochs"), is_tuner_own("units")
+    (True, False)
+    """
+    return name.startswith(TUNERS_OWN)

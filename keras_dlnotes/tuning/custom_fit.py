@@ -39,7 +39,10 @@ def train_with_custom_fit(
     checkpoints = Checkpoints(run.path / CHECKPOINTS)
     found = read_fit_result(run.path)
     if found is not None:
-        return checkpoints.read(), keras_tuner.Objective(found.objective, found.direction)
+        return (
+            checkpoints.read(),
+            objective or keras_tuner.Objective(found.objective, found.direction),
+        )
     recorder: Recorder
 
     def offer(model: keras.Model) -> dict[str, Any]:
@@ -49,19 +52,23 @@ def train_with_custom_fit(
         if starts_over:
             _remove_checkpoints(run.path)
             if execution.ancestor is not None:
-                arrays = execution.splits.training
-                built_on(model, recipe.batches(arrays, recipe.batch_size, execution.seed))
+                built_on(
+                    model,
+                    lambda: recipe.first_batches(execution.splits, execution.hp, execution.seed),
+                )
                 origin = Checkpoints(execution.ancestor / CHECKPOINTS)
                 origin.restore_best(model, origin.read())
+        callbacks = execution.callbacks(run.path, not starts_over)[:-1]  # it adds the total itself
         recorder = Recorder(
             run.path,
             objective or keras_tuner.Objective("val_loss", "min"),
             recipe.patience,
             resumed=None if starts_over else state,
             is_resumable=not (run.path / TRAININGS).exists(),
+            callbacks=callbacks,
         )
         recorder.set_model(model)
-        offered = _offered(execution, [recorder], 0)
+        offered = _offered(execution, [*callbacks, recorder], 0)
         first = execution.hp.values.get("tuner/initial_epoch") if starts_over else state.epoch
         return offered if first is None else offered | {"initial_epoch": first}
 
@@ -78,7 +85,7 @@ def train_with_custom_fit(
     return save_fit_result(run.path, model, result, recorder, objective), objective
 
 
-def train_again(execution: Execution, training: tuple[Any, ...], verbose: str | int) -> keras.Model:
+def train_again(execution: Execution, training: Any, verbose: str | int) -> keras.Model:
     """Returns a new model that a hypermodel's custom `fit` has trained."""
     offered = _offered(execution, [], verbose)
     return _fit(execution, training, lambda model: offered)[0]
@@ -86,7 +93,7 @@ def train_again(execution: Execution, training: tuple[Any, ...], verbose: str | 
 
 def _fit(
     execution: Execution,
-    training: tuple[Any, ...],
+    training: Any,
     offer: Callable[[keras.Model], Mapping[str, Any]],
 ) -> tuple[keras.Model, Any]:
     """Builds a model and calls its custom `fit`; returns the model and what `fit` returned.
@@ -117,6 +124,7 @@ def _offered(execution: Execution, callbacks: list, verbose: str | int) -> dict[
         "epochs": execution.epochs,
         "batch_size": execution.recipe.batch_size,
         "verbose": verbose,
+        **execution.recipe.fit_arguments,
     }
 
 
@@ -148,17 +156,18 @@ def options_for(
     return found
 
 
-def call(fit: Callable, training: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+def call(fit: Callable, training: Any, options: Mapping[str, Any]) -> Any:
     """Calls a `fit` with the options and the data, positional unless `fit` wants them by name."""
-    by_place, weights = as_arguments(training)
+    is_source = not isinstance(training, tuple)
+    by_place, weights = ((training,), {}) if is_source else as_arguments(training)
     parameters = inspect.signature(fit).parameters
     by_name = {
         name: array
-        for name, array in zip(("x", "y"), by_place, strict=True)
+        for name, array in zip(("x", "y"), by_place, strict=False)
         if name in parameters and parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
     }
     if by_name:
-        by_place = by_place[: 2 - len(by_name)]
+        by_place = by_place[: len(by_place) - len(by_name)]
     return fit(*by_place, **by_name, **weights, **options)
 
 

@@ -109,9 +109,8 @@ def _train(job: Job, endpoint: Endpoint, worker: str, has_died: bool) -> int:
         hp = hyperparameters_of(trial["hyperparameters"])
         outcome = _outcome_of_kills(path, hp) if has_died else None
         if outcome is None:
-            arguments = job.recipe, job.recipe.load(), hp, job.trial_settings, job.folder, trial_id
             try:
-                outcome = run_trial(*arguments)
+                outcome = run_trial(job.recipe, hp, job.trial_settings, job.folder, trial_id)
             except FatalError:
                 report_fatal_error(path)
                 return TRIAL_ENDED

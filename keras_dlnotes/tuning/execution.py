@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import keras_tuner
 
 from keras_dlnotes.runs.task import Splits
+from keras_dlnotes.tuning.callbacks import copied_callbacks, scratch_callbacks
+from keras_dlnotes.tuning.objectives import LogTotal
 from keras_dlnotes.tuning.recipes import Recipe
 
 
@@ -21,6 +24,7 @@ class Execution:
         epochs: the maximum number of epochs.
         seed: of the initial weights and the order of the examples.
         ancestor: folder of the execution that this one continues; None to start from scratch.
+        is_dry: whether nothing of it is to be left.
     """
 
     recipe: Recipe
@@ -30,3 +34,13 @@ class Execution:
     epochs: int
     seed: int
     ancestor: Path | None = None
+    is_dry: bool = False
+
+    def callbacks(self, path: Path, resumes: bool) -> list[keras.callbacks.Callback]:
+        """Returns the user's callbacks for the run in a folder, and whatever completes the logs."""
+        content = self.recipe.callbacks
+        if self.is_dry:
+            found = scratch_callbacks(content, path)
+        else:
+            found = copied_callbacks(content, path, resumes)
+        return [*found, LogTotal(self.objective)]

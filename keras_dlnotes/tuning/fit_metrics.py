@@ -10,6 +10,7 @@ import keras_tuner
 from keras_tuner.errors import FatalTypeError, FatalValueError
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.tuning.objectives import completed
 
 UNNAMED = keras_tuner.Objective("default_objective", "min")  # KerasTuner's, for a number
 
@@ -27,7 +28,9 @@ def objective_for(result: Any) -> keras_tuner.Objective:
     return keras_tuner.Objective("val_loss", "min")
 
 
-def metrics_of(result: Any, objective: keras_tuner.Objective) -> dict[str, float]:
+def metrics_of(
+    result: Any, objective: keras_tuner.Objective, origin: str = "HyperModel.fit"
+) -> dict[str, float]:
     """Returns the metrics of a result; those of several executions are averaged.
 
     >>> metrics_of([{"val_loss": 1.0}, 2.0], keras_tuner.Objective("val_loss", "min"))
@@ -39,17 +42,18 @@ def metrics_of(result: Any, objective: keras_tuner.Objective) -> dict[str, float
         ValueError: for a History without it.
     """
     if isinstance(result, list) and result:
-        return mean_of([metrics_of(entry, objective) for entry in result])
+        return mean_of([metrics_of(entry, objective, origin) for entry in result])
     if _is_number(result):
         return {objective.name: float(result)}
     if isinstance(result, Mapping):
+        result = completed(objective, result)
         if objective.name not in result:
             raise FatalValueError(str(missing(objective, result)))
         return {str(name): _number(name, value) for name, value in result.items()}
     if isinstance(result, keras.callbacks.History):
         return best_row(rows_of(result), objective)[1]
     expected = "a History, a number, a dict of numbers, or a list of these"
-    raise FatalTypeError(f"HyperModel.fit must return {expected}. It returned: {result!r}")
+    raise FatalTypeError(f"{origin} must return {expected}. It returned: {result!r}")
 
 
 def rows_of(history: keras.callbacks.History) -> list[dict[str, float]]:
@@ -63,6 +67,7 @@ def best_row(
     rows: Sequence[dict[str, float]], objective: keras_tuner.Objective
 ) -> tuple[int, dict[str, float]]:
     """Returns the best epoch, from 0, and its logs; the first one if several are equally good."""
+    rows = [completed(objective, row) for row in rows]
     if not rows or objective.name not in rows[0]:
         raise missing(objective, rows[0] if rows else {})
     best = 0

@@ -56,10 +56,12 @@ def _training_of(result: Any, recorder: Recorder) -> Training | None:
 
 def save_fit_result(
     path: Path,
-    model: keras.Model,
+    model: keras.Model | None,
     result: Any,
     recorder: Recorder,
     objective: keras_tuner.Objective,
+    origin: str = "HyperModel.fit",
+    seconds: float | None = None,
 ) -> RunState:
     """Saves the metrics of a result in the folder, with the matching weights."""
     training = _training_of(result, recorder)
@@ -71,13 +73,15 @@ def save_fit_result(
             shutil.copytree(training.checkpoints.path, path / CHECKPOINTS)
         state = training.state
     else:
-        metrics = metrics_of(result, objective)
+        metrics = metrics_of(result, objective, origin)
         has_weights = restore_weights(model, result, metrics[objective.name], recorder, objective)
-        if not model.built:  # it was never called
-            model, has_weights = keras.Sequential([keras.Input((1,))]), False
+        if model is None or not model.built:  # it was never called
+            model = keras.Sequential([keras.Input((1,)), keras.layers.Identity()])
+            has_weights = False
         shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
         best = EarlyStoppingState(best=metrics[objective.name], best_epoch=0, wait=0)
-        seconds = sum(entry.state.seconds for entry in recorder.trainings)
+        if seconds is None:
+            seconds = sum(entry.state.seconds for entry in recorder.trainings)
         state = RunState(1, [metrics], seconds, stopped=True, early_stopping=best)
         Checkpoints(path / CHECKPOINTS).save(model, state)
     can_go_on = is_plain(result, recorder)
@@ -88,7 +92,7 @@ def save_fit_result(
 
 
 def restore_weights(
-    model: keras.Model,
+    model: keras.Model | None,
     result: Any,
     value: float,
     recorder: Recorder,

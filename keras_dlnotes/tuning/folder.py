@@ -200,19 +200,21 @@ def hyperparameters_of(
     return kind.from_config(copy.deepcopy(config))
 
 
-def default_values(space: keras_tuner.HyperParameters) -> dict[str, Any]:
-    """Returns the default configuration, with defaults for the conditional entries it activates.
+def default_values(
+    space: keras_tuner.HyperParameters, given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Returns a configuration: what is given, and the defaults of all else that is active.
 
     >>> hp = keras_tuner.HyperParameters()
     >>> if hp.Boolean("hidden", default=True):
     ...     with hp.conditional_scope("hidden", [True]):
     ...         _ = hp.Choice("units", [32, 64], default=64)
-    >>> default_values(hp)
-    {'hidden': True, 'units': 64}
+    >>> default_values(hp), default_values(hp, {"hidden": False})
+    ({'hidden': True, 'units': 64}, {'hidden': False})
     """
     found = space.copy()
     found.values = {}
     for hp in found.space:  # a condition precedes the entries that depend on it
         if found.is_active(hp):
-            found.values[hp.name] = hp.default
+            found.values[hp.name] = (given or {}).get(hp.name, hp.default)
     return found.values

@@ -73,6 +73,8 @@ class SearchSettings(TypedDict):
     seed: Count
     backend: Text
     space: NotRequired[Space]
+    objectives: NotRequired[dict[str, Literal["min", "max"]]]
+    initial_configurations: NotRequired[list[dict[str, Value]]]
 
 
 class SearchRecord(TypedDict):

@@ -59,7 +59,7 @@ class OracleFiles(keras_tuner.Oracle):
             for trial_id, path in paths.items()
             if (path / OUTCOME).exists() or any(path.glob("execution_*"))
         ]
-        check = partial(fault_in_oracle, space=self.get_space(), begun=begun)
+        check = partial(fault_in_oracle, begun=begun)
         return read_or_quarantine(self.folder / name, self.record, check)
 
     def _read_outcome(self, trial_id: str) -> TrialOutcome | None:

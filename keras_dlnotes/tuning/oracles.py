@@ -6,6 +6,7 @@ before the trial left the list of ongoing ones; seed 0.
 """
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from keras_tuner.oracles import (
 from keras_dlnotes.common.checks import choice
 from keras_dlnotes.tuning.brackets import ENDED, Brackets
 from keras_dlnotes.tuning.configurations import configurations
-from keras_dlnotes.tuning.consistency import TUNERS_OWN
+from keras_dlnotes.tuning.consistency import is_tuner_own
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     ORACLE,
@@ -48,18 +49,21 @@ class Durable(OracleFiles):
 
     exhausted = False
     keep_ongoing = False
+    initial: Sequence[Mapping[str, Any]] = ({},)
 
     def planned_trials(self) -> int | None:
         """Returns the total number of trials, or None if it is unknown."""
         return self.max_trials
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """As in KerasTuner, but the first trial is the default configuration."""
+        """As in KerasTuner, but the first trials are the initial configurations, or the default."""
         response = super().populate_space(trial_id)
-        if not self.start_order and response["status"] == TrialStatus.RUNNING:
-            defaults = default_values(self.get_space())
+        number = len(self.start_order)
+        if response["status"] == TrialStatus.RUNNING and number < len(self.initial):
             kept = {key: value for key, value in response["values"].items() if is_tuner_own(key)}
-            response["values"] = defaults | kept
+            if "tuner/trial_id" not in kept:  # which would continue another trial
+                values = default_values(self.get_space(), self.initial[number])
+                response["values"] = values | kept
         return response
 
     def _random_values(self) -> dict[str, Any] | None:
@@ -132,7 +136,9 @@ class Durable(OracleFiles):
             return
         for trial_id in state["start_order"]:
             self.trials[trial_id] = self._read_trial(trial_id)
+        grown = self.get_space()
         self.set_state(state)
+        self.hyperparameters.merge(grown, overwrite=False)
         self.exhausted = False
         ongoing = dict(self.ongoing_trials)
         self.ongoing_trials.clear()
@@ -266,6 +272,7 @@ def make_oracle(
     seed: int,
     folder: Path,
     arguments: dict[str, Any],
+    initial: Sequence[Mapping[str, Any]] = (),
 ) -> Durable:
     """Returns the oracle of a search, before `reload`."""
     choice("tuner", tuner, ORACLES)
@@ -284,13 +291,5 @@ def make_oracle(
     oracle.max_trials = max_trials  # Hyperband's constructor does not accept it
     oracle.verbose = 0
     oracle.folder = folder
+    oracle.initial = list(initial) or [{}]
     return oracle
-
-
-def is_tuner_own(name: str) -> bool:
-    """Returns whether a hyperparameter belongs to the tuner itself.
-
-    >>> is_tuner_own("tuner/epochs"), is_tuner_own("units")
-    (True, False)
-    """
-    return name.startswith(TUNERS_OWN)

@@ -1,6 +1,7 @@
 """A dry run that finds the mistakes that would fail every trial, before the first one starts."""
 
 import contextlib
+import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,11 +16,13 @@ from keras_tuner.oracles import RandomSearchOracle
 from keras_dlnotes.runs.folder import RunFolder
 from keras_dlnotes.runs.task import Splits
 from keras_dlnotes.training.building import built_on
+from keras_dlnotes.tuning.compiling import described
+from keras_dlnotes.tuning.data import few, fingerprint_of
 from keras_dlnotes.tuning.entries import check_entries, listed_space, names_of
 from keras_dlnotes.tuning.execution import Execution
-from keras_dlnotes.tuning.fingerprints import fingerprint
 from keras_dlnotes.tuning.folder import default_values
 from keras_dlnotes.tuning.recipes import Recipe
+from keras_dlnotes.tuning.score import ScoreRecipe
 from keras_dlnotes.tuning.trials import train_in
 
 MAX_DRAWS = 20  # configurations to try if all are ruled out
@@ -53,7 +56,7 @@ def dry_run(
     Returns:
         "space": the configuration of the `HyperParameters` that were found; "metrics": the names
         that a trial logs; "objective" and "direction"; "model", "training_data" and
-        "validation_data": fingerprints of the default model and the data.
+        "validation_data": fingerprints of the default model and the data; "fit_arguments".
 
     Raises:
         ValueError: if the objective is not among the metrics.
@@ -61,6 +64,9 @@ def dry_run(
         Exception: whatever else the data, the space, a model or a step raises.
     """
     arguments = arguments or {}
+    fit_arguments = recipe.fit_arguments
+    steps = {name: 2 for name in fit_arguments if name.endswith(("_steps", "steps_per_epoch"))}
+    recipe = replace(recipe, fit_arguments={**fit_arguments, **steps})
     if epochs_are_asked:
         recipe = replace(recipe, asked=recipe.asked | {"epochs"})
     listed = listed_space(arguments)
@@ -73,6 +79,7 @@ def dry_run(
         tune_new_entries=arguments.get("tune_new_entries", True),
     )
     _explore(oracle, recipe)
+    keras.utils.set_random_seed(0)
     splits = recipe.load()
     metrics: list[str] = []
     messages: list[str] = []
@@ -80,20 +87,21 @@ def dry_run(
     for number, hp in enumerate(_configurations(oracle)):
         try:
             with tempfile.TemporaryDirectory() as scratch, RunFolder(scratch, {}) as run:
-                few = _few(recipe, hp, splits)
-                execution = Execution(recipe, few, hp, objective, epochs=1, seed=0)
+                small = _few(recipe, hp, splits)
+                execution = Execution(recipe, small, hp, objective, epochs=1, seed=0, is_dry=True)
                 state, objective = train_in(run, execution)
             metrics = sorted(state.history[-1])
             has_passed = True
-            if not number:
-                weights = _weights(recipe, hp, few)
+            if not number and not isinstance(recipe, ScoreRecipe):
+                weights = _weights(recipe, hp, small)
         except FailedTrialError as error:
             messages.append(str(error))
             has_passed = False
         oracle.update_space(hp)  # `fit` and branches of Python code may add entries
         if listed_names is not None and not arguments.get("allow_new_entries", True):
             check_entries(listed_names, hp)
-        if number and has_passed:  # a random one
+        is_last = number or isinstance(recipe, ScoreRecipe)  # a random one
+        if is_last and has_passed:
             break
     if not metrics or objective is None:
         raise RuledOutError(
@@ -108,17 +116,18 @@ def dry_run(
         "objective": objective.name,
         "direction": objective.direction,
         "model": weights,
-        "training_data": fingerprint(splits.training, not recipe.has_known_data),
-        "validation_data": fingerprint(splits.validation, not recipe.has_known_data),
+        "training_data": fingerprint_of(splits.training, not recipe.has_known_data),
+        "validation_data": fingerprint_of(splits.validation, not recipe.has_known_data),
+        "fit_arguments": json.loads(json.dumps(fit_arguments))
+        | described(getattr(recipe, "compiled_with", {})),
     }
 
 
 def _weights(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) -> str | None:
     """Returns a fingerprint of a model's weights; None if it cannot be built on batches."""
     model = recipe.build(hp, splits)
-    batches = recipe.batches(splits.training, recipe.batch_size_of(hp), 0)
     with contextlib.suppress(Exception):
-        built_on(model, batches)
+        built_on(model, lambda: recipe.first_batches(splits, hp, 0))
         return f"{len(model.weights)} weights of {model.count_params()} numbers"
     return None
 
@@ -160,9 +169,5 @@ def _configurations(oracle: keras_tuner.Oracle) -> Iterator[keras_tuner.HyperPar
 def _few(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) -> Splits:
     """Returns a full batch, plus a batch as small as the last one of an epoch."""
     size = recipe.batch_size_of(hp)
-
-    def first(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-        count = size + len(keras.tree.flatten(arrays)[0]) % size
-        return keras.tree.map_structure(lambda array: array[:count], tuple(arrays))
-
-    return replace(splits, training=first(splits.training), validation=first(splits.validation))
+    training, validation = few(splits.training, size), few(splits.validation, size)
+    return replace(splits, training=training, validation=validation)

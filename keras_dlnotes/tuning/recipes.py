@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import keras
@@ -13,7 +13,10 @@ from keras_tuner.errors import FatalTypeError
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.runs.batches import ShuffledBatches
 from keras_dlnotes.runs.fit import compiled
+from keras_dlnotes.runs.resumable import feed_of
 from keras_dlnotes.runs.task import Splits, Task, joined
+from keras_dlnotes.tuning.compiling import recompiled
+from keras_dlnotes.tuning.data import opened
 
 Space = Callable[[keras_tuner.HyperParameters], Mapping[str, Any]]
 TRAINING = ("learning_rate", "halving_epochs", "batch_size")
@@ -30,7 +33,9 @@ class Recipe:
         patience: epochs without improvement after which a trial stops; None for never.
         objective: name of the logged value to improve by default; None if it depends on what a
             trial returns.
-        asked: which of "epochs" and "batch_size" the user has set.
+        asked: which of "epochs", "batch_size" and `fit_arguments` the user has set.
+        fit_arguments: further arguments of `fit`, such as "class_weight".
+        callbacks: the user's, pickled.
     """
 
     name: str
@@ -39,10 +44,13 @@ class Recipe:
     patience: int | None = None
     objective: str | None = "val_loss"
     asked: frozenset[str] = frozenset()
+    fit_arguments: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: bytes | None = None
 
     def outline(self) -> "Recipe":
         """Returns the recipe without data or model, for a process that needs neither."""
-        return Recipe(**{part.name: getattr(self, part.name) for part in fields(Recipe)})
+        kept = {part.name: getattr(self, part.name) for part in fields(Recipe)}
+        return Recipe(**(kept | {"callbacks": None}))
 
     def declare(self, hp: keras_tuner.HyperParameters) -> Any:
         """Declares the hyperparameters that are active for these values on `hp`."""
@@ -75,6 +83,17 @@ class Recipe:
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable:
         """Returns `model.fit`, or the custom `fit` that replaces it."""
         return model.fit
+
+    @property
+    def is_loaded_once(self) -> bool:
+        """Whether all executions share the data, which reading does not change."""
+        return True
+
+    def first_batches(self, splits: Splits, hp: keras_tuner.HyperParameters, seed: int) -> Any:
+        """Returns one or two batches of the training data, to build a model on."""
+        steps = self.fit_arguments.get("steps_per_epoch")
+        size = self.batch_size_of(hp)
+        return feed_of(splits.training, self.batches, size, seed, steps).sample()
 
     @property
     def has_custom_fit(self) -> bool:
@@ -144,15 +163,19 @@ class TaskRecipe(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class HyperModelRecipe(Recipe):
-    """A user's own hypermodel with arrays.
+    """A user's own hypermodel with its data.
 
     Attributes:
         hypermodel: `build(hp)` → compiled model, or a `keras_tuner.HyperModel`.
-        splits: the data.
+        splits: the data, as `movable` gives them.
+        validation_split: share of the training data that are for validation.
+        compiled_with: what replaces the optimizer, the loss or the metrics; see `replacements`.
     """
 
     hypermodel: Any
     splits: Splits
+    validation_split: float | None = None
+    compiled_with: Mapping[str, Any] = field(default_factory=dict)
 
     def declare(self, hp: keras_tuner.HyperParameters) -> Any:
         if isinstance(self.hypermodel, keras_tuner.HyperModel):
@@ -163,13 +186,18 @@ class HyperModelRecipe(Recipe):
         model = self._build(hp)
         if not isinstance(model, keras.Model):
             raise FatalTypeError(f"build(hp) must return a keras.Model. It returned: {model!r}")
+        recompiled(model, self.compiled_with)
         if not self.has_custom_fit and not getattr(model, "compiled", False):
             message = "build(hp) must return a compiled model. Call model.compile(…) in it."
             raise FatalTypeError(message)
         return model
 
     def load(self) -> Splits:
-        return self.splits
+        return opened(self.splits, self.validation_split)
+
+    @property
+    def is_loaded_once(self) -> bool:
+        return isinstance(self.splits.training, tuple)
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model) -> Callable:
         custom = self.has_custom_fit

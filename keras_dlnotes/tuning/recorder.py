@@ -2,16 +2,19 @@
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner
 
+from keras_dlnotes.runs.callback_states import CallbackStates
 from keras_dlnotes.runs.callbacks import RestoreRandomState
 from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
 from keras_dlnotes.runs.folder import CHECKPOINTS, HISTORY, LOGS
 from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs, writes_tensorboard
+from keras_dlnotes.tuning.objectives import completed
 
 TRAININGS = "trainings"  # which a killed trial cannot resume
 
@@ -60,6 +63,7 @@ class Recorder(keras.callbacks.Callback):
         patience: epochs without improvement after which a training stops; None for never.
         resumed: the state that the first training continues; None if it starts from scratch.
         is_resumable: whether another process may resume the first training.
+        callbacks: the user's, which come before it in a training, and whose state it saves.
 
     Attributes:
         trainings: in the order in which they started.
@@ -73,6 +77,7 @@ class Recorder(keras.callbacks.Callback):
         patience: int | None,
         resumed: RunState | None = None,
         is_resumable: bool = True,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ):
         super().__init__()
         self.trainings: list[Training] = []
@@ -81,6 +86,7 @@ class Recorder(keras.callbacks.Callback):
         self._patience = patience
         self.resumed = resumed
         self._is_resumable = is_resumable
+        self._callbacks = CallbackStates(callbacks)
         self._is_training = False
         self._others: list[keras.callbacks.Callback] = []
 
@@ -90,12 +96,14 @@ class Recorder(keras.callbacks.Callback):
         self.trainings.append(training)
         self._is_training = True
         self._started = time.perf_counter() - training.state.seconds
+        self._callbacks.begin()
         self._others = [HistoryFile(self._path / HISTORY, training.state.history)]
         # TensorBoard's callback needs an optimizer
         if getattr(self.model, "optimizer", None) is not None and writes_tensorboard():
             self._others.append(TensorBoardLogs(self._path / LOGS))
         if resumed is not None:
             training.checkpoints.restore(self.model, resumed)
+            training.checkpoints.restore_callbacks(self._callbacks, resumed)
             self._others.append(RestoreRandomState(resumed.generators))
         for other in self._others:
             other.set_params(self.params or {})
@@ -111,7 +119,8 @@ class Recorder(keras.callbacks.Callback):
             other.on_epoch_begin(epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        row = {name: float(value) for name, value in (logs or {}).items()}
+        logs = completed(self._objective, logs or {})
+        row = {name: float(value) for name, value in logs.items()}
         if not row:
             return
         self._ensure_started()
@@ -127,7 +136,7 @@ class Recorder(keras.callbacks.Callback):
             self.model.stop_training = True
         state.stopped = bool(getattr(self.model, "stop_training", False))
         training.checkpoints.path.mkdir(parents=True, exist_ok=True)
-        training.checkpoints.save(self.model, state)
+        training.checkpoints.save(self.model, state, self._callbacks)
 
     def on_train_end(self, logs: Any = None) -> None:
         for other in self._others:

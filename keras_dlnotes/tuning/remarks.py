@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_dlnotes.tuning.configurations import configurations
+from keras_dlnotes.tuning.consistency import is_tuner_own
 from keras_dlnotes.tuning.folder import COMPLETED, hyperparameters_of
-from keras_dlnotes.tuning.oracles import is_tuner_own
 from keras_dlnotes.tuning.records import TrialRecord
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import json
-from collections.abc import Iterator
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,11 @@ from keras_dlnotes.common.files import write_text
 from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.runs.page import add_outcome, add_scores
 from keras_dlnotes.runs.records import RunFolderError, read_record
-from keras_dlnotes.training.arguments import rows, verbosity
+from keras_dlnotes.training.arguments import verbosity
 from keras_dlnotes.tuning.best_execution import BestExecution
+from keras_dlnotes.tuning.configuration import Configuration
 from keras_dlnotes.tuning.consistency import fault_in_search
+from keras_dlnotes.tuning.data import movable
 from keras_dlnotes.tuning.folder import (
     COMPLETED,
     SETTINGS,
@@ -30,35 +31,11 @@ from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame, write_table
 from keras_dlnotes.tuning.remarks import remarks_on
+from keras_dlnotes.tuning.score import ScoreRecipe
 from keras_dlnotes.tuning.supervisor import is_exhausted
 
 if TYPE_CHECKING:
     import pandas
-
-
-class Configuration(keras_tuner.HyperParameters):
-    """Hyperparameters with their values: what `build(hp)` takes, and readable like a dict.
-
-    >>> configuration = Configuration()
-    >>> configuration.values = {"units": 64}
-    >>> configuration["units"], dict(configuration)
-    (64, {'units': 64})
-    """
-
-    def keys(self):
-        return self.values.keys()
-
-    def items(self):
-        return self.values.items()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __repr__(self) -> str:
-        return f"Configuration({self.values})"
 
 
 class Results:
@@ -142,6 +119,11 @@ class Results:
         return text
 
     @property
+    def space(self) -> keras_tuner.HyperParameters:
+        """The hyperparameters of the search; `results.space.space` lists them."""
+        return hyperparameters_of(self._settings["space"])
+
+    @property
     def failures(self) -> dict[str, str]:
         """Trial → traceback of each trial that failed."""
         return {
@@ -163,7 +145,25 @@ class Results:
     @property
     def best_hyperparameters(self) -> Configuration:
         """The hyperparameters of the best trial."""
-        return hyperparameters_of(self._best[1].hyperparameters, Configuration)
+        return self.best_configurations()[0]
+
+    def best_configurations(self, count: int = 1) -> list[Configuration]:
+        """Returns the hyperparameters of the best trials, the best first.
+
+        Args:
+            count: of trials, ≥ 1; fewer if fewer are complete.
+        """
+        best = self._ranked[: integer("count", count, 1)]
+        return [hyperparameters_of(outcome.hyperparameters, Configuration) for _, outcome in best]
+
+    def best_models(self, count: int = 1) -> list[keras.Model]:
+        """Returns the models of the best trials, the best first; see `best_model`.
+
+        Args:
+            count: of trials, ≥ 1; fewer if fewer are complete.
+        """
+        best = self._ranked[: integer("count", count, 1)]
+        return [self._model(self._execution(*entry)) for entry in best]
 
     def best_model(self) -> keras.Model:
         """Returns the best trial's model with the weights of its best epoch.
@@ -175,17 +175,21 @@ class Results:
         Raises:
             ValueError: if the weights of the best score were not saved.
         """
-        best = self._best_execution
+        return self._model(self._best_execution)
+
+    def _model(self, best: BestExecution) -> keras.Model:
+        if isinstance(best.recipe, ScoreRecipe):
+            raise ValueError("The search was over a function, which has no model of ours.")
         if not best.has_weights:
             raise ValueError(
-                f"The weights of the best epoch of trial {self.best_trial} are not saved, since "
+                f"The weights of the best epoch of {best.path.parent.name} are not saved, since "
                 "HyperModel.fit did not hand its `callbacks` on to model.fit. Use retrain()."
             )
         return best.model()
 
     def retrain(
         self,
-        training: tuple[Any, ...] | None = None,
+        training: Any = None,
         *,
         epochs: int | None = None,
         verbose: str | int = 0,
@@ -195,8 +199,8 @@ class Results:
         Batches, seed and carried states are those of the best execution.
 
         Args:
-            training: (inputs, targets), or with sample weights; by default the training and
-                validation data together, see `Task.join`.
+            training: data as in `search`; by default the training and validation data together,
+                which must be arrays, see `Task.join`.
             epochs: number of epochs; by default the number of the best trial's best epoch.
             verbose: as in `keras.Model.fit`.
 
@@ -208,12 +212,17 @@ class Results:
                 validation data cannot be joined.
         """
         if training is not None:
-            training = rows("training", training)
+            training = movable("training", training)
+            training = training.open() if hasattr(training, "open") else training
         if epochs is not None:
             integer("epochs", epochs, 1)
         verbosity(verbose)
         best = self._best_execution
+        if isinstance(best.recipe, ScoreRecipe):
+            raise ValueError("The search was over a function: call it with `best_hyperparameters`.")
         if training is None:
+            if not isinstance(best.splits.training, tuple):
+                raise argument_error("training", "given after a search over a source", None)
             training = best.recipe.join(best.splits)
         return best.retrained(training, epochs, verbose)
 
@@ -236,9 +245,13 @@ class Results:
 
     @property
     def _best(self) -> tuple[TrialRecord, TrialOutcome]:
+        return self._ranked[0]
+
+    @property
+    def _ranked(self) -> list[tuple[TrialRecord, TrialOutcome]]:
         if not self._completed:
             raise ValueError(f"No trial of the search in {self.directory} is complete.")
-        return min(self._completed, key=lambda one: self._sign * one[1].metrics[self.objective])
+        return sorted(self._completed, key=lambda one: self._sign * one[1].metrics[self.objective])
 
     @property
     def _completed(self) -> list[tuple[TrialRecord, TrialOutcome]]:
@@ -252,13 +265,16 @@ class Results:
     @property
     def _best_number(self) -> int:
         """The number of the best trial's best execution."""
+        return self._number(self._best[0])
+
+    def _number(self, trial: TrialRecord) -> int:
         histories = {
             execution: [row for row in history if self.objective in row]
-            for execution, history in self._best[0].histories.items()
+            for execution, history in trial.histories.items()
         }
         histories = {execution: history for execution, history in histories.items() if history}
         if not histories:
-            path = execution_path(self.directory, self.best_trial, 0) / CHECKPOINTS
+            path = execution_path(self.directory, trial.name, 0) / CHECKPOINTS
             raise RunFolderError(f"The epochs of the best trial are not in {path}.")
 
         def best_value(execution: int) -> float:
@@ -268,13 +284,16 @@ class Results:
 
     @functools.cached_property
     def _best_execution(self) -> BestExecution:
+        return self._execution(*self._best)
+
+    def _execution(self, trial: TrialRecord, outcome: TrialOutcome) -> BestExecution:
         if self._recipe is None:
             raise argument_error("recipe", "what the search trained, to build its models", None)
-        recipe, number = self._recipe, self._best_number
+        recipe, number = self._recipe, self._number(trial)
         return BestExecution(
-            execution_path(self.directory, self.best_trial, number),
-            self.best_hyperparameters,
-            self._best[1].step + 1,
+            execution_path(self.directory, trial.name, number),
+            hyperparameters_of(outcome.hyperparameters, Configuration),
+            outcome.step + 1,
             recipe,
             recipe.load(),
             self._seed + number,

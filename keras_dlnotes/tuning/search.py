@@ -1,45 +1,40 @@
 """Searching for the best hyperparameters."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner
 
-from keras_dlnotes.common import checks
-from keras_dlnotes.common.checks import LARGEST_SEED, argument_error, choice, flag, integer
-from keras_dlnotes.runs.records import read_or_quarantine, read_record
+from keras_dlnotes.common.checks import LARGEST_SEED, choice, flag, integer
+from keras_dlnotes.runs.records import read_or_quarantine
 from keras_dlnotes.tuning.arguments import (
+    MAX_WORKERS,
     check_address,
     check_listeners,
     check_objective,
-    check_trained,
     make_recipe,
     search_path,
 )
-from keras_dlnotes.tuning.consistency import fault_in_search
-from keras_dlnotes.tuning.folder import SETTINGS, SearchFolder, free_names, host_name, logger
-from keras_dlnotes.tuning.formats import SearchRecord
+from keras_dlnotes.tuning.folder import SearchFolder, logger
 from keras_dlnotes.tuning.hparams import log_search
-from keras_dlnotes.tuning.job import Job
+from keras_dlnotes.tuning.initial import listed_initial
+from keras_dlnotes.tuning.job import job_of
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.monitor import Progress, ProgressMonitor
+from keras_dlnotes.tuning.objectives import Objectives
 from keras_dlnotes.tuning.oracles import ORACLES
-from keras_dlnotes.tuning.recipes import Recipe, Space
+from keras_dlnotes.tuning.recipes import Space
 from keras_dlnotes.tuning.records import Records, TrialRecord
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.signals import unwinding
 from keras_dlnotes.tuning.space_check import check_space
-from keras_dlnotes.tuning.supervisor import SearchError, Supervisor, is_exhausted
-from keras_dlnotes.tuning.trials import TrialSettings
+from keras_dlnotes.tuning.supervisor import Supervisor, is_exhausted
 from keras_dlnotes.tuning.tuner_arguments import oracle_arguments
 
-SETTINGS_SECONDS = 300.0  # for which a worker waits for the search's folder
 TRIALS = 20  # of the tuners that would never stop
-MAX_WORKERS, MAX_EXECUTIONS = 1024, 1024
+MAX_EXECUTIONS = 1024
 ENDLESS_TUNERS = ("random", "bayesian")
 
 
@@ -48,10 +43,19 @@ def search(
     task_or_hypermodel: Any,
     tuner: str = "hyperband",
     max_trials: int | None = None,
-    objective: str | keras_tuner.Objective | None = None,
+    objective: str | keras_tuner.Objective | Sequence[Any] | None = None,
     *,
-    training: tuple[Any, ...] | None = None,
-    validation: tuple[Any, ...] | None = None,
+    training: Any = None,
+    validation: Any = None,
+    validation_split: float | None = None,
+    class_weight: Mapping[int, float] | None = None,
+    steps_per_epoch: int | None = None,
+    validation_steps: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    optimizer: Any = None,
+    loss: Any = None,
+    metrics: Any = None,
+    initial_configurations: Sequence[Mapping[str, Any]] | None = None,
     space: Space | None = None,
     data: str | None = None,
     epochs: int | None = None,
@@ -77,21 +81,40 @@ def search(
 
     Args:
         task_or_hypermodel: the name of a task, a `Task`, a function `build(hp)` that returns a
-            compiled model, or a `keras_tuner.HyperModel`. A custom `HyperModel.fit` is called as
-            KerasTuner does, and returns a History, a number, a dict of metrics or a list of these.
-            A killed trial resumes after its last epoch if that is the History of its only
-            `model.fit`; otherwise it starts over, and `best_model()` has the weights that the model
-            had when `fit` returned.
-        tuner: "hyperband", "random", "bayesian" or "grid". The first trial is the default
-            configuration.
+            compiled model, or a `keras_tuner.HyperModel`; without `training`, a function
+            `score(hp)` or `score(hp, folder)` that returns what a custom `fit` does, where `folder`
+            is one for the files of the execution. It is called once before the first trial.
+            A custom `HyperModel.fit` is called as KerasTuner does, and returns a History, a number,
+            a dict of metrics or a list of these. A killed trial resumes after its last epoch if
+            that is the History of its only `model.fit`; otherwise it starts over, and
+            `best_model()` has the weights that the model had when `fit` returned.
+        tuner: "hyperband", "random", "bayesian" or "grid".
         max_trials: maximum number of trials, ≥ 1; by default 20 for "random" and "bayesian", and
             unlimited for the others. It may be increased when a search is resumed.
         objective: name of the logged value to improve, or a `keras_tuner.Objective` if its
             direction cannot be inferred from the name; by default what the task monitors, or
             "val_loss", or the number that a custom `fit` returns, which is then called
-            "default_objective" and minimized.
-        training: (inputs, targets) and optional sample weights, for a hypermodel.
-        validation: the same for the data on which the objective is measured.
+            "default_objective" and minimized. Of a list, the sum of those to minimize less the sum
+            of those to maximize is minimized, as "multi_objective".
+        training: the data for a hypermodel: (inputs, targets) and optional sample weights, each
+            an array, or a list or dict of arrays; a `tf.data.Dataset`, a `keras.utils.PyDataset`, a
+            PyTorch `DataLoader`; or a function without arguments that makes one of these, which is
+            called in the process of each trial. A trial that is resumed gets the batches that it
+            would have got, as far as `fit_resumable` can replay them.
+        validation: the same for the data on which the objective is measured. A custom
+            `HyperModel.fit` may do without.
+        validation_split: share of the training arrays, their last examples, for validation.
+        class_weight: class → weight of its examples in the loss, as in `keras.Model.fit`.
+        steps_per_epoch: batches of an epoch; by default a pass over the training data.
+        validation_steps: batches of each validation; by default all. Of a source of batches alone.
+        callbacks: each execution of a trial gets a copy, and its state is saved with each epoch.
+            The files of a `ModelCheckpoint`, `TensorBoard` or `CSVLogger` go to a folder for each
+            execution, such as `logs/3/execution0`.
+        optimizer: replaces what the hypermodel compiles its models with; a name or an optimizer.
+        loss: the same, as in `compile`.
+        metrics: the same, as in `compile`.
+        initial_configurations: dicts from hyperparameters to values, which are tried first; what
+            they leave out has its default. By default the default configuration is tried first.
         space: hp → arguments of the task's builder; by default the task's own space.
         data: another data set for a task, as in `data.load`.
         epochs: maximum number of epochs of a trial; by default enough to compare configurations of
@@ -128,7 +151,8 @@ def search(
             KerasTuner's `FatalError`, too many trials fail, or none completes; the message contains
             the trial's own exception.
         RunFolderError: if the folder is occupied or in use, or its search has different settings,
-            another space or model, or other data, by the shape, type and SHA-256 of each array.
+            a space without one of its hyperparameters, another model, other arguments of `fit`, or
+            other data, by the shape, type and SHA-256 of each array.
 
     Example:
 
@@ -140,6 +164,14 @@ def search(
         task_or_hypermodel,
         training=training,
         validation=validation,
+        validation_split=validation_split,
+        class_weight=class_weight,
+        steps_per_epoch=steps_per_epoch,
+        validation_steps=validation_steps,
+        callbacks=callbacks,
+        optimizer=optimizer,
+        loss=loss,
+        metrics=metrics,
         space=space,
         data=data,
         epochs=epochs,
@@ -176,12 +208,17 @@ def search(
         "seed": seed,
         "backend": keras.backend.backend(),
     }
+    initial = listed_initial(tuner, initial_configurations)
+    if initial:
+        settings["initial_configurations"] = initial
+    if isinstance(objective, Objectives):
+        settings["objectives"] = objective.directions
     defaults = {"max_trials": TRIALS if tuner in ENDLESS_TUNERS else None}
     resume = resume and not overwrite
     with SearchFolder(path, settings, defaults, resume=resume, overwrite=overwrite) as folder:
         folder.settings.setdefault("asked", sorted(recipe.asked))
         job = job_of(recipe, folder.path, folder.settings)
-        metrics = check_space(folder, job)
+        logged = check_space(folder, job)
         job = job_of(recipe, folder.path, folder.settings)
         trials = Records(folder.path, job.objective.name, read_or_quarantine).read()
         config = folder.settings["space"]
@@ -190,7 +227,7 @@ def search(
         if not _is_finished(folder, trials):
             if monitor.warning is not None:
                 logger.warning("%s", monitor.warning)
-            log_search(folder.path, config, metrics)
+            log_search(folder.path, config, logged)
             try:
                 names = [f"worker{index}" for index in range(workers)]
                 Supervisor(job, config, names, chief).run(monitor)
@@ -198,91 +235,6 @@ def search(
                 monitor.write_table()
         monitor.check_completed()
     return Results(path, recipe)
-
-
-@unwinding()
-def work(
-    task_or_hypermodel: Any,
-    chief: str,
-    directory: str | Path,
-    *,
-    training: tuple[Any, ...] | None = None,
-    validation: tuple[Any, ...] | None = None,
-    space: Space | None = None,
-    workers: int = 1,
-    on_progress: Callable[[Progress], Any] | None = None,
-) -> None:
-    """Trains trials for a search whose chief runs on another machine, until none are left.
-
-    Args:
-        task_or_hypermodel: the same as that of the search.
-        chief: HOST:PORT of the chief.
-        directory: the search's folder, on a shared file system.
-        training: the same as that of the search.
-        validation: the same as that of the search.
-        space: the same as that of the search.
-        workers: concurrent trials on this machine, from 1 to 1024.
-        on_progress: called with the `Progress` several times a second.
-
-    Raises:
-        ValueError: if the search in the folder is for something else.
-        SearchError: if the chief or the folder cannot be found for minutes, or the processes crash.
-        RunFolderError: if the folder's `search.json` is corrupt.
-    """
-    integer("workers", workers, 1, MAX_WORKERS)
-    check_address("chief", chief)
-    check_listeners((), on_progress)
-    path = checks.path("directory", directory)
-    _, training, validation = check_trained(task_or_hypermodel, training, validation, space)
-    settings = wait_for_settings(path)
-    recipe = make_recipe(
-        task_or_hypermodel,
-        training=training,
-        validation=validation,
-        space=space,
-        **{name: settings[name] for name in ("data", "epochs", "batch_size", "patience")},
-    )
-    if recipe.name != settings["task"]:
-        expected = f"{settings['task']!r}, as in the search's folder"
-        raise argument_error("task_or_hypermodel", expected, recipe.name)
-    job = job_of(recipe, path, settings)
-    monitor = ProgressMonitor(job, settings["space"], None, on_progress)
-    with free_names(path, host_name(), workers) as names:
-        Supervisor(job, None, names, chief, is_chief=False).run(monitor)
-
-
-def job_of(recipe: Recipe, path: Path, settings: Mapping[str, Any]) -> Job:
-    """Returns the job of a search's processes."""
-    arguments = settings["tuner_arguments"]
-    objective = None
-    if settings["objective"] is not None:
-        objective = keras_tuner.Objective(settings["objective"], settings["direction"])
-    trial_settings = TrialSettings(
-        objective,
-        settings["executions"],
-        settings["seed"],
-        arguments.get("max_retries_per_trial", 0),
-        arguments.get("allow_new_entries", True),
-    )
-    oracle = {
-        "tuner": settings["tuner"],
-        "max_trials": settings["max_trials"],
-        "arguments": arguments,
-    }
-    recipe = replace(recipe, asked=frozenset(settings.get("asked", ())))
-    return Job(recipe, trial_settings, path.absolute(), oracle)
-
-
-def wait_for_settings(path: Path) -> dict[str, Any]:
-    """Returns the settings of the search in a folder, once its chief has written them."""
-    deadline = time.monotonic() + SETTINGS_SECONDS
-    while True:
-        content = read_record(path / SETTINGS, SearchRecord, fault_in_search)
-        if content is not None:
-            return content["settings"]
-        if time.monotonic() > deadline:
-            raise SearchError(f"There is no search in {path}.")
-        time.sleep(1.0)
 
 
 def _is_finished(folder: SearchFolder, trials: list[TrialRecord]) -> bool:

@@ -15,7 +15,6 @@ from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
 from keras_dlnotes.runs.folder import CHECKPOINTS, RunFolder
 from keras_dlnotes.runs.records import CorruptRecordError, UnreadableRecordError, quarantine
 from keras_dlnotes.runs.resumable import fit_resumable, run_state
-from keras_dlnotes.runs.task import Splits
 from keras_dlnotes.tuning.custom_fit import train_with_custom_fit
 from keras_dlnotes.tuning.disk import is_full
 from keras_dlnotes.tuning.entries import check_entries, names_of
@@ -31,6 +30,7 @@ from keras_dlnotes.tuning.folder import (
     logger,
 )
 from keras_dlnotes.tuning.recipes import Recipe
+from keras_dlnotes.tuning.score import ScoreRecipe, train_score
 
 LOCK_SECONDS = 10.0  # for which the folder of a killed process may stay locked
 MEMORY_WORDS = ("out of memory", "oom when allocating", "resource_exhausted", "bad_alloc")
@@ -57,7 +57,6 @@ class TrialSettings:
 
 def run_trial(
     recipe: Recipe,
-    splits: Splits,
     hp: keras_tuner.HyperParameters,
     settings: TrialSettings,
     folder: Path,
@@ -69,7 +68,7 @@ def run_trial(
         FatalError: KerasTuner's, which ends the search.
     """
     started = time.perf_counter()
-    retries = settings.retries
+    retries, splits = settings.retries, None
     while True:
         try:
             known = names_of(hp)
@@ -81,6 +80,9 @@ def run_trial(
                 if hp.values.get("tuner/trial_id") is not None:
                     ancestor = execution_path(folder, hp.values["tuner/trial_id"], number)
                 seed = settings.seed + number
+                keras.utils.set_random_seed(seed)  # a source may draw from it
+                if splits is None or not recipe.is_loaded_once:
+                    splits = recipe.load()
                 execution = Execution(
                     recipe, splits, hp, settings.objective, epochs, seed, ancestor
                 )
@@ -153,6 +155,8 @@ def _train(path: Path, execution: Execution) -> RunState:
 def train_in(run: RunFolder, execution: Execution) -> tuple[RunState, keras_tuner.Objective]:
     """Trains a model in an entered run folder, for trials and for the dry run alike."""
     recipe, objective = execution.recipe, execution.objective
+    if isinstance(recipe, ScoreRecipe):
+        return train_score(run, execution)
     if objective is None or recipe.has_custom_fit:
         return train_with_custom_fit(run, execution)
     keras.utils.set_random_seed(execution.seed)
@@ -169,7 +173,9 @@ def train_in(run: RunFolder, execution: Execution) -> tuple[RunState, keras_tune
         mode=objective.direction,
         batches=recipe.batches,
         carry_states=recipe.carry_states,
+        callbacks=execution.callbacks(run.path, bool(run_state(run).epoch)),
         verbose=0,
+        **recipe.fit_arguments,
     )
     if objective.name not in state.history[-1]:
         raise missing(objective, state.history[-1])

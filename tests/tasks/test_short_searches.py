@@ -30,7 +30,7 @@ def searched(task, folder):
         search.begin()
         hp = keras_tuner.HyperParameters()
         settings = replace(finished.TRIAL_SETTINGS, executions=1)
-        write_outcome(folder, "0", run_trial(recipe, recipe.load(), hp, settings, folder, "0"))
+        write_outcome(folder, "0", run_trial(recipe, hp, settings, folder, "0"))
     return Results(folder, recipe)
 
 

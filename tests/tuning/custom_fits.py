@@ -152,7 +152,7 @@ def run(recipe, values, folder, objective, number=0, executions=1, **settings):
     hp.values = dict(values)
     (folder / f"trial_{number}").mkdir(parents=True, exist_ok=True)
     trial_settings = TrialSettings(objective, executions, 0, **settings)
-    return run_trial(recipe, recipe.load(), hp, trial_settings, folder, str(number))
+    return run_trial(recipe, hp, trial_settings, folder, str(number))
 
 
 def loss_of(model):

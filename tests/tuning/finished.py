@@ -104,7 +104,7 @@ def make_search(folder: Path, tuner: str = "random", is_trained: bool = True) ->
                 outcome = TrialOutcome(FAILED, hp.get_config(), message="Traceback\nValueError: no")
             elif is_trained:
                 ours = recipe()
-                outcome = run_trial(ours, ours.load(), hp, TRIAL_SETTINGS, folder, trial.trial_id)
+                outcome = run_trial(ours, hp, TRIAL_SETTINGS, folder, trial.trial_id)
             else:
                 loss = math.sqrt(1 + int(trial.trial_id))
                 metrics = {"val_loss": loss, "loss": 0.1}

@@ -41,7 +41,7 @@ def test_a_full_disk_is_no_failure_of_a_trial(tmp_path, monkeypatch, fault):
     settings = trials.TrialSettings(objective, executions=1, seed=0, retries=2)
     recipe = Recipe(name="none", epochs=1, batch_size=1)
     with pytest.raises(type(fault)) as caught:
-        trials.run_trial(recipe, None, keras_tuner.HyperParameters(), settings, tmp_path, "0")
+        trials.run_trial(recipe, keras_tuner.HyperParameters(), settings, tmp_path, "0")
     assert disk.exit_code(caught.value) == CODE
 
 

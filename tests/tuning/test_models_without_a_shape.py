@@ -50,7 +50,7 @@ def run(recipe, folder, trial, **hyperband):
     hp = keras_tuner.HyperParameters()
     hp.values = {"units": 4, "rate": 0.05, **hyperband}
     trial_settings = TrialSettings(keras_tuner.Objective("val_loss", "min"), executions=1, seed=0)
-    outcome = run_trial(recipe, recipe.load(), hp, trial_settings, folder, trial)
+    outcome = run_trial(recipe, hp, trial_settings, folder, trial)
     assert outcome.status == COMPLETED, outcome.message
     with RunFolder(execution_path(folder, trial, 0), {}, resume=True) as entered:
         return run_state(entered)
