@@ -9,6 +9,10 @@ from keras_dlnotes.cli.application import CommandError, ExitCode
 from keras_dlnotes.cli.starting import Backend
 
 TaskName = Annotated[str, typer.Argument(help="Name of a task; `dlnotes tasks` lists them.")]
+OptionalTaskName = Annotated[
+    str | None,
+    typer.Argument(help="Name of a task; `dlnotes tasks` lists them.", show_default=False),
+]
 DataName = Annotated[
     str | None,
     typer.Option(

@@ -13,12 +13,12 @@ from keras_dlnotes.cli.console import console, lines, print_error
 from keras_dlnotes.cli.options import (
     BackendName,
     DataName,
-    TaskName,
+    OptionalTaskName,
     check_exclusive,
     check_working_directory,
 )
 from keras_dlnotes.cli.search_display import SearchDisplay
-from keras_dlnotes.cli.starting import check_names, select_backend, start_tasks
+from keras_dlnotes.cli.starting import check_names, select_backend, start_keras, start_tasks
 from keras_dlnotes.common.checks import LARGEST_SEED
 
 PAGE = "report.html"
@@ -39,7 +39,7 @@ class Tuner(StrEnum):
 
 @app.command("tune", epilog=EXIT_CODES)
 def tune_task(
-    task: TaskName,
+    task: OptionalTaskName = None,
     tuner: Annotated[Tuner, typer.Option(help="Search algorithm.")] = Tuner.HYPERBAND,
     trials: Annotated[
         int | None,
@@ -100,6 +100,14 @@ def tune_task(
         bool, typer.Option("--overwrite", help="Replace the search in the folder.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Only show the search in this folder, which may run elsewhere or have ended.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Searches for the best hyperparameters of a task's network and writes a report.
 
@@ -109,6 +117,12 @@ def tune_task(
     check_exclusive(resume=resume, overwrite=overwrite)
     check_exclusive(chief=chief, worker=worker)
     check_working_directory()
+    if watch is not None:
+        check_exclusive(watch=watch, resume=resume, overwrite=overwrite, out=out, chief=chief)
+        watch_search(watch, is_shown=not quiet)
+        return
+    if task is None:
+        raise CommandError("Missing argument 'TASK'; `dlnotes tasks` lists them.", ExitCode.USAGE)
     if workers == 0 and chief is None:
         raise CommandError("--workers 0 needs a --chief.", ExitCode.USAGE)
     if backend is not None:
@@ -167,9 +181,46 @@ def _explained_termination() -> Iterator[None]:
             raise
 
 
+def watch_search(folder: Path, is_shown: bool) -> None:
+    """Shows the search in a folder until it ends."""
+    start_keras()
+    from keras_dlnotes import tuning
+    from keras_dlnotes.runs import RunFolderError
+    from keras_dlnotes.tuning.watching import PAGE, watch
+
+    console.print(f"page: {folder / PAGE}", soft_wrap=True)
+    display = SearchDisplay(is_shown=is_shown)
+    try:
+        with display:
+            is_finished = watch(folder, display.show)
+        results = tuning.Results(folder)
+        if not is_finished:
+            console.print("No process has been at work in the folder for a minute.")
+        with contextlib.suppress(ValueError):  # no trial is complete
+            _print(_summary(results))
+    except (FileNotFoundError, RunFolderError) as error:
+        raise CommandError(str(error), ExitCode.FOLDER) from error
+    except KeyboardInterrupt:
+        raise CommandError("Interrupted. The search goes on.", ExitCode.INTERRUPTED) from None
+
+
 def _print_results(results: Any, out: Path) -> None:
     from keras_dlnotes.runs.page import report_or_warning
 
+    output = _summary(results)
+    with report_or_warning(), console.status("Writing the report …"):
+        results.to_html(out / PAGE)
+        output.append(f"report: {out / PAGE}")
+    _print(output)
+
+
+def _print(output: list[str]) -> None:
+    for line in output:
+        console.print(line, soft_wrap=True)
+
+
+def _summary(results: Any) -> list[str]:
+    """Returns lines about the best trial, the failures and what may surprise."""
     values = ", ".join(
         f"{name}={_short(value)}"
         for name, value in results.best_hyperparameters.items()
@@ -180,12 +231,7 @@ def _print_results(results: Any, out: Path) -> None:
     ]
     if results.failures:
         output.append(f"failed trials: {', '.join(results.failures)}")
-    output += results.remarks
-    with report_or_warning(), console.status("Writing the report …"):
-        results.to_html(out / PAGE)
-        output.append(f"report: {out / PAGE}")
-    for line in output:
-        console.print(line, soft_wrap=True)
+    return [*output, *results.remarks]
 
 
 def _short(value: Any) -> str:

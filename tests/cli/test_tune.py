@@ -7,6 +7,7 @@ import pytest
 from keras_dlnotes import tuning
 from keras_dlnotes.cli import ExitCode
 from tests.cli.processes import assert_one_line
+from tests.tuning import finished
 
 
 def test_tune_prints_the_trials_and_the_best(dlnotes, monkeypatch, small_digits):
@@ -45,3 +46,24 @@ def test_bad_usage_is_one_line(options, message, dlnotes):
     code, _, stderr = dlnotes("tune", *options)
     assert code == ExitCode.USAGE
     assert_one_line(stderr, message)
+
+
+def test_watch_shows_a_search_that_has_ended(dlnotes, monkeypatch, tmp_path):
+    finished.make_search(tmp_path / "search")
+    code, stdout, stderr = dlnotes("tune", "--watch", "search")
+    assert (code, stderr) == (0, "")
+    assert "page: search/watch.html" in stdout
+    assert "best val_loss" in stdout and "failed trials: 2" in stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "part", "wanted"),
+    [
+        ([], "Missing argument 'TASK'", 2),
+        (["--watch", "gone"], "Folder gone holds no search", ExitCode.FOLDER),
+        (["--watch", "gone", "--resume"], "--watch and --resume are mutually exclusive", 2),
+    ],
+)
+def test_a_wrong_watch_is_one_line(dlnotes, options, part, wanted):
+    code, _, stderr = dlnotes("tune", *options)
+    assert code == wanted and part in stderr

@@ -149,9 +149,17 @@ class Page:
         checks.text("caption", caption, empty=True)
         return self._add("passages", {"texts": dict(passages), "caption": caption})
 
-    def render(self) -> str:
-        """Returns the page as HTML."""
-        return _template().render(title=self.title, subtitle=self.subtitle, parts=self._parts)
+    def render(self, reload: int | None = None) -> str:
+        """Returns the page as HTML.
+
+        Args:
+            reload: Seconds after which a browser loads the page again; None for never.
+        """
+        if reload is not None:
+            checks.integer("reload", reload, 1)
+        return _template().render(
+            title=self.title, subtitle=self.subtitle, parts=self._parts, reload=reload
+        )
 
     def write(self, path: str | PathLike) -> None:
         """Writes the page to a file, atomically.
