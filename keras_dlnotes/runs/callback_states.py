@@ -1,17 +1,23 @@
 """The state of a user's callbacks, such as the patience that an `EarlyStopping` has left.
 
 A resumed run creates its callbacks anew, and Keras resets them when training begins. So what has
-changed since then is saved with each checkpoint: the attributes made of numbers, texts and arrays.
+changed since then is saved with each checkpoint: the attributes made of numbers, texts, arrays and
+functions of a module, such as the comparison that Keras chooses in the first epoch.
 """
 
+import contextlib
 import pickle
+import types
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, np.ndarray)
+PLAIN = (
+    *(bool, int, float, complex, str, bytes, type(None), np.generic, np.ndarray),
+    *(types.FunctionType, types.BuiltinFunctionType, np.ufunc),
+)
 KERAS_OWN = ("params", "_params", "model", "_model")
 
 
@@ -56,11 +62,14 @@ class CallbackStates:
 
 
 def _state(callback: keras.callbacks.Callback) -> dict[str, bytes]:
-    return {
-        name: pickle.dumps(value)
-        for name, value in vars(callback).items()
-        if name not in KERAS_OWN and _is_plain(value)
-    }
+    found = {}
+    for name, value in vars(callback).items():
+        if name not in KERAS_OWN and _is_plain(value):
+            with contextlib.suppress(
+                pickle.PicklingError, AttributeError
+            ):  # a function without name
+                found[name] = pickle.dumps(value)
+    return found
 
 
 def _is_plain(value: Any) -> bool:

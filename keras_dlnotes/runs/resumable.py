@@ -112,8 +112,8 @@ def fit_resumable(
         batches: (training, batch size, seed) → the batches of an epoch, which depend only on these
             arguments and the attribute `epoch`, set when an epoch begins.
         callbacks: further ones, called on each epoch before its logs are used and saved; any but
-            `keras.callbacks.BackupAndRestore`. Their attributes that are made of numbers, texts and
-            arrays are saved and restored with the run.
+            `keras.callbacks.BackupAndRestore`. Their attributes that are made of numbers, texts,
+            arrays and named functions are saved and restored with the run.
         fit: replaces `model.fit`; receives the training arrays or source instead of batches, the
             weights as `sample_weight`, and must pass on the other arguments. It chooses the order
             of the examples.

@@ -106,7 +106,7 @@ def search(
         validation_split: share of the training arrays, their last examples, for validation.
         class_weight: class → weight of its examples in the loss, as in `keras.Model.fit`.
         steps_per_epoch: batches of an epoch; by default a pass over the training data.
-        validation_steps: batches of each validation; by default all. Of a source of batches alone.
+        validation_steps: batches of each validation; by default all.
         callbacks: each execution of a trial gets a copy, and its state is saved with each epoch.
             The files of a `ModelCheckpoint`, `TensorBoard` or `CSVLogger` go to a folder for each
             execution, such as `logs/3/execution0`.

@@ -47,7 +47,7 @@ def what_differs(earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
             return f"other {name.replace('_', ' ')}: {changed}"
     fit = earlier.get("fit_arguments", now.get("fit_arguments"))
     if fit != now.get("fit_arguments"):
-        return f"other arguments of `fit`: it has {now['fit_arguments']}, not {fit}"
+        return f"other arguments of `fit`: they are {now['fit_arguments']}, not {fit}"
     model = earlier.get("model")
     if None not in (model, now["model"]) and model != now["model"]:
         return f"another model: the default has {now['model']}, not {model}"

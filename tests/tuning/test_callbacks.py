@@ -56,6 +56,24 @@ def test_ones_own_early_stopping_has_the_patience_that_is_left(kind, tmp_path):
     assert len(history_of(tmp_path)) == 3
 
 
+@pytest.mark.parametrize("kind", [Line, ReturnsHistory])
+def test_a_plateau_is_noticed_in_the_epoch_in_which_it_would_have_been(kind, tmp_path):
+    def callbacks(epoch):
+        plateau = keras.callbacks.ReduceLROnPlateau(patience=2, min_delta=9.0)  # each epoch is one
+        return [plateau, KillsIt(epoch)]
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run(recipe_of(kind(), epochs=6, callbacks=callbacks(9)), SLOW, whole, LOSS)
+    for epoch in (1, 2, 3):
+        with pytest.raises(Killed):
+            recipe = recipe_of(kind(), epochs=6, callbacks=callbacks(epoch))
+            run(recipe, SLOW, killed, LOSS)
+    run(recipe_of(kind(), epochs=6, callbacks=callbacks(9)), SLOW, killed, LOSS)
+    rates = [row["learning_rate"] for row in history_of(whole)]
+    assert len(set(rates)) == 3
+    assert [row["learning_rate"] for row in history_of(killed)] == rates
+
+
 def test_a_metric_of_a_callback_is_an_objective(tmp_path):
     import keras_tuner
 

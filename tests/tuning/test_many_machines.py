@@ -14,9 +14,9 @@ from keras_dlnotes import tuning
 from keras_dlnotes.tuning import chief
 from keras_dlnotes.tuning.folder import free_names, host_name
 from keras_dlnotes.tuning.messages import AuthenticationError
-from keras_dlnotes.tuning.search import wait_for_settings
 from keras_dlnotes.tuning.secret import SECRET, ensure_secret
 from keras_dlnotes.tuning.service import Endpoint, ask
+from keras_dlnotes.tuning.working import wait_for_settings
 from tests.tuning.addresses import free_port
 from tests.tuning.conftest import build
 from tests.tuning.test_oracles import oracle_in

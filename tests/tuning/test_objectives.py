@@ -197,6 +197,16 @@ def test_a_space_may_grow_when_a_search_goes_on(tuner, tmp_path):
     assert "activation" in found.create_trial("worker1").hyperparameters.values
 
 
+def test_a_search_keeps_its_arguments_of_fit():
+    earlier = {"training_data": [], "validation_data": [], "model": None, "space": None}
+    earlier["fit_arguments"] = {"class_weight": {"0": 2.0}}
+    assert what_differs(earlier, earlier) is None
+    now = earlier | {"fit_arguments": {"class_weight": {"0": 3.0}}}
+    assert "other arguments of `fit`: they are {'class_weight'" in what_differs(earlier, now)
+    del earlier["fit_arguments"]  # as an earlier version wrote it
+    assert what_differs(earlier, now) is None
+
+
 def test_cross_validation_is_the_mean_of_its_folds(tmp_path):
     folds = []
 
