@@ -1,5 +1,7 @@
 """Layer by layer: what a Keras model and a PyTorch module make of the same batch."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
@@ -7,7 +9,7 @@ import numpy as np
 
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.common.graph import first_nodes
-from keras_dlnotes.interop.converted import from_stored
+from keras_dlnotes.interop.converted import ConvertedModel, from_stored, outputs_of
 from keras_dlnotes.interop.loading import table
 from keras_dlnotes.interop.matching_names import words
 
@@ -101,6 +103,37 @@ def compare(keras_model, torch_module, batch) -> Comparison:
     return Comparison(tuple(pairs))
 
 
+def output_differences(model: ConvertedModel, module, tensors) -> list[float]:
+    """Returns how far each output of a converted model is from the module's in evaluation mode."""
+    import torch
+
+    with in_mode(module, training=False), torch.no_grad():
+        expected = _leaves(module(*(tensor.clone() for tensor in tensors)))
+    found = outputs_of(model, [tensor.numpy() for tensor in tensors])
+    pairs = zip(found, expected, strict=False)  # auxiliary heads come last
+    return [difference(ours, theirs.detach().cpu().numpy()) for ours, theirs in pairs]
+
+
+def _leaves(output) -> list:
+    """The tensors that a module returned, in the order of its graph's outputs."""
+    if hasattr(output, "detach"):
+        return [output]
+    entries = output.values() if isinstance(output, dict) else output
+    return [leaf for entry in entries if entry is not None for leaf in _leaves(entry)]
+
+
+@contextlib.contextmanager
+def in_mode(module, training: bool) -> Iterator[None]:
+    """Puts a PyTorch module into a mode, and every part back into its own."""
+    modes = {part: part.training for part in module.modules()}
+    module.train(training)
+    try:
+        yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
 def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Returns max |ours − theirs| / max |theirs|; NaN for arrays of different shapes."""
     if ours.shape != theirs.shape:
@@ -123,16 +156,12 @@ def _of_modules(module, tensors) -> dict[str, np.ndarray]:
         return hook
 
     handles = [part.register_forward_hook(keep(path)) for path, part in module.named_modules()]
-    modes = {part: part.training for part in module.modules()}
     try:
-        module.eval()
-        with torch.no_grad():
+        with in_mode(module, training=False), torch.no_grad():
             module(*(tensor.clone() for tensor in tensors))
     finally:
         for handle in handles:
             handle.remove()
-        for part, training in modes.items():
-            part.training = training
     return found
 
 

@@ -58,6 +58,9 @@ def test_control_flow_and_sizes_that_depend_on_data():
     )
     _refused(lambda self, x: x + 1 if x.sum() > 0 else x, match)
     _refused(lambda self, x: x[x > 0], "aten.index.Tensor in .*indices along several axes")
+    mask = torch.tensor([True, False, False, True])
+    _refused(lambda self, x: x[:, mask], "aten.index.Tensor in .*a mask as the indices")
+    _refused(lambda self, x: x * x.var(), "the unbiased variance of an open axis")
 
 
 def test_parameters_that_nothing_uses():

@@ -114,7 +114,8 @@ class Arithmetic(nn.Module):
             y,
             torch.maximum(x.amax(1), x.sum(1)) + x.max(1)[0],
             torch.addcmul(x, x, squeezed),
-            x.std((1, 2)),
+            x.std((1, 2)) + torch.rsub(x, squeezed, alpha=2).sum((1, 2)),
+            x * x.var(unbiased=False),
         )
 
 
@@ -134,7 +135,9 @@ class Shapes(nn.Module):
         circular = F.pad(F.pad(x, (1, 2, 0, 1), mode="replicate"), (0, 0, 2, 1), mode="circular")
         odd = x.reshape(n, 8, 9).flip(1)
         picked = x[:, [2, 0]].select(2, 1).squeeze().unsqueeze(1).expand(-1, 2, -1, -1)
-        return joined, rolled, stacked, parts[1] - parts[2], padded, circular, odd, picked
+        every_other = x[:, torch.tensor([3, -4])].repeat(1, 2, 1, 1)
+        more = F.channel_shuffle(x.movedim(3, 2), 2).swapaxes(0, 1), every_other
+        return joined, rolled, stacked, parts[1] - parts[2], padded, circular, odd, picked, *more
 
 
 class Products(nn.Module):

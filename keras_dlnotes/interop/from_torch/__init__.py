@@ -77,16 +77,10 @@ def _check(model, module, tensors) -> None:
     """Raises if the model's outputs are not the module's, for two numbers of examples."""
     import torch
 
-    from keras_dlnotes.interop.compare import TOLERANCE, compare, difference
-    from keras_dlnotes.interop.converted import outputs_of
-    from keras_dlnotes.interop.from_torch.reading import in_mode, leaves
+    from keras_dlnotes.interop.compare import TOLERANCE, compare, output_differences
 
     for batch in (tensors, tuple(torch.cat([t, t[:1]]) for t in tensors)):
-        with in_mode(module, training=False), torch.no_grad():
-            expected = leaves(module(*(tensor.clone() for tensor in batch)))
-        found = outputs_of(model, [tensor.numpy() for tensor in batch])
-        for number, (ours, theirs) in enumerate(zip(found, expected, strict=False)):
-            distance = difference(ours, theirs.detach().cpu().numpy())
+        for number, distance in enumerate(output_differences(model, module, batch)):
             if not distance <= TOLERANCE:
                 raise ValueError(
                     f"Output {number} of the model differs from the module's by {distance:.1e} "

@@ -1,6 +1,8 @@
-"""The walk over a module's graph that builds the Keras model, call by call."""
+"""The Keras model of a module's graph, as far as it has been built."""
 
+import itertools
 import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,95 +11,117 @@ import torch
 
 from keras_dlnotes.interop.converted import FreeTensor, to_stored
 from keras_dlnotes.interop.from_torch import reading
-from keras_dlnotes.interop.from_torch.values import (
-    Atom,
-    Size,
-    UnsupportedError,
-    Value,
-    atoms_of,
-    divide,
-    flat,
-    new,
-    viewed,
+from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value, atoms_of, flat
+
+# what converts a call, by the name of its operation: a function of the conversion and the call's
+# arguments, of which tensors are `Value`s; so is what it returns, or all of a list
+OPERATIONS: dict[str, Callable] = {}
+
+
+# Keras's functions, where PyTorch has other names
+_NAMES = (
+    "sub=subtract rsub=subtract mul=multiply div=divide pow=power eq=equal ne=not_equal gt=greater "
+    "ge=greater_equal lt=less le=less_equal neg=negative detach=stop_gradient amax=max amin=min "
+    "hardshrink=hard_shrink softshrink=soft_shrink hardsigmoid=hard_sigmoid hardswish=hard_silu "
+    "tanhshrink=tanh_shrink"
 )
+# the arguments of layers that tell whether they have a weight
+_HAS = {"bias": "use_bias", "beta": "center", "gamma": "scale"}
 
 
-class Free:
-    """A parameter or buffer by its path in the state dict, until an operation takes it."""
+def enter(table: Mapping[str, Callable]) -> None:
+    """Enters functions into the table of operations, each under one name or several."""
+    OPERATIONS.update({n: function for names, function in table.items() for n in names.split()})
 
-    def __init__(self, path: str, tensor: torch.Tensor):
-        self.path, self.tensor = path, tensor
+
+def named(names: Sequence[str], arguments: Sequence) -> dict[str, Any]:
+    """A call's arguments by name; the last ones may be left out."""
+    if len(arguments) > len(names):
+        raise UnsupportedError(f"the arguments {tuple(arguments[len(names) :])}")
+    return dict(zip(names, arguments, strict=False))
+
+
+class Free(Value):
+    """A parameter or buffer, or a constant, whose path is empty: taken by a layer as its weight.
+
+    Where an operation takes it as a tensor, it becomes a layer of its own.
+    """
+
+    def __init__(self, conversion: "Conversion", data: torch.Tensor, path: str = ""):
+        self._conversion, self.data, self.path = conversion, data, path
+        axes = [atoms_of(size) for size in data.shape]
+        super().__init__(None, axes, axes)
 
     @property
     def is_trainable(self) -> bool:
-        return isinstance(self.tensor, torch.nn.Parameter)
+        return isinstance(self.data, torch.nn.Parameter)
+
+    @property
+    def native(self) -> torch.Tensor:
+        """What PyTorch computes with; of the module's own tensors a copy."""
+        return self.data.detach().clone() if self.path else self.data
 
     @property
     def array(self) -> np.ndarray:
         """A copy, which no change of the module in place can reach."""
-        return self.tensor.detach().cpu().numpy().copy()
+        return self.data.detach().cpu().numpy().copy()
+
+    @property
+    def tensor(self):
+        if self._tensor is None:
+            self._tensor = self._conversion.free(self)
+        return self._tensor
 
 
 class Conversion:
-    """The Keras model of a graph, as far as it has been built.
-
-    `operations` is the table: a function of the conversion, the call and its arguments for the
-    name of each operation. An argument is a `Value`, a `Free` tensor, a constant tensor of PyTorch,
-    a number or a size; a function returns a `Value`, or a list of them.
-    """
+    """The inputs, the layers and the record of a model, and what each tensor of PyTorch became."""
 
     def __init__(self, graph: reading.Graph, module, operations):
         self.graph, self.operations = graph, operations
-        state = module.state_dict(keep_vars=True)
-        self.known: dict[Any, Any] = {}
         self.inputs: list[Any] = []
-        self.input_layouts: list[tuple[int, ...]] = []
-        self.tensors: list[dict[str, Any]] = []
-        self.recurrent: list[dict[str, Any]] = []
-        self.outputs: dict[str, dict[str, Any]] = {}
+        self.record: dict[str, Any] = {"inputs": [], "tensors": [], "recurrent": [], "outputs": {}}
         self.used: set[str] = set()
-        self.batch: dict[Size, Any] = {}
         self.node: Any = None
+        self.applied: Any = None
+        self._zeros: dict[Any, Any] = {}
         self._layers: dict[Any, Any] = {}
         self._taken: set[str] = set()
-        self._names: dict[str, int] = {}
-        self.applied: Any = None
-        for placeholder, path in graph.names.items():
-            self.known[placeholder] = Free(path, state[path])
-        self.known |= graph.constants
-        self.tied = _tied(graph)
+        self._paths: dict[int, list[str]] = {}
+        state = module.state_dict(keep_vars=True)
+        for path, tensor in state.items():
+            self._paths.setdefault(id(tensor), []).append(path)
+        free = {path: Free(self, tensor, path) for path, tensor in state.items()}
+        self.known: dict[str, Any] = {name: free[path] for name, path in graph.names.items()}
+        self.known |= {name: Free(self, tensor) for name, tensor in graph.constants.items()}
         for node in graph.inputs:
             self._add_input(node)
 
     def _add_input(self, node) -> None:
         shape = reading.sizes_of(node)
-        if len(shape) < 1 or isinstance(shape[0], int):
-            raise UnsupportedError(
-                f"input {node.name} of shape {tuple(map(str, shape))}: no open batch"
-            )
         rank = len(shape)
+        if not rank or isinstance(shape[0], int):
+            shown = tuple(map(str, shape))
+            raise UnsupportedError(f"input {node.name} of shape {shown}: no open batch")
         is_map = rank > 3 or (rank == 3 and _goes_into_windows(node))
         order = (0, *range(2, rank), 1) if is_map else tuple(range(rank))
         lengths = [shape[axis] if isinstance(shape[axis], int) else None for axis in order[1:]]
-        dtype = str(node.meta["val"].dtype).removeprefix("torch.")
+        dtype = reading.type_of(node.meta["val"])
         tensor = keras.Input(lengths, dtype=dtype, name=self.name(node.name))
         self.inputs.append(tensor)
-        self.input_layouts.append(order)
-        value = new(tensor, shape, order)
-        self.known[node.name] = value
-        if shape[0] not in self.batch:
+        self.record["inputs"].append(list(order))
+        if shape[0] not in self._zeros:
             first = tensor[(slice(None), *(0,) * (rank - 1))]
-            zeros = keras.ops.zeros_like(first)
-            self.batch[shape[0]] = zeros
-        value.axes[0][0].zeros = self.batch[shape[0]]
+            self._zeros[shape[0]] = keras.ops.zeros_like(first)
+        axes = self.atoms(shape)
+        self.known[node.name] = Value(tensor, (axes[n] for n in order), axes)
 
     def name(self, path: str) -> str:
         """A name for a layer after a path, each once."""
-        name = re.sub(r"\W+", "_", path).strip("_") or "module"
-        while name in self._taken:
-            self._names[name] = self._names.get(name, 0) + 1
-            numbered = f"{name}_{self._names[name]}"
-            name = numbered if numbered not in self._taken else name
+        name = whole = re.sub(r"\W+", "_", path).strip("_") or "module"
+        for number in itertools.count(1):
+            if name not in self._taken:
+                break
+            name = f"{whole}_{number}"
         self._taken.add(name)
         return name
 
@@ -105,127 +129,101 @@ class Conversion:
     def path(self) -> str:
         return reading.path_of(self.node)
 
-    def sizes(self) -> tuple[Size, ...]:
+    @property
+    def operation(self) -> str:
+        return reading.operation(self.node)
+
+    @property
+    def keras_name(self) -> str:
+        """Keras's name for the call's operation."""
+        return dict(pair.split("=") for pair in _NAMES.split()).get(self.operation, self.operation)
+
+    @property
+    def function(self) -> Callable:
+        return getattr(keras.ops, self.keras_name)
+
+    def sizes(self) -> tuple[Any, ...]:
         """PyTorch's shape of what the call returns."""
         return reading.sizes_of(self.node)
 
-    def atoms(self, sizes) -> list[tuple[Atom, ...]]:
+    def atoms(self, sizes) -> list[tuple]:
         """Fresh atoms for axes, which know how many examples there are."""
         found = [atoms_of(size) for size in sizes]
         for atom in flat(found):
-            atom.zeros = self.batch.get(atom.size)
+            atom.zeros = self._zeros.get(atom.size)
         return found
 
-    def layer(self, kind, path: str, key: tuple = (), **arguments):
-        """A layer, the same one for the same tensors of PyTorch and the same arguments."""
-        free = tuple(entry.path if isinstance(entry, Free) else None for entry in key)
-        told = tuple(sorted((name, repr(value)) for name, value in arguments.items()))
-        known = (kind, free, told) if any(free) else None
-        if known in self._layers:
-            return self._layers[known]
-        layer = kind(**arguments, name=self.name(path))
-        if known is not None:
-            self._layers[known] = layer
-        frozen = {not e.tensor.requires_grad for e in key if isinstance(e, Free) and e.is_trainable}
-        if len(frozen) > 1:
+    def along(self, value: Value, axis: int, function, size: Any = None) -> Value:
+        """`function(tensor, place)` of the dimension that is an axis, of which `size` are left."""
+        value, place = value.one_dim(axis)
+        value = value.with_tensor(function(value.tensor, place))
+        return value if size is None else value.with_axis(axis, place, *self.atoms([size]))
+
+    def layer(self, kind, tensor, weights=None, layouts=None, path=None, **arguments):
+        """What a layer makes of a tensor: the same layer for the same weights and arguments.
+
+        `weights` are PyTorch's tensors, or None, by the names of the layer's; `layouts` the `axes`
+        and the `split` of those that are stored in another order (see `ConvertedModel`).
+        """
+        weights = weights or {}
+        arguments |= {_HAS[name]: weights[name] is not None for name in _HAS if name in weights}
+        given = {name: free for name, free in weights.items() if free is not None}
+        if not all(isinstance(free, Free) and free.path for free in given.values()):
+            raise UnsupportedError("a weight that is computed")
+        if given and path is None:  # the module's, and `in_proj` of its `in_proj_weight`
+            path = re.sub(r"\.?_?(weight|running_mean)$", "", next(iter(given.values())).path)
+        key = kind, *(free.path for free in given.values()), repr(sorted(arguments.items()))
+        layer = self._layers.get(key) if given else None
+        if layer is None:
+            layer = kind(**arguments, name=self.name(self.path if path is None else path))
+            self._layers[key] = layer
+        trained = {f.data.requires_grad for f in given.values() if f.is_trainable}
+        if len(trained) > 1:
             raise UnsupportedError("a layer with a frozen parameter beside one that is not")
-        if frozen == {True}:
+        if trained == {False}:
             if isinstance(layer, keras.layers.BatchNormalization):
                 raise UnsupportedError(
                     "a frozen normalization that still takes the batch's statistics"
                 )
             layer.trainable = False
-        return layer
+        self.applied = layer.name, layer(tensor)
+        for name, free in given.items():
+            self._place(layer, getattr(layer, name), free, *(layouts or {}).get(name, ()))
+        return self.applied[1]
 
-    def activation(self, value: Value, kind, **arguments) -> Value:
-        """A layer without weights that keeps the layout, named after the module's path."""
-        return value.with_tensor(
-            self.apply(kind(**arguments, name=self.name(self.path)), value.tensor)
-        )
+    def plain(self, kind, value: Value, *weights, **arguments) -> Value:
+        """What a layer makes of a value that keeps its layout."""
+        return value.with_tensor(self.layer(kind, value.tensor, *weights, **arguments))
 
-    def place(self, layer, variable, tensor: Free, axes=None, split=None) -> None:
+    def _place(self, layer, variable, free: Free, axes=None, split=None) -> None:
         """Loads one of PyTorch's tensors into a weight, and notes where it is."""
-        if not isinstance(tensor, Free):
-            raise UnsupportedError("a weight that is computed")
-        paths = self.graph.shared.get(tensor.path, [tensor.path])
-        self.used.update(paths)
         number = next(n for n, weight in enumerate(layer.weights) if weight is variable)
-        if any(e["layer"] == layer.name and e["weight"] == number for e in self.tensors):
+        tensors = self.record["tensors"]
+        if any(entry["layer"] == layer.name and entry["weight"] == number for entry in tensors):
             return
-        if any(tensor.path in entry["names"] for entry in self.tensors):
-            raise UnsupportedError(f"{tensor.path} in two layers")
-        array = tensor.array
+        if any(free.path in entry["names"] for entry in tensors):
+            raise UnsupportedError(f"{free.path} in two layers")
+        array, names = free.array, self._paths[id(free.data)]
+        self.used.update(names)
         split = list(array.shape if split is None else split)
         axes = list(range(len(split)) if axes is None else axes)
-        entry = {
-            "names": paths,
-            "layer": layer.name,
-            "weight": number,
-            "split": split,
-            "axes": axes,
-        }
-        self.tensors.append({**entry, "shape": list(array.shape)})
+        entry = {"names": names, "layer": layer.name, "weight": number, "split": split}
+        entry |= {"axes": axes, "shape": list(array.shape)}
+        tensors.append(entry)
         variable.assign(to_stored(array, entry, tuple(variable.shape)))
 
-    def value(self, argument) -> Value:
-        """An argument as a value; a tensor that belongs to no layer gets a layer of its own."""
-        if isinstance(argument, Value):
-            return argument
-        if isinstance(argument, Free):
-            if argument.path not in self._layers:
-                self._layers[argument.path] = self._free(argument)
-            return self._layers[argument.path]
-        if isinstance(argument, torch.Tensor):
-            if id(argument) not in self._layers:
-                layer = self._tensor_layer(argument, f"{self.path}.constant", trainable=False)
-                self._layers[id(argument)] = self._loaded(layer, argument), argument
-            return self._layers[id(argument)][0]
-        raise UnsupportedError(f"{argument!r} as a tensor")
-
-    def _free(self, free: Free) -> Value:
-        trainable = free.is_trainable and free.tensor.requires_grad
-        layer = self._tensor_layer(free.tensor, free.path, trainable)
-        value = self._loaded(layer, free.tensor)
-        self.place(layer, layer.values, free)
-        return value
-
-    def _tensor_layer(self, tensor, path: str, trainable: bool):
-        dtype = str(tensor.dtype).removeprefix("torch.")
-        name = self.name(path)
-        return FreeTensor(tuple(tensor.shape), dtype, name=name, trainable=trainable)
-
-    def _loaded(self, layer, tensor) -> Value:
-        value = new(layer(self.inputs[0]), tuple(tensor.shape))
-        layer.values.assign(tensor.detach().cpu().numpy().copy())
-        return value
-
-    def shuffled(self, value: Value, shape, order) -> Value:
-        """`view(shape).permute(order)`, and a view of the call's shape."""
-        value = viewed(value, shape)
-        return viewed(value.with_axes(value.axes[n] for n in order), self.sizes())
-
-    def with_length(self, value: Value, tensor, axis: int, place: int, size: Size) -> Value:
-        """The value with another length along an axis that is one dimension."""
-        (atoms,) = self.atoms([size])
-        dims, axes = list(value.dims), list(value.axes)
-        dims[place] = axes[axis] = atoms
-        return Value(tensor, tuple(dims), tuple(axes))
-
-    def parts(self, value, axis: int, count: int):
-        """The value cut into equal parts along an axis."""
-        value = self.value(value)
-        axis = value.axis(axis)
-        value, place = value.one_dim(axis)
-        size = divide(value.shape[axis], count)
-        if size is None:
-            raise UnsupportedError(f"{value.shape[axis]} numbers in {count} parts")
-        tensors = keras.ops.split(value.tensor, count, axis=place)
-        return [self.with_length(value, tensor, axis, place, size) for tensor in tensors]
-
-    def apply(self, layer, *tensors):
-        """A layer's output, which `compare` can find again if the call returns it."""
-        self.applied = layer.name, layer(*tensors)
-        return self.applied[1]
+    def free(self, free: Free):
+        """The output of a layer that holds nothing but a tensor."""
+        path = free.path or f"{self.path}.constant"
+        trained = free.is_trainable and free.data.requires_grad
+        arguments = {"name": self.name(path), "trainable": trained}
+        layer = FreeTensor(tuple(free.data.shape), reading.type_of(free.data), **arguments)
+        tensor = layer(self.inputs[0])
+        if free.path:
+            self._place(layer, layer.values, free)
+        else:
+            layer.values.assign(free.array)
+        return tensor
 
 
 def layout_of(value: Value) -> dict[str, list[int]]:
@@ -234,18 +232,6 @@ def layout_of(value: Value) -> dict[str, list[int]]:
     split = [atom.size if isinstance(atom.size, int) else -1 for atom in atoms]
     shape = [size if isinstance(size, int) else -1 for size in value.shape]
     return {"split": split, "axes": [atoms.index(atom) for atom in value.stored], "shape": shape}
-
-
-def _tied(graph: reading.Graph) -> set[str]:
-    """The paths of matrices that several layers share, each with a bias of its own or none."""
-    users: dict[str, set[tuple]] = {}
-    for node in graph.nodes:
-        paths = tuple(graph.names.get(one.name) for one in node.all_input_nodes)
-        for path in filter(
-            None, paths if reading.operation(node) in ("linear", "embedding") else ()
-        ):
-            users.setdefault(path, set()).add((reading.operation(node), *filter(None, paths)))
-    return {path for path, layers in users.items() if len(layers) > 1}
 
 
 def _goes_into_windows(node) -> bool:

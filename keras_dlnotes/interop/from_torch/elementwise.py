@@ -1,248 +1,163 @@
 """Operations on each number alone: activations, arithmetic, comparisons, dropout."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import keras
-import torch
 from keras import ops
 
-from keras_dlnotes.interop.from_torch.conversion import Conversion, Free
+from keras_dlnotes.interop.from_torch.conversion import Conversion, enter
+from keras_dlnotes.interop.from_torch.reading import type_of
 from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value, together
 
 
-def activation(name: str):
-    """One of Keras's activations, as a layer named after PyTorch's module."""
-
-    def convert(conversion, value) -> Value:
-        value = conversion.value(value)
-        return conversion.activation(value, keras.layers.Activation, activation=name)
-
-    return convert
-
-
-def unary(function):
-    """`function(tensor, *arguments)`."""
-
-    def convert(conversion, value, *arguments) -> Value:
-        value = conversion.value(value)
-        return value.with_tensor(function(value.tensor, *arguments))
-
-    return convert
-
-
-def gelu(conversion, value, approximate="none") -> Value:
-    if approximate == "none":
-        return activation("gelu")(conversion, value)
-    return value.with_tensor(ops.gelu(value.tensor, approximate=True))
-
-
-def hardtanh(conversion, value, low=-1.0, high=1.0) -> Value:
-    if (low, high) == (0, 6):
-        return activation("relu6")(conversion, value)
-    return value.with_tensor(ops.clip(value.tensor, low, high))
-
-
-def leaky_relu(conversion, value, slope=0.01) -> Value:
-    return conversion.activation(value, keras.layers.LeakyReLU, negative_slope=slope)
-
-
-def elu(conversion, value, alpha=1.0, scale=1, input_scale=1) -> Value:
-    if (scale, input_scale) != (1, 1):
-        raise UnsupportedError("a scaled elu")
-    return conversion.activation(value, keras.layers.ELU, alpha=alpha)
-
-
-def softplus(conversion, value, beta=1, threshold=20) -> Value:
-    if beta * threshold < 15:
-        raise UnsupportedError("a softplus with so low a threshold")
-    return value.with_tensor(ops.softplus(value.tensor * beta) / beta)
-
-
-def prelu(conversion, value, weight) -> Value:
-    """max(x, 0) + a·min(x, 0), with one slope or one for each channel."""
-    if not isinstance(weight, Free):
-        raise UnsupportedError("a slope that is computed")
-    channel = 1 if value.rank > 1 else 0
-    value, place = value.one_dim(channel)
-    shared = [n for n in range(1, len(value.dims)) if n != place or weight.tensor.numel() == 1]
-    if place == 0:
-        raise UnsupportedError("PReLU of features that are stored first")
-    layer = conversion.layer(
-        keras.layers.PReLU,
-        weight.path.rpartition(".")[0],
-        (weight,),
-        shared_axes=shared or None,
-    )
-    result = value.with_tensor(conversion.apply(layer, value.tensor))
-    conversion.place(layer, layer.alpha, weight)
-    return result
-
-
-def glu(conversion, value, axis=-1) -> Value:
-    one, two = conversion.parts(value, axis, 2)
-    return one.with_tensor(one.tensor * ops.sigmoid(two.tensor))
-
-
-def binary(function, reverse: bool = False):
-    """`function(one, two)` with broadcasting; `alpha` scales the second."""
-
-    def convert(conversion, one, two, alpha=1, rounding_mode=None) -> Value:
-        if rounding_mode is not None:
-            raise UnsupportedError(f"rounding_mode={rounding_mode!r}")
-        if alpha != 1:
-            two = combined(conversion, ops.multiply, two, alpha)
-        pair = (two, one) if reverse else (one, two)
-        return combined(conversion, function, *pair)
-
-    return convert
-
-
-def combined(conversion: Conversion, function, *operands):
+def combined(function, *operands) -> Value:
     """A function of values and numbers, broadcast as PyTorch does."""
-    if all(isinstance(operand, int | float) for operand in operands):
-        raise UnsupportedError("arithmetic of numbers alone")
-    scalars = {n: _number(operand) for n, operand in enumerate(operands)}
-    values = [conversion.value(operands[n]) for n, number in scalars.items() if number is None]
-    if not all(isinstance(n, int | float | bool) for n in scalars.values() if n is not None):
+    values = [operand for operand in operands if isinstance(operand, Value)]
+    if not all(isinstance(operand, Value | int | float) for operand in operands):
         raise UnsupportedError("arithmetic with an open length")
+    if not values:
+        raise UnsupportedError("arithmetic of numbers alone")
     tensors, dims, axes = together(values)
     found = iter(tensors)
-    arguments = [next(found) if number is None else number for number in scalars.values()]
+    arguments = [next(found) if isinstance(one, Value) else one for one in operands]
     return Value(function(*arguments), dims, axes)
 
 
-def _number(operand):
-    """A number, also one in a tensor without axes; None for any other tensor."""
-    if isinstance(operand, torch.Tensor) and operand.ndim == 0:
-        return operand.item()
-    return None if isinstance(operand, Value | Free | torch.Tensor) else operand
+def activation(c: Conversion, x) -> Value:
+    return c.plain(keras.layers.Activation, x, activation=c.keras_name)
 
 
-def clip(conversion, value, low=None, high=None) -> Value:
-    tensor = value.tensor
-    tensor = tensor if low is None else ops.maximum(tensor, low)
-    return value.with_tensor(tensor if high is None else ops.minimum(tensor, high))
+def unary(c: Conversion, x, *arguments) -> Value:
+    return x.with_tensor(c.function(x.tensor, *arguments))
 
 
-def where(conversion, condition, one, two) -> Value:
-    return combined(conversion, ops.where, condition, one, two)
+def binary(c: Conversion, one, two, alpha=1, rounding_mode=None):
+    if rounding_mode is not None:
+        raise UnsupportedError(f"rounding_mode={rounding_mode!r}")
+    if isinstance(one, Noise) or isinstance(two, Noise):
+        return _noisy(c, one, two)
+    one, two = (two, one) if c.operation == "rsub" else (one, two)
+    return combined(c.function, one, two if alpha == 1 else combined(ops.multiply, two, alpha))
 
 
-def masked_fill(conversion, value, mask, fill) -> Value:
-    return combined(conversion, ops.where, mask, fill, value)
+def gelu(c: Conversion, x, approximate="none") -> Value:
+    if approximate == "none":
+        return activation(c, x)
+    return x.with_tensor(ops.gelu(x.tensor, approximate=True))
 
 
-def addcmul(conversion, value, one, two, value_=1, **more) -> Value:
-    if more.get("value", value_) != 1:
+def hardtanh(c: Conversion, x, low=-1.0, high=1.0) -> Value:
+    if (low, high) == (0, 6):
+        return c.plain(keras.layers.Activation, x, activation="relu6")
+    return x.with_tensor(ops.clip(x.tensor, low, high))
+
+
+def leaky_relu(c: Conversion, x, slope=0.01) -> Value:
+    return c.plain(keras.layers.LeakyReLU, x, negative_slope=slope)
+
+
+def elu(c: Conversion, x, alpha=1.0, scale=1, input_scale=1) -> Value:
+    if (scale, input_scale) != (1, 1):
+        raise UnsupportedError("a scaled elu")
+    return c.plain(keras.layers.ELU, x, alpha=alpha)
+
+
+def softplus(c, x, beta=1, threshold=20) -> Value:
+    if beta * threshold < 15:
+        raise UnsupportedError("a softplus with so low a threshold")
+    return x.with_tensor(ops.softplus(x.tensor * beta) / beta)
+
+
+def clip(c, x, low=None, high=None) -> Value:
+    x = x if low is None else combined(ops.maximum, x, low)
+    return x if high is None else combined(ops.minimum, x, high)
+
+
+def bitwise_not(c, x) -> Value:
+    is_bool = keras.backend.standardize_dtype(x.tensor.dtype) == "bool"
+    return x.with_tensor((ops.logical_not if is_bool else ops.bitwise_not)(x.tensor))
+
+
+def cast(c: Conversion, x, *_, **__) -> Value:
+    target = type_of(c.node.meta["val"])
+    is_same = keras.backend.standardize_dtype(x.tensor.dtype) == target
+    return x if is_same else x.with_tensor(ops.cast(x.tensor, target))
+
+
+def addcmul(c, start, one, two, value=1) -> Value:
+    if value != 1:
         raise UnsupportedError("a scaled addcmul")
-    return combined(conversion, ops.add, value, combined(conversion, ops.multiply, one, two))
+    return combined(ops.add, start, combined(ops.multiply, one, two))
 
 
-def dropout(conversion, value, rate, training) -> Value:
-    """Also where the rate is 0, so that it can be changed."""
+def dropout(c: Conversion, x, rate, training) -> Value:
+    """Also where the rate is 0, so that it can be changed; of whole channels by its noise shape."""
     if not training:
-        return value
-    return conversion.activation(value, keras.layers.Dropout, rate=rate)
+        return x
+    if c.operation == "feature_dropout":
+        return _dropped(c, x, rate, 2)
+    is_alpha = c.operation == "alpha_dropout"
+    return c.plain(keras.layers.AlphaDropout if is_alpha else keras.layers.Dropout, x, rate=rate)
 
 
-def feature_dropout(conversion, value, rate, training) -> Value:
-    """Whole channels at once."""
-    if not training:
-        return value
-    value, place = value.one_dim(1)
-    batch = [n for n, dim in enumerate(value.dims) if dim and set(dim) <= set(value.axes[0])]
-    shape = [None if n in (place, *batch) else 1 for n in range(len(value.dims))]
-    return conversion.activation(value, keras.layers.Dropout, rate=rate, noise_shape=shape)
+def _dropped(c: Conversion, x: Value, rate: float, kept: int) -> Value:
+    """Dropout that is drawn along the axes before `kept` alone."""
+    x, own = x.parted(atom for axis in x.axes[:kept] for atom in axis)
+    shape = [None if n in own else 1 for n in range(len(x.dims))]
+    return c.plain(keras.layers.Dropout, x, rate=rate, noise_shape=shape)
 
 
-def alpha_dropout(conversion, value, rate, training) -> Value:
-    if not training:
-        return value
-    return conversion.activation(value, keras.layers.AlphaDropout, rate=rate)
+@dataclass
+class Noise:
+    """Zeros and ones of a shape, drawn with the probability `kept` of a one, and divided by it."""
+
+    shape: tuple
+    kept: Any = None
+    is_scaled: bool = False
 
 
-def cast(conversion, value, *_, **__) -> Value:
-    value = conversion.value(value)
-    target = str(conversion.node.meta["val"].dtype).removeprefix("torch.")
-    if keras.backend.standardize_dtype(value.tensor.dtype) == target:
-        return value
-    return value.with_tensor(ops.cast(value.tensor, target))
+def bernoulli(c, noise, kept) -> Noise:
+    if not isinstance(noise, Noise) or not isinstance(kept, float):
+        raise UnsupportedError("random numbers")
+    return Noise(noise.shape, kept)
 
 
-def softmax(function):
-    def convert(conversion, value, axis, dtype=None) -> Value:
-        value, place = value.one_dim(value.axis(axis))
-        return value.with_tensor(function(value.tensor, axis=place))
+def _noisy(c: Conversion, one, two):
+    """Stochastic depth, x · noise / p: dropout of whole examples, which divides by p, too."""
+    noise, other = (one, two) if isinstance(one, Noise) else (two, one)
+    if c.operation == "div" and noise is one and noise.kept == other and not noise.is_scaled:
+        return Noise(noise.shape, noise.kept, is_scaled=True)
+    if c.operation != "mul" or not noise.is_scaled or not isinstance(other, Value):
+        raise UnsupportedError("random numbers of another scale")
+    if noise.shape != (other.shape[0], *(1,) * (other.rank - 1)):
+        raise UnsupportedError("random numbers other than one for each example")
+    return _dropped(c, other, 1 - noise.kept, 1)
 
-    return convert
 
-
-def same(conversion, value, *_, **__) -> Value:
-    return conversion.value(value)
-
-
-OPERATIONS = {
-    **{
-        name: activation(name)
-        for name in ("relu", "relu6", "sigmoid", "tanh", "silu", "selu", "mish", "softsign")
-    },
-    "hardsigmoid": activation("hard_sigmoid"),
-    "hardswish": activation("hard_silu"),
-    "log_sigmoid": activation("log_sigmoid"),
-    "tanhshrink": activation("tanh_shrink"),
-    "gelu": gelu,
-    "hardtanh": hardtanh,
-    "leaky_relu": leaky_relu,
-    "elu": elu,
-    "softplus": softplus,
-    "prelu": prelu,
-    "glu": glu,
-    "hardshrink": unary(lambda x, a=0.5: ops.hard_shrink(x, a)),
-    "softshrink": unary(lambda x, a=0.5: ops.soft_shrink(x, a)),
-    "threshold": unary(lambda x, a, v: ops.where(x > a, x, v)),
-    "exp": unary(ops.exp),
-    "log": unary(ops.log),
-    "log1p": unary(ops.log1p),
-    "sqrt": unary(ops.sqrt),
-    "rsqrt": unary(ops.rsqrt),
-    "reciprocal": unary(ops.reciprocal),
-    "neg": unary(ops.negative),
-    "abs": unary(ops.abs),
-    "sin": unary(ops.sin),
-    "cos": unary(ops.cos),
-    "erf": unary(ops.erf),
-    "square": unary(ops.square),
-    "floor": unary(ops.floor),
-    "round": unary(ops.round),
-    "bitwise_not": unary(ops.logical_not),
-    "logical_not": unary(ops.logical_not),
-    "detach": unary(ops.stop_gradient),
-    "softmax": softmax(ops.softmax),
-    "log_softmax": softmax(ops.log_softmax),
-    "add": binary(ops.add),
-    "sub": binary(ops.subtract),
-    "rsub": binary(ops.subtract, reverse=True),
-    "mul": binary(ops.multiply),
-    "div": binary(ops.divide),
-    "pow": binary(ops.power),
-    "maximum": binary(ops.maximum),
-    "minimum": binary(ops.minimum),
-    "eq": binary(ops.equal),
-    "ne": binary(ops.not_equal),
-    "gt": binary(ops.greater),
-    "ge": binary(ops.greater_equal),
-    "lt": binary(ops.less),
-    "le": binary(ops.less_equal),
-    "logical_and": binary(ops.logical_and),
-    "logical_or": binary(ops.logical_or),
-    "clamp": clip,
-    "clamp_min": clip,
-    "clamp_max": lambda conversion, value, high: clip(conversion, value, None, high),
-    "where": where,
-    "masked_fill": masked_fill,
-    "addcmul": addcmul,
-    "dropout": dropout,
-    "feature_dropout": feature_dropout,
-    "alpha_dropout": alpha_dropout,
-    "to": cast,
-    "type_as": cast,
-    **dict.fromkeys(["contiguous", "clone", "alias", "lift_fresh_copy"], same),
-}
+enter(
+    {
+        "relu relu6 sigmoid tanh silu selu mish softsign log_sigmoid hardsigmoid": activation,
+        "hardswish tanhshrink": activation,
+        "exp log log1p sqrt rsqrt reciprocal abs sin cos erf square floor round neg": unary,
+        "logical_not detach hardshrink softshrink threshold": unary,
+        "add sub rsub mul div pow eq ne gt ge lt le maximum minimum": binary,
+        "logical_and logical_or": binary,
+        "gelu": gelu,
+        "hardtanh": hardtanh,
+        "leaky_relu": leaky_relu,
+        "elu": elu,
+        "softplus": softplus,
+        "clamp clamp_min": clip,
+        "clamp_max": lambda c, x, high: clip(c, x, None, high),
+        "bitwise_not": bitwise_not,
+        "where": lambda c, condition, one, two: combined(ops.where, condition, one, two),
+        "masked_fill": lambda c, x, mask, fill: combined(ops.where, mask, fill, x),
+        "addcmul": addcmul,
+        "to type_as": cast,
+        "contiguous clone alias lift_fresh_copy": lambda c, x, *_, **__: x,
+        "dropout alpha_dropout feature_dropout": dropout,
+        "empty new_empty": lambda c, *_, **__: Noise(c.sizes()),
+        "bernoulli": bernoulli,
+    }
+)

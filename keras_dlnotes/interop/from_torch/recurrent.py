@@ -3,10 +3,12 @@
 from typing import Any
 
 import keras
+import torch
 
 from keras_dlnotes import layers
 from keras_dlnotes.interop.converted import recurrent_keys
-from keras_dlnotes.interop.from_torch.conversion import Conversion, Free
+from keras_dlnotes.interop.from_torch.axes import stack
+from keras_dlnotes.interop.from_torch.conversion import Conversion, Free, enter
 from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value
 
 
@@ -14,58 +16,60 @@ class Zeros:
     """A tensor of zeros of an open number of examples: what recurrent networks begin with."""
 
 
-def zeros(conversion: Conversion, *_, **__) -> Zeros:
+def filled(c: Conversion, *arguments, **_):
+    number = arguments[2] if "full" in c.operation else int("ones" in c.operation)
+    sizes, dtype = c.sizes(), c.node.meta["val"].dtype
+    if all(isinstance(size, int) for size in sizes):
+        return Free(c, torch.full(sizes, number, dtype=dtype))
+    if number:
+        raise UnsupportedError("numbers other than 0 of an open shape")
     return Zeros()
 
 
-def recurrence(kind, states: int, **arguments):
+_KINDS: dict[str, tuple] = {
+    "lstm": (layers.LSTM, {}),
+    "gru": (layers.GRU, {"reset_after": True}),
+    "rnn_tanh": (layers.SimpleRNN, {}),
+    "rnn_relu": (layers.SimpleRNN, {"activation": "relu"}),
+}
+
+
+def recurrence(
+    c: Conversion, x, initial, tensors, biases, levels, dropout, _train, both, batch_first
+) -> list[Value]:
     """(output, h) or (output, h, c), as `aten.lstm` and its like return them."""
-
-    def convert(
-        conversion, value, initial, tensors, biases, levels, dropout, _train, both, batch_first
-    ) -> list[Value]:
-        initial = initial if isinstance(initial, list | tuple) else [initial]
-        if not all(isinstance(state, Zeros) for state in initial):
-            raise UnsupportedError("a recurrent network that does not begin with zeros")
-        directions = 2 if both else 1
-        each = 4 if biases else 2
-        if len(tensors) != each * levels * directions or not all(
-            isinstance(tensor, Free) for tensor in tensors
-        ):
-            raise UnsupportedError("a recurrent network of other weights, as with proj_size")
-        batch, time, features = value.axes if batch_first else (value.axes[n] for n in (1, 0, 2))
-        tensor = value.arranged((batch, time, features)).tensor
-        last: list[list[Any]] = [[] for _ in range(states)]
-        path = tensors[0].path.rpartition(".")[0]
-        for level in range(levels):
-            if level and dropout:
-                name = conversion.name(f"{path}.dropout{level}")
-                tensor = keras.layers.Dropout(dropout, name=name)(tensor)
-            own = tensors[level * each * directions : (level + 1) * each * directions]
-            layer = _layer(conversion, kind, f"{path}.{level}", own, both, biases, arguments)
-            tensor, *ends = layer(tensor)
-            _place(conversion, layer, path, level, own)
-            for number, end in enumerate(ends):
-                last[number % states].append(end)
-        (units,) = conversion.atoms([conversion.sizes()[-1]])
-        axes = (batch, time, units) if batch_first else (time, batch, units)
-        found = [Value(tensor, (batch, time, units), axes)]
-        for ends in last:
-            (width,) = conversion.atoms([ends[0].shape[-1]])
-            values = [Value(end, (batch, width), (batch, width)) for end in ends]
-            found.append(conversion.operations["stack"](conversion, values, 0))
-        return found
-
-    return convert
+    initial = initial if isinstance(initial, list | tuple) else [initial]
+    if not all(isinstance(state, Zeros) for state in initial):
+        raise UnsupportedError("a recurrent network that does not begin with zeros")
+    each = len(tensors) // levels
+    is_free = all(isinstance(tensor, Free) for tensor in tensors)
+    if not is_free or len(tensors) != (4 if biases else 2) * (2 if both else 1) * levels:
+        raise UnsupportedError("a recurrent network of other weights, as with proj_size")
+    batch, time, features = x.axes if batch_first else (x.axes[n] for n in (1, 0, 2))
+    tensor = x.arranged((batch, time, features)).tensor
+    kind, arguments = _KINDS[c.operation]
+    arguments = arguments | {"return_sequences": True, "return_state": True, "use_bias": biases}
+    last: list[list[Any]] = [[] for _ in initial]
+    path = tensors[0].path.rpartition(".")[0]
+    for level in range(levels):
+        if level and dropout:
+            where = f"{path}.dropout{level}"
+            tensor = c.layer(keras.layers.Dropout, tensor, path=where, rate=dropout)
+        own = tensors[level * each : (level + 1) * each]
+        layer = kind(own[1].shape[1], **arguments, name=c.name(f"{path}.{level}"))
+        if both:
+            layer = layers.Bidirectional(layer, name=c.name(f"{path}.{level}.both"))
+        tensor, *ends = layer(tensor)
+        _place(c, layer, path, level, own)
+        for number, end in enumerate(ends):
+            last[number % len(last)].append(end)
+    units, width = c.atoms([c.sizes()[-1], last[0][0].shape[-1]])
+    axes = (batch, time, units) if batch_first else (time, batch, units)
+    ends = [[Value(end, (batch, width), (batch, width)) for end in entries] for entries in last]
+    return [Value(tensor, (batch, time, units), axes), *(stack(c, values) for values in ends)]
 
 
-def _layer(conversion, kind, path, tensors, both, biases, arguments):
-    settings = {"return_sequences": True, "return_state": True, "use_bias": biases, **arguments}
-    layer = kind(tensors[1].tensor.shape[1], **settings, name=conversion.name(path))
-    return layers.Bidirectional(layer, name=conversion.name(f"{path}.both")) if both else layer
-
-
-def _place(conversion: Conversion, layer, path: str, level: int, tensors: list[Free]) -> None:
+def _place(c: Conversion, layer, path: str, level: int, tensors: list[Free]) -> None:
     """Loads a level's tensors, whose names PyTorch makes of the level and the direction."""
     arrays = {tensor.path: tensor.array for tensor in tensors}
     entry = {"layer": layer.name, "path": path, "level": level}
@@ -73,14 +77,9 @@ def _place(conversion: Conversion, layer, path: str, level: int, tensors: list[F
         values = mapping.weights({name: arrays[key] for name, key in keys.items()})
         for variable, value in zip(mapping.variables, values, strict=True):
             variable.assign(value)
-    conversion.used.update(arrays)
-    conversion.recurrent.append(entry)
+    c.used.update(arrays)
+    c.record["recurrent"].append(entry)
 
 
-OPERATIONS = {
-    "zeros": zeros,
-    "lstm": recurrence(layers.LSTM, 2),
-    "gru": recurrence(layers.GRU, 1, reset_after=True),
-    "rnn_tanh": recurrence(layers.SimpleRNN, 1),
-    "rnn_relu": recurrence(layers.SimpleRNN, 1, activation="relu"),
-}
+enter({"zeros zeros_like new_zeros ones ones_like new_ones new_full": filled})
+enter({"lstm gru rnn_tanh rnn_relu": recurrence})

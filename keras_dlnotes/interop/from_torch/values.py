@@ -8,8 +8,8 @@ of length 1 has no atoms.
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from keras import ops
@@ -25,129 +25,149 @@ class UnsupportedError(Exception):
 class Atom:
     """A length; another atom of the same length is another one.
 
-    `zeros` has that many, for a length that is open and that a tensor is to be expanded to.
+    `zeros` has that many, for a length that is open and that a tensor is to be expanded to. `parts`
+    are the two that the atom was divided into, for all values at once.
     """
 
     size: Size
     zeros: Any = None
+    parts: "Atoms" = ()
+
+    def divided(self, outer: Size) -> "Atoms":
+        self.parts = Atom(outer), Atom(divide(self.size, outer))
+        return self.parts
 
 
 Atoms = tuple[Atom, ...]
+Groups = tuple[Atoms, ...]
 
 
-@dataclass(eq=False)
 class Value:
     """A Keras tensor, the atoms of its dimensions, and those of PyTorch's axes."""
 
-    tensor: Any
-    dims: tuple[Atoms, ...]
-    axes: tuple[Atoms, ...]
+    def __init__(self, tensor, dims: Iterable[Atoms], axes: Iterable[Atoms]):
+        self._tensor, self._dims, self._axes = tensor, tuple(dims), tuple(axes)
+
+    @property
+    def tensor(self):
+        return self._tensor
+
+    @property
+    def dims(self) -> Groups:
+        return tuple(map(_undivided, self._dims))
+
+    @property
+    def axes(self) -> Groups:
+        return tuple(map(_undivided, self._axes))
 
     @property
     def shape(self) -> tuple[Size, ...]:
         """PyTorch's shape."""
-        return tuple(size_of(axis) for axis in self.axes)
+        return tuple(map(size_of, self.axes))
 
     @property
     def rank(self) -> int:
-        return len(self.axes)
+        return len(self._axes)
 
     @property
     def stored(self) -> Atoms:
         return flat(self.dims)
-
-    def axis(self, number: int) -> int:
-        return number % len(self.axes)
 
     def with_tensor(self, tensor) -> "Value":
         """The same layout of another tensor."""
         return Value(tensor, self.dims, self.axes)
 
     def with_axes(self, axes: Iterable[Atoms]) -> "Value":
-        return Value(self.tensor, self.dims, tuple(axes))
+        return Value(self.tensor, self.dims, axes)
 
-    def arranged(self, dims: Sequence[Atoms]) -> "Value":
+    def with_rank(self, rank: int) -> "Value":
+        """The value with axes of length 1 in front."""
+        return self.with_axes(((),) * (rank - self.rank) + self.axes)
+
+    def with_axis(self, axis: int, place: int, atoms: Atoms) -> "Value":
+        """The value with other atoms for an axis, which is a dimension."""
+        dims, axes = list(self.dims), list(self.axes)
+        dims[place] = axes[axis] = atoms
+        return Value(self.tensor, dims, axes)
+
+    def renamed(self, by: Mapping[Atom, Atom]) -> "Value":
+        def change(groups):
+            return [tuple(by.get(atom, atom) for atom in group) for group in groups]
+
+        return Value(self.tensor, change(self.dims), change(self.axes))
+
+    def fresh(self, *atoms: Atom) -> "Value":
+        """The value with others in place of these atoms, so that no value shares them."""
+        return self.renamed({atom: replace(atom) for atom in atoms})
+
+    def arranged(self, dims: Iterable[Atoms]) -> "Value":
         """The value with these dimensions, which hold all its atoms."""
+        dims = tuple(map(tuple, dims))
         wanted, value = flat(dims), self
-        for atom in set(wanted) - set(self.stored):
-            value = value._expanded(atom)
+        for atom in wanted:
+            value = value if atom in self.stored else value._expanded(atom)
         if wanted != value.stored:
             runs = _runs(value.stored, wanted)
             order = sorted(range(len(runs)), key=lambda n: wanted.index(runs[n][0]))
-            value = value._reshaped(runs)
-            tensor = ops.transpose(value.tensor, order)
-            value = Value(tensor, tuple(runs[n] for n in order), self.axes)
-        return value._reshaped(tuple(map(tuple, dims)))
+            tensor = ops.transpose(value._reshaped(runs).tensor, order)
+            value = Value(tensor, (runs[n] for n in order), self.axes)
+        return value._reshaped(dims)
 
     def _expanded(self, atom: Atom) -> "Value":
         """The value with an atom that its axes had and its tensor had not, stored first."""
         tensor = ops.expand_dims(self.tensor, 0)
-        if atom.zeros is None and not isinstance(atom.size, int):
-            raise FixedSizeError(f"an expansion to {atom.size}")
-        if atom.zeros is None:
-            tensor = ops.repeat(tensor, atom.size, axis=0)
-        else:
+        if atom.zeros is not None:
             zeros = ops.reshape(atom.zeros, (-1, *(1,) * len(self.dims)))
             tensor = ops.add(tensor, ops.cast(zeros, tensor.dtype))
+        elif isinstance(atom.size, int):
+            tensor = ops.repeat(tensor, atom.size, axis=0)
+        else:
+            raise UnsupportedError(f"an expansion to {atom.size}")
         return Value(tensor, ((atom,), *self.dims), self.axes)
 
-    def separated(self, *groups: Atoms) -> "Value":
+    def separated(self, *groups: Iterable[Atom]) -> "Value":
         """The value with dimensions that lie wholly within each group, or wholly outside of it."""
+        sets = [set(group) for group in groups]
 
         def key(atom):
-            return tuple(atom in group for group in groups)
+            return [atom in group for group in sets]
 
         parts = (itertools.groupby(dim, key) if dim else [((), ())] for dim in self.dims)
         return self._reshaped(tuple(tuple(atoms) for part in parts for _, atoms in part))
 
+    def parted(self, atoms: Iterable[Atom]) -> "tuple[Value, list[int]]":
+        """The value with dimensions of these atoms, all of which it stores, and their numbers."""
+        atoms = tuple(atoms)
+        copies = [(atom,) for atom in atoms if atom not in self.stored]
+        value = self.arranged((*copies, *self.dims)).separated(atoms)
+        return value, [n for n, dim in enumerate(value.dims) if dim and set(dim) <= {*atoms}]
+
     def one_dim(self, axis: int) -> "tuple[Value, int]":
         """The value with one dimension that holds this axis alone, and its number."""
         atoms = self.axes[axis]
-        if not atoms:
-            return self._reshaped((*self.dims, ())), len(self.dims)
-        value = self.separated(atoms)
-        found = value.dims_within(atoms)
+        value, found = self.parted(atoms)
+        place = found[0] if found else len(value.dims)
         rest = [dim for n, dim in enumerate(value.dims) if n not in found]
-        place = found[0] if found else 0
         return value.arranged((*rest[:place], atoms, *rest[place:])), place
 
-    def dims_within(self, atoms: Iterable[Atom]) -> list[int]:
-        """The dimensions of which all atoms are among these; of length 1 none."""
-        inside = set(atoms)
-        return [n for n, dim in enumerate(self.dims) if dim and set(dim) <= inside]
-
-    def _reshaped(self, dims: tuple[Atoms, ...]) -> "Value":
-        if dims == self.dims:
-            return self
-        if [dim for dim in self.dims if dim] == [dim for dim in dims if dim]:  # ones come or go
-            tensor = self.tensor
-            ones = [n for n, dim in enumerate(self.dims) if not dim]
-            if ones:
+    def _reshaped(self, dims: Groups) -> "Value":
+        tensor, before = self.tensor, self.dims
+        if [dim for dim in before if dim] != [dim for dim in dims if dim]:
+            tensor = reshaped(tensor, [size_of(dim) for dim in dims])
+        elif dims != before:  # ones come or go
+            if ones := [n for n, dim in enumerate(before) if not dim]:
                 tensor = ops.squeeze(tensor, ones)
-            new = [n for n, dim in enumerate(dims) if not dim]
-            for place in new:
+            for place in (n for n, dim in enumerate(dims) if not dim):
                 tensor = ops.expand_dims(tensor, place)
-            return Value(tensor, dims, self.axes)
-        return Value(reshaped(self.tensor, [size_of(dim) for dim in dims]), dims, self.axes)
-
-
-class FixedSizeError(UnsupportedError):
-    """What works for images of one size alone."""
+        return Value(tensor, dims, self.axes)
 
 
 def reshaped(tensor, sizes: Sequence[Size]):
     """The tensor with dimensions of these sizes, of which one may be open."""
-    open_sizes = [n for n, size in enumerate(sizes) if not isinstance(size, int)]
-    if len(open_sizes) > 1:
-        raise FixedSizeError(f"reshape to {tuple(map(str, sizes))}")
-    return ops.reshape(tensor, [-1 if n in open_sizes else size for n, size in enumerate(sizes)])
-
-
-def new(tensor, sizes: Sequence[Size], order: Sequence[int] | None = None) -> Value:
-    """A value of fresh atoms: its dimension n is PyTorch's axis order[n]."""
-    axes = tuple(atoms_of(size) for size in sizes)
-    order = range(len(axes)) if order is None else order
-    return Value(tensor, tuple(axes[n] for n in order), axes)
+    lengths = [size if isinstance(size, int) else -1 for size in sizes]
+    if lengths.count(-1) > 1:
+        raise UnsupportedError(f"reshape to {tuple(map(str, sizes))}")
+    return ops.reshape(tensor, lengths)
 
 
 def atoms_of(size: Size) -> Atoms:
@@ -162,7 +182,11 @@ def size_of(atoms: Atoms) -> Size:
     return math.prod(atom.size for atom in atoms)
 
 
-def _runs(stored: Atoms, wanted: Atoms) -> tuple[Atoms, ...]:
+def _undivided(atoms: Iterable[Atom]) -> Atoms:
+    return flat(_undivided(atom.parts) if atom.parts else (atom,) for atom in atoms)
+
+
+def _runs(stored: Atoms, wanted: Atoms) -> Groups:
     """The longest parts that lie in one piece in both orders."""
     following = dict(itertools.pairwise(wanted))
     runs: list[list[Atom]] = []
@@ -184,117 +208,89 @@ def divide(size: Size, by: Size) -> Size | None:
     return quotient if quotient.as_numer_denom()[1] == 1 else None
 
 
-def split_atom(value: Value, atom: Atom, outer: Size) -> Value:
-    """The value with one atom divided in two."""
-    return replaced(value, {atom: (Atom(outer), Atom(divide(atom.size, outer)))})
-
-
-def replaced(value: Value, by: dict[Atom, Atoms]) -> Value:
-    """The value with other atoms in place of some."""
-
-    def change(groups):
-        return tuple(tuple(a for atom in group for a in by.get(atom, (atom,))) for group in groups)
-
-    return Value(value.tensor, change(value.dims), change(value.axes))
-
-
 def viewed(value: Value, shape: Sequence[Size]) -> Value:
     """`value.view(shape)`: the atoms regrouped, without moving data where they divide."""
-    atoms = list(flat(value.axes))
-    axes: list[Atoms] = []
+    atoms, axes = flat(value.axes), []
     for size in shape:
-        taken: list[Atom] = []
-        rest = size
-        while not (isinstance(rest, int) and rest == 1):
+        taken: Atoms = ()
+        while not (isinstance(size, int) and size == 1):
             if not atoms:
                 return _copied(value, shape)
-            atom = atoms.pop(0)
-            left = divide(rest, atom.size)
+            (atom, *rest), left = atoms, divide(size, atoms[0].size)
             if left is None:
-                if divide(atom.size, rest) is None:
+                if divide(atom.size, size) is None:
                     return _copied(value, shape)
-                value = split_atom(value, atom, rest)
-                # the two atoms that now stand where the one stood
-                flattened = flat(value.axes)
-                start = len(flattened) - len(atoms) - 2
-                atom, more = flattened[start : start + 2]
-                atoms.insert(0, more)
-                left = 1
-            taken.append(atom)
-            rest = left
-        axes.append(tuple(taken))
+                (atom, more), left = atom.divided(size), 1
+                rest.insert(0, more)
+            taken, atoms, size = (*taken, atom), tuple(rest), left
+        axes.append(taken)
     return value.with_axes(axes) if not atoms else _copied(value, shape)
 
 
 def _copied(value: Value, shape: Sequence[Size]) -> Value:
     """The same where an old and a new axis overlap in part: by the data in PyTorch's order."""
-    return new(reshaped(value.arranged(value.axes).tensor, shape), shape)
+    axes = [atoms_of(size) for size in shape]
+    return Value(reshaped(value.arranged(value.axes).tensor, shape), axes, axes)
 
 
-def unified(values: Sequence[Value]) -> list[Value]:
+def unified(values: Iterable[Value]) -> list[Value]:
     """The values with one rank, and with the same atoms where their axes are equally long."""
+    values = list(values)
     rank = max(value.rank for value in values)
-    values = [value.with_axes(((),) * (rank - value.rank) + value.axes) for value in values]
-    for axis in range(rank):
-        first = next((n for n, value in enumerate(values) if value.axes[axis]), None)
-        for n in range(len(values)):
-            if first is not None and n != first and values[n].axes[axis]:
-                for m in range(len(values)):  # whatever was split before, once more
-                    if m != n and values[m].axes[axis]:
-                        values[m], values[n] = _refined(values[m], values[n], axis)
+    values = [value.with_rank(rank) for value in values]
     for n in range(1, len(values)):
-        renamed: dict[Atom, Atoms] = {}
-        others = {atom for value in values[:n] for atom in flat(value.axes)}
         for axis in range(rank):
-            like = next((v.axes[axis] for v in values[:n] if v.axes[axis]), ())
-            own = values[n].axes[axis]
-            if like and own:
-                renamed |= {atom: (other,) for atom, other in zip(own, like, strict=True)}
-            elif own:  # an atom that lies along another axis of the others is another one here
-                renamed |= {atom: (Atom(atom.size, atom.zeros),) for atom in own if atom in others}
-        values[n] = replaced(values[n], renamed)
+            like, own = joined(values[:n])[axis], values[n].axes[axis]
+            if like and own and not _divided_alike(like, own):
+                values = _merged(values, axis, Atom(size_of(own)))
+        names: dict[Atom, Atom] = {}
+        for like, own in zip(joined(values[:n]), values[n].axes, strict=True):
+            if own:  # what lies along another axis of the others is another length here
+                names |= zip(own, like or map(replace, own), strict=True)
+        values[n] = values[n].renamed(names)
     return values
 
 
-def _refined(one: Value, two: Value, axis: int) -> tuple[Value, Value]:
-    """Both values, an axis of equal length divided alike."""
-    place = 0
-    while place < max(len(one.axes[axis]), len(two.axes[axis])):
-        left, right = one.axes[axis][place], two.axes[axis][place]
-        if divide(left.size, right.size) == 1:
-            place += 1
-        elif divide(right.size, left.size) is not None:
-            two = split_atom(two, right, left.size)
-        elif divide(left.size, right.size) is not None:
-            one = split_atom(one, left, right.size)
-        else:
-            return _merged(one, axis), _merged(two, axis)
-    return one, two
+def _merged(values: list[Value], axis: int, atom: Atom) -> list[Value]:
+    """The values with one atom along an axis, unless it is of length 1."""
+    places = [value.one_dim(axis) for value in values]
+    pairs = zip(values, places, strict=True)
+    return [
+        one.with_axis(axis, n, (atom,)) if value.axes[axis] else value for value, (one, n) in pairs
+    ]
 
 
-def _merged(value: Value, axis: int) -> Value:
-    """The value with one atom for an axis."""
-    value, place = value.one_dim(axis)
-    atom = (Atom(size_of(value.axes[axis])),)
-    dims, axes = list(value.dims), list(value.axes)
-    dims[place] = axes[axis] = atom
-    return Value(value.tensor, tuple(dims), tuple(axes))
+def _divided_alike(one: Atoms, two: Atoms) -> bool:
+    """Divides the atoms of two equally long axes alike, unless they overlap in part."""
+    while one and two:
+        (left, *more), (right, *rest) = one, two
+        if divide(left.size, right.size) != 1:
+            if divide(right.size, left.size) is not None:
+                rest.insert(0, right.divided(left.size)[1])
+            elif divide(left.size, right.size) is not None:
+                more.insert(0, left.divided(right.size)[1])
+            else:
+                return False
+        one, two = _undivided(more), _undivided(rest)
+    return not one and not two
 
 
-def together(values: Sequence[Value]) -> tuple[list[Any], tuple[Atoms, ...], tuple[Atoms, ...]]:
+def joined(values: Sequence[Value]) -> Groups:
+    """The axes of what is made of unified values."""
+    pairs = zip(*(value.axes for value in values), strict=True)
+    return tuple(next(filter(None, axes), ()) for axes in pairs)
+
+
+def together(values: Iterable[Value]) -> tuple[list[Any], list[Atoms], Groups]:
     """The tensors of values, ready to be broadcast, and the dims and axes of the result."""
     values = unified(values)
     base = max(values, key=lambda value: len(value.stored))
-    more = dict.fromkeys(atom for value in values for atom in value.stored)
     base = base.separated(*(value.stored for value in values if value is not base))
     dims = [dim for dim in base.dims if dim]
+    more = dict.fromkeys(atom for value in values for atom in value.stored)
     dims += [(atom,) for atom in more if atom not in base.stored]
     tensors = []
     for value in values:
         held = set(value.stored)
-        tensors.append(value.arranged([dim if set(dim) <= held else () for dim in dims]).tensor)
-    axes = tuple(
-        next((value.axes[axis] for value in values if value.axes[axis]), ())
-        for axis in range(values[0].rank)
-    )
-    return tensors, tuple(dims), axes
+        tensors.append(value.arranged(dim if set(dim) <= held else () for dim in dims).tensor)
+    return tensors, dims, joined(values)
