@@ -37,6 +37,7 @@ def test_a_full_disk_is_no_failure_of_a_trial(tmp_path, monkeypatch, fault):
         raise fault
 
     monkeypatch.setattr(trials, "_execute", execute)
+    monkeypatch.setattr(Recipe, "load", lambda self: None)
     objective = keras_tuner.Objective("val_loss", "min")
     settings = trials.TrialSettings(objective, executions=1, seed=0, retries=2)
     recipe = Recipe(name="none", epochs=1, batch_size=1)
