@@ -93,7 +93,7 @@ def movable(name: str, value: Any) -> Any:
     if callable(value) and not hasattr(value, "__array__"):
         return Made(name, value)
     if not isinstance(value, tuple | list) or not 2 <= len(value) <= 3:
-        expected = "(inputs, targets), a source of batches, or a function that makes one of these"
+        expected = "a tuple (inputs, targets), a source of batches, or a function that makes one"
         raise argument_error(name, expected, type(value).__name__)
     return rows(name, value)
 

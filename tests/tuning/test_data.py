@@ -99,7 +99,7 @@ def test_the_dry_run_reads_two_batches(kind):
     [
         (iter([]), "data that can be read again. Received: .* Give a function that makes them"),
         (Batches, None),
-        (3, r"\(inputs, targets\), a source of batches, or a function"),
+        (3, r"a tuple \(inputs, targets\), a source of batches, or a function"),
     ],
 )
 def test_what_cannot_be_moved_is_refused(value, told):
