@@ -1,0 +1,80 @@
+"""A connection to Ray: to a cluster that runs, or to one of our own on this machine.
+
+Ray's processes listen on every interface and ask nobody who they are, unless told otherwise. One
+that is started here listens on the loopback interface and asks for a token.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from keras_dlnotes.common.extras import require
+from keras_dlnotes.tuning.resources import visible_gpus
+from keras_dlnotes.tuning.supervisor import SearchError
+
+LOOPBACK = "127.0.0.1"
+KEEPALIVE_MS = 3000  # by default Ray takes a minute to notice that a machine has frozen
+MODE, TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
+
+
+@contextmanager
+def connected(address: str | None, num_cpus: float, num_gpus: float) -> Iterator[Any]:
+    """Connects to Ray, unless this process is connected already, and yields the module.
+
+    Args:
+        address: HOST:PORT of a cluster or "auto"; None starts one with this machine alone.
+        num_cpus: processor cores of a cluster of our own, as trials count them.
+        num_gpus: the same for GPUs.
+
+    Raises:
+        SearchError: if Ray cannot be started with a token any more, or not be reached.
+    """
+    require("ray", "ray", "fsspec")
+    if address is None:
+        _set_up()
+    import ray
+
+    if ray.is_initialized():
+        yield ray
+        return
+    quiet = {"log_to_driver": False, "logging_level": "warning"}
+    if address is not None:
+        try:
+            ray.init(address, **quiet)
+        except (ConnectionError, RuntimeError) as error:
+            raise SearchError(f"Ray cannot be reached at {address}: {error}") from error
+    else:
+        ray.init(
+            num_cpus=num_cpus,
+            num_gpus=num_gpus or len(visible_gpus()),
+            include_dashboard=False,
+            _node_ip_address=LOOPBACK,  # of the documented settings, but an unstable one
+            **quiet,
+        )
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _set_up() -> None:
+    """Sets the variables that Ray reads when it is imported, for a cluster of our own."""
+    if os.environ.get(MODE) == "token" and os.environ.get(TOKEN):
+        return
+    if "ray" in sys.modules:
+        import ray
+
+        if ray.is_initialized():
+            return
+        raise SearchError(
+            "Ray was imported before the search could give it a token. Import it later, call "
+            f"`ray.init` yourself, or set {MODE}=token and {TOKEN} before Python starts."
+        )
+    keepalive = {
+        f"RAY_grpc_client_keepalive_{name}_ms": str(KEEPALIVE_MS) for name in ("time", "timeout")
+    }
+    token = {MODE: "token", TOKEN: secrets.token_hex(32)}
+    os.environ.update({**token, "RAY_USAGE_STATS_ENABLED": "0", **keepalive})

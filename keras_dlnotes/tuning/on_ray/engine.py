@@ -1,0 +1,244 @@
+"""A search whose trials are tasks of Ray: the oracle and the search's folder are here alone.
+
+Ray would run the task of a lost worker again, but with the arguments of the first one, so that the
+two could not be told apart. So a trial that is lost is given to a new attempt here.
+"""
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import cloudpickle
+import filelock
+import keras
+import keras_tuner
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from keras_dlnotes.common.files import write_text
+from keras_dlnotes.common.paths import library_first, of_this_package
+from keras_dlnotes.runs.records import read_or_quarantine
+from keras_dlnotes.tuning.chief import CHIEF_LOCK, LOCK_SECONDS
+from keras_dlnotes.tuning.fatal_errors import FATAL
+from keras_dlnotes.tuning.folder import (
+    FAILED,
+    TrialOutcome,
+    logger,
+    read_outcome,
+    trial_path,
+    write_outcome,
+)
+from keras_dlnotes.tuning.hparams import log_trial
+from keras_dlnotes.tuning.job import Job
+from keras_dlnotes.tuning.on_ray.attempt import Attempt, FatalReport, train
+from keras_dlnotes.tuning.on_ray.connection import connected
+from keras_dlnotes.tuning.on_ray.folders import read_files, write_files
+from keras_dlnotes.tuning.on_ray.snapshots import Snapshots, TrialStorage
+from keras_dlnotes.tuning.supervisor import SearchError
+
+TICK_SECONDS = 0.2
+MIRROR_SECONDS = 1.0
+MAX_LOSSES = 3  # consecutive ones of a trial, without an epoch between them
+STORAGE = "storage"
+
+
+@dataclass(frozen=True)
+class OnRay:
+    """How a search uses Ray.
+
+    Attributes:
+        address: HOST:PORT of a cluster, or "auto"; None starts Ray on this machine, for this
+            search, on the loopback interface and with a token.
+        num_cpus: processor cores of each trial.
+        num_gpus: GPUs of each trial; a fraction shares one.
+        storage: URL, as fsspec knows it, of the storage that all machines of the cluster share, for
+            checkpoints; None takes the search's folder, which they must then share.
+    """
+
+    address: str | None = None
+    num_cpus: float = 1
+    num_gpus: float = 0
+    storage: str | None = None
+
+
+@dataclass
+class Running:
+    """A trial that an attempt is training."""
+
+    trial: Trial
+    storage: TrialStorage
+    snapshots: Snapshots
+    losses: int = 0
+    epochs: int = 0
+
+
+class RayEngine:
+    """Runs a search's oracle here, and its trials on Ray.
+
+    Args:
+        job: of the search.
+        space: the configuration of the hyperparameters.
+        workers: the names of the trials that run at a time.
+        settings: how to use Ray.
+    """
+
+    def __init__(self, job: Job, space: Mapping[str, Any], workers: Sequence[str], settings: OnRay):
+        self._job = job
+        self._space = space
+        self._workers = list(workers)
+        self._settings = settings
+        self._url = settings.storage or str(job.folder / STORAGE)
+        self._running: dict[Any, Running] = {}  # by Ray's reference to the task's result
+        self._mirrored = 0.0
+
+    def run(self, tick: Callable[[], Any]) -> None:
+        """Runs until every trial has ended; calls `tick` several times a second.
+
+        An exception of `tick` ends the search.
+        """
+        with (
+            filelock.FileLock(self._job.folder / CHIEF_LOCK, timeout=LOCK_SECONDS),
+            self._connected() as ray,
+        ):
+            self._ray = ray
+            self._oracle = self._job.make_oracle(self._space, self._job.trial_settings.seed)
+            self._oracle.reload()
+            self._job_reference = ray.put(cloudpickle.dumps(self._job))
+            options = {
+                "num_cpus": self._settings.num_cpus,
+                "num_gpus": self._settings.num_gpus,
+                "max_calls": 1,  # a process for each, so that memory stays bounded
+                "max_retries": 0,
+                "runtime_env": {"env_vars": _variables()},
+            }
+            self._task = ray.remote(**options)(train)
+            try:
+                while self._start_missing() or self._running:
+                    ended = []
+                    if self._running:
+                        ended, _ = ray.wait(list(self._running), timeout=TICK_SECONDS)
+                    else:
+                        time.sleep(TICK_SECONDS)
+                    for reference in ended:
+                        self._end(reference)
+                    self._mirror()
+                    tick()
+            finally:
+                for reference in self._running:
+                    ray.cancel(reference, force=True)
+
+    def _connected(self) -> AbstractContextManager[Any]:
+        settings, count = self._settings, len(self._workers)
+        cpus, gpus = math.ceil(count * settings.num_cpus), math.ceil(count * settings.num_gpus)
+        return connected(settings.address, cpus, gpus)
+
+    def _start_missing(self) -> bool:
+        """Gives free workers a trial; returns whether a trial may be left for one of them."""
+        busy = set(self._oracle.ongoing_trials)
+        is_left = False
+        for worker in self._workers:
+            if worker in busy:
+                continue
+            trial = self._oracle.create_trial(worker)
+            if trial.status == TrialStatus.RUNNING:
+                self._begin(trial)
+            is_left |= trial.status != TrialStatus.STOPPED
+        return is_left
+
+    def _begin(self, trial: Trial) -> None:
+        if self._outcome_of(trial) is not None:  # this process was killed before the oracle knew
+            self._oracle.end_trial(trial)
+            return
+        self._start(trial, TrialStorage(self._url, trial.trial_id))
+
+    def _start(self, trial: Trial, storage: TrialStorage, losses: int = 0) -> None:
+        """Starts an attempt, from what the search's folder holds."""
+        hp = trial.hyperparameters
+        needed = [trial.trial_id, *filter(None, [hp.values.get("tuner/trial_id")])]
+        name = storage.begin(read_files(self._job.folder, needed))
+        attempt = Attempt(trial.trial_id, hp.get_config(), self._url, storage.name, name)
+        running = Running(trial, storage, attempt.snapshots(), losses, self._epochs_of(trial))
+        self._running[self._task.remote(self._job_reference, attempt)] = running
+
+    def _mirror(self) -> None:
+        """Brings the search's folder up to the attempts' last snapshots."""
+        now = time.monotonic()
+        if now - self._mirrored >= MIRROR_SECONDS:
+            self._mirrored = now
+            for running in self._running.values():
+                self._copy(running)
+
+    def _copy(self, running: Running) -> None:
+        try:
+            write_files(self._job.folder, running.snapshots.read())
+        except OSError:  # storage that is out of reach for a while
+            logger.warning("No snapshot of trial %s can be read.", running.trial.trial_id)
+
+    def _end(self, reference: Any) -> None:
+        running = self._running.pop(reference)
+        trial = running.trial
+        try:
+            found = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            self._copy(running)
+            raise SearchError(
+                f"Trial {trial.trial_id} cannot be trained: {error.cause!r}", str(error)
+            ) from error
+        except self._ray.exceptions.RayError as error:  # its process or machine was lost
+            self._copy(running)
+            self._count_loss(running, error)
+            return
+        write_files(self._job.folder, running.snapshots.read())
+        if isinstance(found, FatalReport):
+            write_text(trial_path(self._job.folder, trial.trial_id) / FATAL, found.message)
+            return
+        self._finish(running, found)
+
+    def _count_loss(self, running: Running, error: Exception) -> None:
+        """Gives a lost trial to a new attempt, unless it is lost again and again."""
+        trial = running.trial
+        gained = self._epochs_of(trial) > running.epochs
+        losses = 1 if gained else running.losses + 1
+        logger.warning("Trial %s was lost: %s", trial.trial_id, str(error).splitlines()[0])
+        if losses < MAX_LOSSES:
+            self._start(trial, running.storage, losses)
+            return
+        message = (
+            f"The trial's process was lost {losses} times without finishing an epoch; the usual "
+            f"reason is that the machine ran out of memory. {error}"
+        )
+        config = trial.hyperparameters.get_config()
+        self._finish(running, TrialOutcome(FAILED, config, message=message))
+
+    def _finish(self, running: Running, outcome: TrialOutcome) -> None:
+        trial = running.trial
+        log_trial(self._job.folder, trial.trial_id, self._job.trial_settings.executions, outcome)
+        write_outcome(self._job.folder, trial.trial_id, outcome)
+        self._oracle.end_trial(trial)
+        running.storage.remove()
+        logger.info("Trial %s has ended: %s", trial.trial_id, outcome.status)
+
+    def _outcome_of(self, trial: Trial) -> TrialOutcome | None:
+        objective: keras_tuner.Objective = self._job.objective
+        return read_outcome(self._job.folder, trial.trial_id, objective.name, read_or_quarantine)
+
+    def _epochs_of(self, trial: Trial) -> int:
+        """How many epochs of the trial's runs the search's folder holds."""
+        from keras_dlnotes.tuning.records import Records, read_or_warn
+
+        records = Records(self._job.folder, self._job.objective.name, read_or_warn).read()
+        return sum(record.epochs for record in records if record.name == trial.trial_id)
+
+
+def _variables() -> dict[str, str]:
+    """The variables with which a task finds this backend and, on this machine, these modules."""
+    path = list(dict.fromkeys([*library_first(sys.path), of_this_package()]))
+    return {
+        "KERAS_BACKEND": keras.backend.backend(),
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+    }
