@@ -37,6 +37,13 @@ class Tuner(StrEnum):
     GRID = "grid"
 
 
+class EngineName(StrEnum):
+    """What runs the trials."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 @app.command("tune", epilog=EXIT_CODES)
 def tune_task(
     task: OptionalTaskName = None,
@@ -72,6 +79,25 @@ def tune_task(
     ] = None,
     data: DataName = None,
     backend: BackendName = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Run trials by processes of this machine, or by Ray.")
+    ] = EngineName.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Ray cluster that runs the trials, or auto.",
+            show_default="this machine alone",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where the machines of the Ray cluster share checkpoints, such as s3://bucket.",
+            show_default="the search folder",
+        ),
+    ] = None,
     chief: Annotated[
         str | None,
         typer.Option(
@@ -123,6 +149,8 @@ def tune_task(
         return
     if task is None:
         raise CommandError("Missing argument 'TASK'; `dlnotes tasks` lists them.", ExitCode.USAGE)
+    if engine is EngineName.LOCAL and (address or storage):
+        raise CommandError("--address and --storage need --engine ray.", ExitCode.USAGE)
     if workers == 0 and chief is None:
         raise CommandError("--workers 0 needs a --chief.", ExitCode.USAGE)
     if backend is not None:
@@ -148,6 +176,11 @@ def tune_task(
                 epochs=epochs,
                 seed=seed,
                 workers=(1 if chief is None else 0) if workers is None else workers,
+                engine=(
+                    engine.value
+                    if engine is EngineName.LOCAL
+                    else tuning.RayCluster(address, storage=storage)
+                ),
                 chief=chief,
                 directory=out,
                 resume=resume,

@@ -5,6 +5,7 @@ from keras_dlnotes.common.extras import require
 require("tuning", "cloudpickle", "filelock", "keras_tuner", "pandas", "sklearn")
 
 from keras_dlnotes.tuning.configuration import Configuration
+from keras_dlnotes.tuning.engines import RayCluster
 from keras_dlnotes.tuning.loggers import MLflowLogger, TrialLogger
 from keras_dlnotes.tuning.monitor import Progress
 from keras_dlnotes.tuning.results import Results
@@ -17,6 +18,7 @@ __all__ = [
     "Configuration",
     "MLflowLogger",
     "Progress",
+    "RayCluster",
     "Results",
     "SearchError",
     "TrialLogger",

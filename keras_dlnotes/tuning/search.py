@@ -17,6 +17,7 @@ from keras_dlnotes.tuning.arguments import (
     make_recipe,
     search_path,
 )
+from keras_dlnotes.tuning.engines import RayCluster, check_engine, engine_for
 from keras_dlnotes.tuning.folder import SearchFolder, logger
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.initial import listed_initial
@@ -30,7 +31,7 @@ from keras_dlnotes.tuning.records import Records, TrialRecord
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.signals import unwinding
 from keras_dlnotes.tuning.space_check import check_space
-from keras_dlnotes.tuning.supervisor import Supervisor, is_exhausted
+from keras_dlnotes.tuning.supervisor import is_exhausted
 from keras_dlnotes.tuning.tuner_arguments import oracle_arguments
 
 TRIALS = 20  # of the tuners that would never stop
@@ -66,6 +67,7 @@ def search(
     max_consecutive_failures: int = 3,
     seed: int = 0,
     workers: int = 1,
+    engine: str | RayCluster = "local",
     chief: str | None = None,
     directory: str | Path | None = None,
     resume: bool = True,
@@ -133,6 +135,7 @@ def search(
             the examples.
         workers: concurrent trials, from 1 (0 with a `chief`) to 1024; each worker gets a GPU or
             its share of the processor cores.
+        engine: "local", processes of this machine; or "ray", or a `RayCluster`: see there.
         chief: HOST:PORT at which workers on other machines (see `work`) reach this search; its
             folder must be on a shared file system, and holds the secret that they need.
         directory: the search's folder; None for `searches/NAME`, with the name of the task, the
@@ -188,6 +191,7 @@ def search(
     objective = check_objective(recipe.objective if objective is None else objective)
     if chief is not None:
         check_address("chief", chief)
+    cluster = check_engine(engine, chief)
     flag("resume", resume)
     flag("overwrite", overwrite)
     check_listeners(loggers, on_progress)
@@ -230,7 +234,7 @@ def search(
             log_search(folder.path, config, logged)
             try:
                 names = [f"worker{index}" for index in range(workers)]
-                Supervisor(job, config, names, chief).run(monitor)
+                engine_for(cluster, job, config, names, chief).run(monitor)
             finally:
                 monitor.write_table()
         monitor.check_completed()

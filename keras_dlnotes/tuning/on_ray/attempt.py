@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import platform
 import sys
 import tempfile
 import threading
@@ -66,15 +67,23 @@ def train(job: bytes, attempt: Attempt) -> TrialOutcome | FatalReport:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         trial_path(folder, attempt.trial_id).mkdir()
-        write_files(folder, snapshots.read())
+        write_files(folder, _given(snapshots, attempt))
         with _published(folder, attempt.trial_id, snapshots):
             try:
-                return run_trial(
-                    task.recipe, task.recipe.load(), hp, task.trial_settings, folder,
-                    attempt.trial_id,
-                )  # fmt: skip
+                return run_trial(task.recipe, hp, task.trial_settings, folder, attempt.trial_id)
             except FatalError:
                 return FatalReport(traceback.format_exc())
+
+
+def _given(snapshots: Snapshots, attempt: Attempt) -> dict[str, bytes]:
+    """The files that the attempt starts from."""
+    try:
+        return snapshots.read()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"Machine {platform.node()} does not see {attempt.trial}/{attempt.name} in the "
+            f"storage {attempt.storage}. Pass `storage`, which all machines must see."
+        ) from error
 
 
 @contextmanager

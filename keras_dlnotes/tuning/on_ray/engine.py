@@ -21,8 +21,11 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from keras_dlnotes.common.files import write_text
 from keras_dlnotes.common.paths import library_first, of_this_package
+from keras_dlnotes.runs.checkpoints import read_state
+from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.runs.records import read_or_quarantine
 from keras_dlnotes.tuning.chief import CHIEF_LOCK, LOCK_SECONDS
+from keras_dlnotes.tuning.engines import RayCluster
 from keras_dlnotes.tuning.fatal_errors import FATAL
 from keras_dlnotes.tuning.folder import (
     FAILED,
@@ -36,33 +39,15 @@ from keras_dlnotes.tuning.hparams import log_trial
 from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.on_ray.attempt import Attempt, FatalReport, train
 from keras_dlnotes.tuning.on_ray.connection import connected
-from keras_dlnotes.tuning.on_ray.folders import read_files, write_files
+from keras_dlnotes.tuning.on_ray.folders import RUNS, read_files, write_files
 from keras_dlnotes.tuning.on_ray.snapshots import Snapshots, TrialStorage
+from keras_dlnotes.tuning.records import read_or_warn
 from keras_dlnotes.tuning.supervisor import SearchError
 
 TICK_SECONDS = 0.2
 MIRROR_SECONDS = 1.0
 MAX_LOSSES = 3  # consecutive ones of a trial, without an epoch between them
 STORAGE = "storage"
-
-
-@dataclass(frozen=True)
-class OnRay:
-    """How a search uses Ray.
-
-    Attributes:
-        address: HOST:PORT of a cluster, or "auto"; None starts Ray on this machine, for this
-            search, on the loopback interface and with a token.
-        num_cpus: processor cores of each trial.
-        num_gpus: GPUs of each trial; a fraction shares one.
-        storage: URL, as fsspec knows it, of the storage that all machines of the cluster share, for
-            checkpoints; None takes the search's folder, which they must then share.
-    """
-
-    address: str | None = None
-    num_cpus: float = 1
-    num_gpus: float = 0
-    storage: str | None = None
 
 
 @dataclass
@@ -83,15 +68,17 @@ class RayEngine:
         job: of the search.
         space: the configuration of the hyperparameters.
         workers: the names of the trials that run at a time.
-        settings: how to use Ray.
+        cluster: how to use Ray.
     """
 
-    def __init__(self, job: Job, space: Mapping[str, Any], workers: Sequence[str], settings: OnRay):
+    def __init__(
+        self, job: Job, space: Mapping[str, Any], workers: Sequence[str], cluster: RayCluster
+    ):
         self._job = job
         self._space = space
         self._workers = list(workers)
-        self._settings = settings
-        self._url = settings.storage or str(job.folder / STORAGE)
+        self._cluster = cluster
+        self._url = cluster.storage or str(job.folder / STORAGE)
         self._running: dict[Any, Running] = {}  # by Ray's reference to the task's result
         self._mirrored = 0.0
 
@@ -109,8 +96,8 @@ class RayEngine:
             self._oracle.reload()
             self._job_reference = ray.put(cloudpickle.dumps(self._job))
             options = {
-                "num_cpus": self._settings.num_cpus,
-                "num_gpus": self._settings.num_gpus,
+                "num_cpus": self._cluster.num_cpus,
+                "num_gpus": self._cluster.num_gpus,
                 "max_calls": 1,  # a process for each, so that memory stays bounded
                 "max_retries": 0,
                 "runtime_env": {"env_vars": _variables()},
@@ -132,9 +119,9 @@ class RayEngine:
                     ray.cancel(reference, force=True)
 
     def _connected(self) -> AbstractContextManager[Any]:
-        settings, count = self._settings, len(self._workers)
-        cpus, gpus = math.ceil(count * settings.num_cpus), math.ceil(count * settings.num_gpus)
-        return connected(settings.address, cpus, gpus)
+        cluster, count = self._cluster, len(self._workers)
+        cpus, gpus = math.ceil(count * cluster.num_cpus), math.ceil(count * cluster.num_gpus)
+        return connected(cluster.address, cpus, gpus)
 
     def _start_missing(self) -> bool:
         """Gives free workers a trial; returns whether a trial may be left for one of them."""
@@ -228,10 +215,9 @@ class RayEngine:
 
     def _epochs_of(self, trial: Trial) -> int:
         """How many epochs of the trial's runs the search's folder holds."""
-        from keras_dlnotes.tuning.records import Records, read_or_warn
-
-        records = Records(self._job.folder, self._job.objective.name, read_or_warn).read()
-        return sum(record.epochs for record in records if record.name == trial.trial_id)
+        runs = trial_path(self._job.folder, trial.trial_id).glob(RUNS)
+        states = [read_state(run / CHECKPOINTS, read_or_warn) for run in runs]
+        return sum(state.epoch for state in states if state is not None)
 
 
 def _variables() -> dict[str, str]:
