@@ -15,7 +15,6 @@ from keras_dlnotes.common.extras import require
 from keras_dlnotes.tuning.resources import visible_gpus
 from keras_dlnotes.tuning.supervisor import SearchError
 
-LOOPBACK = "127.0.0.1"
 KEEPALIVE_MS = 3000  # by default Ray takes a minute to notice that a machine has frozen
 MODE, TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 
@@ -51,7 +50,6 @@ def connected(address: str | None, num_cpus: float, num_gpus: float) -> Iterator
             num_cpus=num_cpus,
             num_gpus=num_gpus or len(visible_gpus()),
             include_dashboard=False,
-            _node_ip_address=LOOPBACK,  # of the documented settings, but an unstable one
             **quiet,
         )
     try:
@@ -76,5 +74,13 @@ def _set_up() -> None:
     keepalive = {
         f"RAY_grpc_client_keepalive_{name}_ms": str(KEEPALIVE_MS) for name in ("time", "timeout")
     }
-    token = {MODE: "token", TOKEN: secrets.token_hex(32)}
-    os.environ.update({**token, "RAY_USAGE_STATS_ENABLED": "0", **keepalive})
+    os.environ.update(
+        {
+            MODE: "token",
+            TOKEN: secrets.token_hex(32),
+            # without it, no process listens on another interface than the loopback one
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            **keepalive,
+        }
+    )
