@@ -17,7 +17,7 @@ from keras_dlnotes.tuning.arguments import (
     make_recipe,
     search_path,
 )
-from keras_dlnotes.tuning.engines import RayCluster, check_engine, engine_for
+from keras_dlnotes.tuning.engines import check_engine, engine_for
 from keras_dlnotes.tuning.folder import SearchFolder, logger
 from keras_dlnotes.tuning.hparams import log_search
 from keras_dlnotes.tuning.initial import listed_initial
@@ -26,6 +26,7 @@ from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.monitor import Progress, ProgressMonitor
 from keras_dlnotes.tuning.objectives import Objectives
 from keras_dlnotes.tuning.oracles import ORACLES
+from keras_dlnotes.tuning.ray_cluster import RayCluster
 from keras_dlnotes.tuning.recipes import Space
 from keras_dlnotes.tuning.records import Records, TrialRecord
 from keras_dlnotes.tuning.results import Results

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from keras_dlnotes.common.extras import require
 from keras_dlnotes.tuning.resources import visible_gpus
 from keras_dlnotes.tuning.supervisor import SearchError
 
@@ -31,7 +30,6 @@ def connected(address: str | None, num_cpus: float, num_gpus: float) -> Iterator
     Raises:
         SearchError: if Ray cannot be started with a token any more, or not be reached.
     """
-    require("ray", "ray", "fsspec")
     if address is None:
         _set_up()
     import ray

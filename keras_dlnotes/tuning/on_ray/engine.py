@@ -25,7 +25,6 @@ from keras_dlnotes.runs.checkpoints import read_state
 from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.runs.records import read_or_quarantine
 from keras_dlnotes.tuning.chief import CHIEF_LOCK, LOCK_SECONDS
-from keras_dlnotes.tuning.engines import RayCluster
 from keras_dlnotes.tuning.fatal_errors import FATAL
 from keras_dlnotes.tuning.folder import (
     FAILED,
@@ -41,6 +40,7 @@ from keras_dlnotes.tuning.on_ray.attempt import Attempt, FatalReport, train
 from keras_dlnotes.tuning.on_ray.connection import connected
 from keras_dlnotes.tuning.on_ray.folders import RUNS, read_files, write_files
 from keras_dlnotes.tuning.on_ray.snapshots import Snapshots, TrialStorage
+from keras_dlnotes.tuning.ray_cluster import RayCluster
 from keras_dlnotes.tuning.records import read_or_warn
 from keras_dlnotes.tuning.supervisor import SearchError
 

@@ -10,12 +10,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
 
 from keras_dlnotes.tuning.records import Records
 
 ray = pytest.importorskip("ray.cluster_utils")
+psutil = pytest.importorskip("psutil")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DRIVER = Path(__file__).with_name("driver.py")

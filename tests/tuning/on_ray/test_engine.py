@@ -1,0 +1,217 @@
+"""The engine of searches on Ray, where something that stands for Ray runs tasks in this process."""
+
+import contextlib
+import json
+import logging
+from types import SimpleNamespace
+
+import keras
+import pytest
+from keras_tuner.errors import FatalError
+
+pytest.importorskip("fsspec")
+
+from keras_dlnotes import tuning
+from keras_dlnotes.common.extras import MissingPackageError
+from keras_dlnotes.runs.checkpoints import STATE
+from keras_dlnotes.tuning import engines
+from keras_dlnotes.tuning.engines import check_engine
+from keras_dlnotes.tuning.on_ray import engine
+from keras_dlnotes.tuning.ray_cluster import RayCluster
+from tests.tuning.in_process import stay_in_process
+
+
+class RayError(Exception):
+    """That a process or a machine was lost."""
+
+
+class RayTaskError(RayError):
+    """That a task raised an exception."""
+
+    def __init__(self, cause):
+        super().__init__(f"a traceback of {cause!r}")
+        self.cause = cause
+
+
+class Ray:
+    """Stands for Ray; of its results, the first ones are lost."""
+
+    exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
+
+    def __init__(self, losses=0):
+        self.losses = losses
+
+    def put(self, value):
+        return value
+
+    def remote(self, **options):
+        assert options["max_calls"] == 1 and options["max_retries"] == 0
+        return lambda function: SimpleNamespace(
+            remote=lambda *given: Task(lambda: function(*given))
+        )
+
+    def wait(self, references, timeout):
+        return references[:1], references[1:]
+
+    def get(self, reference):
+        if self.losses:
+            self.losses -= 1
+            raise RayError("The machine is gone.\nIts log.")
+        try:
+            return reference.run()
+        except Exception as error:
+            raise RayTaskError(error) from error
+
+    def cancel(self, reference, force):
+        pass
+
+
+class Task:
+    """A task that is to be run."""
+
+    def __init__(self, run):
+        self.run = run
+
+
+@pytest.fixture
+def on(monkeypatch):
+    """Has searches use what stands for Ray."""
+
+    def choose(ray):
+        stay_in_process(monkeypatch)
+        monkeypatch.setattr(engines, "require", lambda *names: None)
+        monkeypatch.setattr(engine, "connected", lambda *given: contextlib.nullcontext(ray))
+
+    return choose
+
+
+def build(hp):
+    units = hp.Choice("units", [2, 4, 8], default=4)
+    model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
+    model.compile("sgd", loss="mse")
+    return model
+
+
+def search(folder, table, **settings):
+    training, validation = table
+    return tuning.search(
+        settings.pop("build", build),
+        settings.pop("tuner", "random"),
+        settings.pop("max_trials", 2),
+        training=training,
+        validation=validation,
+        epochs=settings.pop("epochs", 2),
+        directory=folder,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize("tuner", ["random", "hyperband"])
+def test_the_table_is_that_of_processes(tuner, on, table, tmp_path):
+    on(Ray())
+    chosen = {"tuner": tuner, "epochs": 4, "max_trials": 5}
+    found = search(tmp_path / "ray", table, engine="ray", workers=2, **chosen).to_frame()
+    local = search(tmp_path / "local", table, **chosen).to_frame()
+    columns = [name for name in local.columns if "seconds" not in name]
+    assert found[columns].equals(local[columns])
+    assert not list((tmp_path / "ray" / "storage").iterdir())
+
+
+def test_a_lost_trial_is_given_to_another_attempt(on, table, tmp_path, caplog):
+    on(Ray(losses=2))
+    with caplog.at_level(logging.WARNING):
+        found = search(tmp_path, table, engine=RayCluster()).to_frame()
+    assert set(found["status"]) == {"COMPLETED"}
+    assert caplog.text.count("was lost: The machine is gone.") == 2
+
+
+def test_a_trial_that_is_lost_again_and_again_fails(on, table, tmp_path):
+    on(Ray(losses=3))
+    found = search(tmp_path, table, engine="ray").to_frame().set_index("trial")
+    assert "COMPLETED" in set(found["status"])
+    outcome = (tmp_path / "trial_0" / "ending.json").read_text()
+    assert "lost 3 times without finishing an epoch" in outcome
+
+
+def test_an_attempt_starts_from_what_the_last_one_published(on, table, tmp_path, monkeypatch):
+    ray, states = Ray(), []
+    get, train = ray.get, engine.train
+
+    def lost_at_its_end(reference):
+        found = get(reference)
+        if len(states) == 1:
+            raise RayError("The machine is gone.")
+        return found
+
+    def noted(job, attempt):
+        files = attempt.snapshots().read()
+        states.append([json.loads(files[path])["epoch"] for path in files if path.endswith(STATE)])
+        return train(job, attempt)
+
+    ray.get = lost_at_its_end
+    on(ray)
+    monkeypatch.setattr(engine, "train", noted)
+    found = search(tmp_path, table, engine="ray", epochs=3, max_trials=1).to_frame()
+    assert states == [[], [3]] and len(found) == 3
+
+
+def test_an_error_of_a_task_ends_the_search(on, table, tmp_path, monkeypatch):
+    on(Ray())
+
+    def fail(*given):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(engine, "train", fail)
+    with pytest.raises(tuning.SearchError, match=r"Trial 0 cannot be trained: .*No space left"):
+        search(tmp_path, table, engine="ray")
+
+
+def test_storage_that_a_machine_does_not_see_is_named(on, table, tmp_path, monkeypatch):
+    on(Ray())
+    begin = engine.TrialStorage.begin
+
+    def forgotten(storage, files):
+        name = begin(storage, files)
+        storage.remove()
+        return name
+
+    monkeypatch.setattr(engine.TrialStorage, "begin", forgotten)
+    with pytest.raises(tuning.SearchError, match="Pass `storage`, which all machines must see"):
+        search(tmp_path, table, engine="ray")
+
+
+def test_a_fatal_error_ends_the_search(on, table, tmp_path, monkeypatch):
+    on(Ray())
+
+    def fatal(*given):
+        raise FatalError("the data are wrong")
+
+    monkeypatch.setattr("keras_dlnotes.tuning.on_ray.attempt.run_trial", fatal)
+    with pytest.raises(tuning.SearchError, match=r"Trial 0 ends the search: .*the data are wrong"):
+        search(tmp_path, table, engine="ray")
+
+
+@pytest.mark.parametrize("engine", ["", "Ray", None, 3, "spark"])
+def test_an_engine_that_does_not_exist_is_named(engine):
+    with pytest.raises(ValueError, match="`engine` must be 'local', 'ray' or a RayCluster"):
+        check_engine(engine, None)
+
+
+def test_a_chief_does_not_go_with_ray():
+    with pytest.raises(ValueError, match="`chief` must be None"):
+        check_engine("ray", "node:1")
+
+
+def test_a_missing_package_names_its_extra(monkeypatch):
+    monkeypatch.setattr("keras_dlnotes.common.extras.find_spec", lambda name: None)
+    with pytest.raises(MissingPackageError, match=r"keras_dlnotes\[ray\]"):
+        check_engine("ray", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("address", 3), ("address", ""), ("storage", 3), ("num_cpus", -1), ("num_gpus", "1")],
+)
+def test_a_bad_setting_is_named(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be"):
+        RayCluster(**{name: value})
