@@ -1,10 +1,11 @@
 """Searches whose processes are killed with SIGKILL, at random moments, until nothing is left to do.
 
-    python tests/tuning/killing.py --kills 30
+    python tests/tuning/killing.py --kills 30 [--engine ray]
 
 kills the search itself, its launcher, its chief and its workers over the four tuners, starts the
 search again where it was the search that died, and checks that no trial was lost, changed after its
-end, or run to its end twice. Linux only: it finds the processes in /proc.
+end, or run to its end twice; on Ray, the search, Ray's processes for trials and its raylet, without
+which a search ends. Linux only: it finds the processes in /proc.
 """
 
 import argparse
@@ -27,6 +28,7 @@ TUNERS = ("random", "grid", "hyperband", "bayesian")
 MAX_TRIALS = {"random": 8, "grid": 8, "hyperband": 10, "bayesian": 8}
 EPOCHS = 4
 SEARCH = """
+import logging
 import sys
 import keras
 import numpy as np
@@ -42,10 +44,11 @@ def build(hp):
 
 inputs = np.random.default_rng(0).normal(size=(128, 4)).astype("float32")
 data = inputs, inputs.sum(axis=1, keepdims=True)
-tuner, directory, trials, epochs = sys.argv[1:]
+logging.basicConfig(level=logging.INFO)
+tuner, directory, trials, epochs, engine = sys.argv[1:]
 tuning.search(
     build, tuner, max_trials=int(trials), epochs=int(epochs), batch_size=1, training=data,
-    validation=data, directory=directory, workers=2,
+    validation=data, directory=directory, workers=2, engine=engine,
     tuner_arguments={"num_initial_points": 3} if tuner == "bayesian" else {},
 )
 """
@@ -58,6 +61,10 @@ class Killer:
         kills: what was killed, and how often.
         failures: what should not have happened.
     """
+
+    engine = "local"
+    targets = ("worker", "search", "chief", "worker", "chief", "launcher")
+    end_the_search = ("search",)
 
     def __init__(
         self, tuner: str, directory: Path, generator: random.Random, trials: int | None = None
@@ -92,7 +99,7 @@ class Killer:
         self._check_orphans()
 
     def _start(self) -> None:
-        arguments = [self.tuner, self.directory, self.trials, EPOCHS]
+        arguments = [self.tuner, self.directory, self.trials, EPOCHS, self.engine]
         paths = [str(Path(keras_dlnotes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         with self.directory.with_suffix(".log").open("ab") as log:
             self._search = subprocess.Popen(
@@ -110,7 +117,7 @@ class Killer:
                 return False
             found = self._processes()
             # The search itself is killed once it has something to lose.
-            if target in found and (target != "search" or "worker" in found):
+            if target in found and (target not in self.end_the_search or "worker" in found):
                 time.sleep(self._generator.uniform(0.0, 1.0))
                 pid = self._generator.choice(found[target])
                 try:
@@ -118,7 +125,7 @@ class Killer:
                 except ProcessLookupError:
                     continue
                 self.kills[target] += 1
-                if target == "search":
+                if target in self.end_the_search:
                     self._search.wait()
                     self._start()
                 return True
@@ -183,8 +190,35 @@ class Killer:
 
     @property
     def resumed(self) -> int:
-        """How often a trial went on from an epoch after its first."""
+        """How often a trial went on from an epoch after its first, as far as the logs tell."""
         return len(re.findall(r"continues after epoch [1-9]", self._logs()))
+
+
+class RayKiller(Killer):
+    """The same for a search on Ray, which it starts on this machine."""
+
+    engine = "ray"
+    targets = ("worker", "search", "worker", "raylet")
+    end_the_search = ("search", "raylet")
+
+    def _processes(self) -> dict[str, list[int]]:
+        found = {"search": [self._search.pid]}
+        left = [self._search.pid]
+        while left:
+            for pid in children(left.pop()):
+                left.append(pid)
+                command = command_of(pid)
+                if command.startswith("ray::train"):
+                    found.setdefault("worker", []).append(pid)
+                elif "/raylet" in command.partition(" ")[0]:
+                    found.setdefault("raylet", []).append(pid)
+        return found
+
+    def _logs(self) -> str:
+        return self.directory.with_suffix(".log").read_text()
+
+
+KILLERS = {killer.engine: killer for killer in (Killer, RayKiller)}
 
 
 def children(pid: int) -> list[int]:
@@ -193,6 +227,14 @@ def children(pid: int) -> list[int]:
         return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
     except OSError:
         return []
+
+
+def command_of(pid: int) -> str:
+    """Returns how a process was started, or calls itself; "" where it can't be told."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
 
 
 def output_of(pid: int, whole: bool = False) -> str:
@@ -209,16 +251,17 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tuners", default=",".join(TUNERS))
+    parser.add_argument("--engine", choices=KILLERS, default="local")
     options = parser.parse_args()
     generator = random.Random(options.seed)
     tuners = options.tuners.split(",")
-    kinds = ["worker", "search", "chief", "worker", "chief", "launcher"]
-    targets = [kinds[number % len(kinds)] for number in range(options.kills)]
+    kind = KILLERS[options.engine]
+    targets = [kind.targets[number % len(kind.targets)] for number in range(options.kills)]
     generator.shuffle(targets)
     failed = False
     scratch = Path(tempfile.mkdtemp(prefix="keras_dlnotes_kills_"))
     for number, tuner in enumerate(tuners):
-        killer = Killer(tuner, scratch / tuner, generator)
+        killer = kind(tuner, scratch / tuner, generator)
         started = time.monotonic()
         killer.run(targets[number :: len(tuners)])
         failed = failed or bool(killer.failures)
