@@ -19,13 +19,12 @@ MODE, TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 
 
 @contextmanager
-def connected(address: str | None, num_cpus: float, num_gpus: float) -> Iterator[Any]:
+def connected(address: str | None, num_cpus: int) -> Iterator[Any]:
     """Connects to Ray, unless this process is connected already, and yields the module.
 
     Args:
         address: HOST:PORT of a cluster or "auto"; None starts one with this machine alone.
-        num_cpus: processor cores of a cluster of our own, as trials count them.
-        num_gpus: the same for GPUs.
+        num_cpus: processor cores of a cluster of our own, as its trials count them.
 
     Raises:
         SearchError: if Ray cannot be started with a token any more, or not be reached.
@@ -46,7 +45,7 @@ def connected(address: str | None, num_cpus: float, num_gpus: float) -> Iterator
     else:
         ray.init(
             num_cpus=num_cpus,
-            num_gpus=num_gpus or len(visible_gpus()),
+            num_gpus=len(visible_gpus()),
             include_dashboard=False,
             **quiet,
         )

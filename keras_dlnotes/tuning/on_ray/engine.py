@@ -28,6 +28,7 @@ from keras_dlnotes.tuning.chief import CHIEF_LOCK, LOCK_SECONDS
 from keras_dlnotes.tuning.fatal_errors import FATAL
 from keras_dlnotes.tuning.folder import (
     FAILED,
+    OUT_OF_MEMORY,
     TrialOutcome,
     logger,
     read_outcome,
@@ -92,6 +93,7 @@ class RayEngine:
             self._connected() as ray,
         ):
             self._ray = ray
+            self._check_room()
             self._oracle = self._job.make_oracle(self._space, self._job.trial_settings.seed)
             self._oracle.reload()
             self._job_reference = ray.put(cloudpickle.dumps(self._job))
@@ -119,9 +121,21 @@ class RayEngine:
                     ray.cancel(reference, force=True)
 
     def _connected(self) -> AbstractContextManager[Any]:
-        cluster, count = self._cluster, len(self._workers)
-        cpus, gpus = math.ceil(count * cluster.num_cpus), math.ceil(count * cluster.num_gpus)
-        return connected(cluster.address, cpus, gpus)
+        cpus = math.ceil(len(self._workers) * self._cluster.num_cpus)
+        return connected(self._cluster.address, cpus)
+
+    def _check_room(self) -> None:
+        """Warns if no machine has room for a trial: Ray would wait for one without a word."""
+        asked = {"CPU": self._cluster.num_cpus, "GPU": self._cluster.num_gpus}
+        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        if not any(
+            all(machine.get(kind, 0) >= count for kind, count in asked.items())
+            for machine in machines
+        ):
+            logger.warning(
+                "No machine has num_cpus=%g and num_gpus=%g: trials wait until one joins.",
+                *asked.values(),
+            )
 
     def _start_missing(self) -> bool:
         """Gives free workers a trial; returns whether a trial may be left for one of them."""
@@ -161,25 +175,33 @@ class RayEngine:
 
     def _copy(self, running: Running) -> None:
         try:
-            write_files(self._job.folder, running.snapshots.read())
+            files = running.snapshots.read()
         except OSError:  # storage that is out of reach for a while
             logger.warning("No snapshot of trial %s can be read.", running.trial.trial_id)
+        else:
+            write_files(self._job.folder, files)
 
     def _end(self, reference: Any) -> None:
         running = self._running.pop(reference)
         trial = running.trial
+        exceptions = self._ray.exceptions
         try:
             found = self._ray.get(reference)
-        except self._ray.exceptions.RayTaskError as error:
+        except (exceptions.RayTaskError, exceptions.RuntimeEnvSetupError) as error:
             self._copy(running)
+            cause = getattr(error, "cause", error)
             raise SearchError(
-                f"Trial {trial.trial_id} cannot be trained: {error.cause!r}", str(error)
+                f"Trial {trial.trial_id} cannot be trained: {cause!r}", str(error)
             ) from error
-        except self._ray.exceptions.RayError as error:  # its process or machine was lost
+        except exceptions.RayError as error:  # its process or machine was lost
             self._copy(running)
             self._count_loss(running, error)
             return
-        write_files(self._job.folder, running.snapshots.read())
+        try:
+            files = running.snapshots.read()
+        except OSError as error:
+            raise SearchError(f"The storage {self._url} can't be read: {error}") from error
+        write_files(self._job.folder, files)
         if isinstance(found, FatalReport):
             write_text(trial_path(self._job.folder, trial.trial_id) / FATAL, found.message)
             return
@@ -198,8 +220,10 @@ class RayEngine:
             f"The trial's process was lost {losses} times without finishing an epoch; the usual "
             f"reason is that the machine ran out of memory. {error}"
         )
+        is_memory = isinstance(error, self._ray.exceptions.OutOfMemoryError)
+        status = OUT_OF_MEMORY if is_memory else FAILED
         config = trial.hyperparameters.get_config()
-        self._finish(running, TrialOutcome(FAILED, config, message=message))
+        self._finish(running, TrialOutcome(status, config, message=message))
 
     def _finish(self, running: Running, outcome: TrialOutcome) -> None:
         trial = running.trial

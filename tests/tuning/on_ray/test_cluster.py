@@ -126,7 +126,7 @@ def test_trials_are_those_of_one_machine(cluster, tmp_path):
 def test_a_killed_node_costs_an_epoch(cluster, tmp_path):
     _, node = add_node(cluster), add_node(cluster)
     search = Search(tmp_path, cluster.address)
-    search.wait_for_epochs(4)
+    search.wait_for_epochs(3)
     send(signal.SIGKILL, processes(node))
     check(search.wait(), search, lost=1)
 
@@ -134,7 +134,7 @@ def test_a_killed_node_costs_an_epoch(cluster, tmp_path):
 def test_a_killed_raylet_costs_an_epoch(cluster, tmp_path):
     _, node = add_node(cluster), add_node(cluster)
     search = Search(tmp_path, cluster.address)
-    search.wait_for_epochs(4)
+    search.wait_for_epochs(3)
     send(signal.SIGKILL, processes(node)[-1:])
     check(search.wait(), search, lost=EPOCHS)  # its worker may run on beside its successor
 
@@ -142,7 +142,7 @@ def test_a_killed_raylet_costs_an_epoch(cluster, tmp_path):
 def test_a_node_that_thaws_changes_nothing(cluster, tmp_path):
     _, node = add_node(cluster), add_node(cluster)
     search = Search(tmp_path, cluster.address, trials=2)
-    search.wait_for_epochs(4)
+    search.wait_for_epochs(3)
     frozen = processes(node)
     send(signal.SIGSTOP, frozen)
     try:
@@ -159,7 +159,7 @@ def test_a_node_that_thaws_changes_nothing(cluster, tmp_path):
 def test_a_killed_driver_goes_on(cluster, tmp_path):
     add_node(cluster), add_node(cluster)
     search = Search(tmp_path, cluster.address)
-    search.wait_for_epochs(4)
+    search.wait_for_epochs(3)
     search.process.kill()
     search.process.wait()
     search.start()

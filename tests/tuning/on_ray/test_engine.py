@@ -33,13 +33,29 @@ class RayTaskError(RayError):
         self.cause = cause
 
 
+class RuntimeEnvSetupError(RayError):
+    """That a process could not be prepared."""
+
+
+class OutOfMemoryError(RayError):
+    """That a process was ended for its memory."""
+
+
 class Ray:
     """Stands for Ray; of its results, the first ones are lost."""
 
-    exceptions = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
+    exceptions = SimpleNamespace(
+        RayError=RayError,
+        RayTaskError=RayTaskError,
+        RuntimeEnvSetupError=RuntimeEnvSetupError,
+        OutOfMemoryError=OutOfMemoryError,
+    )
 
-    def __init__(self, losses=0):
-        self.losses = losses
+    def __init__(self, losses=0, error=RayError, cores=2):
+        self.losses, self.error, self.cores = losses, error, cores
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": {"CPU": self.cores}}]
 
     def put(self, value):
         return value
@@ -56,7 +72,7 @@ class Ray:
     def get(self, reference):
         if self.losses:
             self.losses -= 1
-            raise RayError("The machine is gone.\nIts log.")
+            raise self.error("The machine is gone.\nIts log.")
         try:
             return reference.run()
         except Exception as error:
@@ -125,12 +141,30 @@ def test_a_lost_trial_is_given_to_another_attempt(on, table, tmp_path, caplog):
     assert caplog.text.count("was lost: The machine is gone.") == 2
 
 
-def test_a_trial_that_is_lost_again_and_again_fails(on, table, tmp_path):
-    on(Ray(losses=3))
-    found = search(tmp_path, table, engine="ray").to_frame().set_index("trial")
-    assert "COMPLETED" in set(found["status"])
-    outcome = (tmp_path / "trial_0" / "ending.json").read_text()
-    assert "lost 3 times without finishing an epoch" in outcome
+@pytest.mark.parametrize(
+    ("error", "status"), [(RayError, "FAILED"), (OutOfMemoryError, "OUT_OF_MEMORY")]
+)
+def test_a_trial_that_is_lost_again_and_again_fails(error, status, on, table, tmp_path):
+    on(Ray(losses=3, error=error))
+    search(tmp_path, table, engine="ray")
+    outcome = json.loads((tmp_path / "trial_0" / "ending.json").read_text())
+    assert outcome["status"] == status
+    assert "lost 3 times without finishing an epoch" in outcome["message"]
+    assert json.loads((tmp_path / "trial_1" / "ending.json").read_text())["status"] == "COMPLETED"
+
+
+def test_a_process_that_cannot_be_prepared_ends_the_search(on, table, tmp_path):
+    on(Ray(losses=1, error=RuntimeEnvSetupError))
+    with pytest.raises(tuning.SearchError, match="Trial 0 cannot be trained"):
+        search(tmp_path, table, engine="ray")
+
+
+def test_room_that_no_machine_has_is_told(on, table, tmp_path, caplog):
+    on(Ray())
+    search(tmp_path / "some", table, engine=RayCluster(num_cpus=2), max_trials=1)
+    assert "No machine" not in caplog.text
+    search(tmp_path / "none", table, engine=RayCluster(num_cpus=3), max_trials=1)
+    assert "No machine has num_cpus=3 and num_gpus=0" in caplog.text
 
 
 def test_an_attempt_starts_from_what_the_last_one_published(on, table, tmp_path, monkeypatch):
