@@ -25,12 +25,14 @@ BELOW = {part: {"_version", *LINE[:number]} for number, part in enumerate(LINE)}
 for meeting in ("runs", "tasks", "tuning", "cli"):
     BELOW[meeting] |= {"data", "text", "reports", "interop"}
 FRAMEWORKS = {"tensorflow", "jax", "torch"}
-# The one module that may use private names of Keras, and two that subclass oracles of KerasTuner
+# The one module that may use private names of Keras, and those that subclass oracles of KerasTuner
 # whose hooks have underscores.
 EXEMPT = {
     "keras_dlnotes.common.graph",
     "keras_dlnotes.tuning.brackets",
+    "keras_dlnotes.tuning.durable",
     "keras_dlnotes.tuning.oracles",
+    "keras_dlnotes.tuning.parzen",
 }
 
 

@@ -29,12 +29,13 @@ RESUME_HINT = (
 
 
 class Tuner(StrEnum):
-    """The tuners of KerasTuner."""
+    """The tuners of KerasTuner, and Optuna's."""
 
     HYPERBAND = "hyperband"
     RANDOM = "random"
     BAYESIAN = "bayesian"
     GRID = "grid"
+    TPE = "tpe"
 
 
 class EngineName(StrEnum):

@@ -61,7 +61,7 @@ class SearchSettings(TypedDict):
 
     task: Text
     data: str | None
-    tuner: Literal["hyperband", "random", "bayesian", "grid"]
+    tuner: Literal["hyperband", "random", "bayesian", "grid", "tpe"]
     tuner_arguments: dict[str, Any]
     max_trials: Positive | None
     objective: Text

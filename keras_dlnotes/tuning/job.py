@@ -10,9 +10,10 @@ import cloudpickle
 import keras_tuner
 import numpy as np
 
+from keras_dlnotes.tuning.durable import Durable
 from keras_dlnotes.tuning.folder import hyperparameters_of
 from keras_dlnotes.tuning.objectives import objective_of
-from keras_dlnotes.tuning.oracles import Durable, make_oracle
+from keras_dlnotes.tuning.oracles import make_oracle
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.trials import TrialSettings
 

@@ -37,7 +37,7 @@ from keras_dlnotes.tuning.tuner_arguments import oracle_arguments
 
 TRIALS = 20  # of the tuners that would never stop
 MAX_EXECUTIONS = 1024
-ENDLESS_TUNERS = ("random", "bayesian")
+ENDLESS_TUNERS = ("random", "bayesian", "tpe")
 
 
 @unwinding()
@@ -91,9 +91,9 @@ def search(
             a dict of metrics or a list of these. A killed trial resumes after its last epoch if
             that is the History of its only `model.fit`; otherwise it starts over, and
             `best_model()` has the weights that the model had when `fit` returned.
-        tuner: "hyperband", "random", "bayesian" or "grid".
-        max_trials: maximum number of trials, ≥ 1; by default 20 for "random" and "bayesian", and
-            unlimited for the others. It may be increased when a search is resumed.
+        tuner: "hyperband", "random", "bayesian", "grid", or "tpe", Optuna's sampler.
+        max_trials: maximum number of trials, ≥ 1; by default unlimited for "hyperband" and "grid",
+            and 20 for the others. It may be increased when a search is resumed.
         objective: name of the logged value to improve, or a `keras_tuner.Objective` if its
             direction cannot be inferred from the name; by default what the task monitors, or
             "val_loss", or the number that a custom `fit` returns, which is then called

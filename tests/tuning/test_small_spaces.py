@@ -8,9 +8,10 @@ import pytest
 from keras_tuner.oracles import HyperbandOracle
 
 from keras_dlnotes.tuning.configurations import configurations
+from keras_dlnotes.tuning.durable import Durable
 from keras_dlnotes.tuning.folder import COMPLETED, FAILED, TrialOutcome, write_outcome
 from keras_dlnotes.tuning.formats import HyperbandState
-from keras_dlnotes.tuning.oracles import ORACLES, Durable, make_oracle
+from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
 from keras_dlnotes.tuning.records import TrialRecord
 from keras_dlnotes.tuning.remarks import remarks_on
 

@@ -7,6 +7,7 @@ import keras_tuner
 import pytest
 
 from keras_dlnotes.tuning.oracles import ORACLES, make_oracle
+from keras_dlnotes.tuning.parzen import ParzenOracle
 from keras_dlnotes.tuning.preflight import dry_run
 from keras_dlnotes.tuning.tuner_arguments import CHECKS, OWN, oracle_arguments
 from tests import bad_calls
@@ -28,7 +29,9 @@ FURTHER = {
 def arguments_of(tuner):
     """The arguments that KerasTuner's own oracle takes."""
     oracle = next(
-        base for base in ORACLES[tuner].__mro__ if base.__module__.startswith("keras_tuner")
+        base
+        for base in ORACLES[tuner].__mro__
+        if base is ParzenOracle or base.__module__.startswith("keras_tuner")
     )
     return [*inspect.signature(oracle.__init__).parameters][1:]
 
