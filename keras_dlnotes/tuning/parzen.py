@@ -9,7 +9,7 @@ search that is resumed goes on as if it had never stopped.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras_tuner
 from keras_tuner.engine import hyperparameters as kinds
@@ -20,6 +20,7 @@ from keras_dlnotes.common.extras import require
 if TYPE_CHECKING:
     import optuna
 
+DIRECTIONS: dict[str, Literal["minimize", "maximize"]] = {"min": "minimize", "max": "maximize"}
 STARTUP_TRIALS = 10  # random ones, as in Optuna
 TRIES = 20  # configurations to draw before one that was not tried yet is looked for otherwise
 
@@ -78,7 +79,7 @@ class ParzenOracle(keras_tuner.Oracle):
                 n_startup_trials=self.num_initial_points,
                 seed=self.seed + len(self.start_order),
             )
-            direction = f"{self.objective.direction}imize"
+            direction = DIRECTIONS[self.objective.direction]
             study = optuna.create_study(sampler=sampler, direction=direction)
             for trial in self.trials.values():
                 if trial.status == TrialStatus.COMPLETED:

@@ -28,11 +28,11 @@ def read_files(folder: Path, trial_ids: Iterable[str]) -> dict[str, bytes]:
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Makes these files the trials' runs; what is there already is not written again."""
     states = {path for path in files if Path(path).name == STATE}
-    for path in sorted(files, key=lambda path: path in states):  # the weights that they name first
-        target = folder / path
-        if not target.is_file() or target.read_bytes() != files[path]:
+    for name in sorted(files, key=lambda name: name in states):  # the weights that they name first
+        target = folder / name
+        if not target.is_file() or target.read_bytes() != files[name]:
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(target, files[path])
+            write_bytes(target, files[name])
     for run in {Path(*Path(path).parts[:2]) for path in files}:
         for path in _paths(folder / run):
             if str(path.relative_to(folder)) not in files:
