@@ -9,6 +9,7 @@ which a search ends. Linux only: it finds the processes in /proc.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -222,11 +223,12 @@ KILLERS = {killer.engine: killer for killer in (Killer, RayKiller)}
 
 
 def children(pid: int) -> list[int]:
-    """Returns the child processes of a process."""
-    try:
-        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-    except OSError:
-        return []
+    """Returns the child processes of a process, whichever of its threads has started them."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, path.read_text().split())
+    return found
 
 
 def command_of(pid: int) -> str:
