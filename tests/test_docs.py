@@ -10,8 +10,9 @@ from runpy import run_path
 
 import pytest
 
+from docs._hooks import api, plots
 from docs._hooks.drawings import DRAWINGS
-from keras_dlnotes import tasks
+from keras_dlnotes import reports, tasks
 
 ROOT = Path(__file__).parents[1]
 ROWS = json.loads((ROOT / "docs" / "headings.json").read_text(encoding="utf-8"))
@@ -195,6 +196,24 @@ def test_the_drawings_have_the_numbers_of_the_notes():
     gates = ElementTree.fromstring(DRAWINGS["selective_write"]().html("selective_write"))
     texts = ["".join(text.itertext()) for text in gates.iter("text")]
     assert {"0.21", "0.56", "0.3"} <= set(texts)
+
+
+def test_each_plot_function_has_a_picture_on_both_papers():
+    assert list(plots.PLOTS) == [name for name in reports.__all__ if name.startswith("plot_")]
+    for draw in plots.PLOTS.values():
+        shown = plots.drawn(draw())
+        assert shown["light"] != shown["dark"]
+        for picture in shown.values():
+            assert len(picture) < 150_000 and ElementTree.fromstring(picture).tag.endswith("svg")
+
+
+@pytest.mark.parametrize("part", api.FAMILIES)
+def test_a_page_of_the_api_has_each_name_in_one_family(part):
+    names = import_module(f"keras_dlnotes.{part}").__all__
+    page = api.page(part)
+    entries = re.findall(r"^::: \S+\.(\w+)$", page, re.MULTILINE)
+    assert sorted(entries) == sorted(names)
+    assert re.findall("^## (.*)$", page, re.MULTILINE) == list(api.FAMILIES[part])
 
 
 def test_every_example_is_on_one_page_with_its_picture():

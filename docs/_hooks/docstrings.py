@@ -24,6 +24,8 @@ class Docstrings(griffe.Extension):
         """Rewrites the docstring, if there is one."""
         if obj.docstring:
             obj.docstring.value = markdown(obj.docstring.value)
+            if obj.path.startswith("keras_dlnotes.reports.plots.") and obj.name.startswith("plot_"):
+                obj.docstring.value = with_picture(obj.name, obj.docstring.value)
 
     def on_class_members(self, *, node, cls, agent, **kwargs):
         """Gives a class that says itself how it is called a constructor with those parameters."""
@@ -31,6 +33,16 @@ class Docstrings(griffe.Extension):
         if signature is not None:
             parameters = griffe.Parameters(*map(shown, signature.parameters.values()))
             cls.set_member("__init__", griffe.Function("__init__", parameters=parameters))
+
+
+def with_picture(name, text):
+    """The text of a plot function, with the pictures of `plots.py` below its sentence."""
+    sentence, _, rest = text.partition("\n\n")
+    pictures = "".join(
+        f'<img src="../images/plots/{name}-{scheme}.svg#only-{scheme}" alt="An example of {name}">'
+        for scheme in ("light", "dark")
+    )
+    return f'{sentence}\n\n<p class="plot">{pictures}</p>\n\n{rest}'
 
 
 def shown(parameter):

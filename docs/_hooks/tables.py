@@ -1,6 +1,5 @@
-"""Pages that are made of files: the API, the changelog, the benchmarks, the notes' headings."""
+"""Pages that are made of files: the changelog, the benchmarks, the notes' headings."""
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -9,21 +8,6 @@ from draw import link  # its neighbour, which MkDocs lets a hook import
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[2]
-PARTS = (
-    "layers",
-    "ops",
-    "models",
-    "training",
-    "runs",
-    "interop",
-    "text",
-    "data",
-    "tasks",
-    "tuning",
-    "reports",
-    "config",
-)
-
 RESULTS = re.compile(r"^@results (\w+)$", re.MULTILINE)
 
 
@@ -38,35 +22,10 @@ def on_files(files, config):
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
         "benchmarks.md": benchmarks(),
         "headings.md": headings(),
-        **{f"api/{name}.md": api(name) for name in PARTS},
     }
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
-
-
-def api(part):
-    """The entries of all public names of a part, which its `__all__` lists."""
-    folder = ROOT / "keras_dlnotes" / part
-    source = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
-    module = ast.parse(source.read_text(encoding="utf-8"))
-    (names,) = [
-        ast.literal_eval(node.value)
-        for node in module.body
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
-    ]
-    homes = {
-        alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in module.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    introduction = ast.get_docstring(module)
-    settings = "{members: false, merge_init_into_class: true}"
-    options = f"    options: {settings}\n" if part == "layers" else ""
-    # by the module that has it, since `ops.conv` is the name of a module, too
-    entries = [f"::: {homes[name]}\n{options}" for name in names]
-    return f"# {part}\n\n{introduction}\n\n" + "\n\n".join(entries)
 
 
 def benchmarks():
