@@ -9,6 +9,7 @@ import pytest
 import keras_dlnotes
 
 nbformat = pytest.importorskip("nbformat")
+notebooks = pytest.importorskip("docs._hooks.notebooks")
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
@@ -29,6 +30,32 @@ def test_it_is_valid_and_has_no_stored_outputs(path):
     nbformat.validate(notebook)
     for cell in notebook.cells:
         assert not cell.get("outputs") and not cell.get("execution_count")
+
+
+def notebook_of(*sources):
+    """A notebook of these cells of code, below a title and a formula."""
+    cells = [nbformat.v4.new_markdown_cell("# A title\n\nThe sum $a + b$")]
+    return nbformat.v4.new_notebook(cells=[*cells, *map(nbformat.v4.new_code_cell, sources)])
+
+
+@pytest.mark.slow
+def test_the_site_shows_what_the_cells_gave():
+    pytest.importorskip("nbconvert")
+    drawing = "%matplotlib inline\nfrom matplotlib import pyplot\n_ = pyplot.plot([1, 2])"
+    notebook = notebooks.executed(notebook_of("print(20 + 22)", drawing))
+    page, pictures = notebooks.shown("sums", notebook)
+    assert page.startswith("# A title\n\n*[The notebook](sums.ipynb)")
+    assert r"The sum \(a + b\)" in page and "    42" in page
+    ((name, picture),) = pictures.items()
+    assert f"![What the cell above draws]({name})" in page
+    assert picture.startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_ends_the_build_of_the_site():
+    pytest.importorskip("nbconvert")
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        notebooks.executed(notebook_of("1 / 0", "print(3)"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -125,6 +125,16 @@ def test_a_page_fits_a_phone_and_draws_its_formulas_and_pictures(opened, path):
         image.evaluate("image => image.decode()")
 
 
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_each_card_of_the_front_page_has_a_drawing_and_leads_somewhere(opened, viewport):
+    cards = opened("index.html", viewport).locator(".grid.cards > ul > li")
+    assert cards.count() == 6
+    for card in cards.all():
+        box = card.locator(".drawing svg").bounding_box()
+        assert 120 < box["width"] <= viewport["width"] and 50 < box["height"] < 200
+        assert card.locator("a").count() >= 1
+
+
 @pytest.mark.parametrize("path", [page for page in PAGES if page.startswith("derivations/")])
 def test_formulas_are_mathml(opened, path):
     page = opened(path, DESK)

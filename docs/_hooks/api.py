@@ -3,7 +3,6 @@
 import ast
 from pathlib import Path
 
-
 PACKAGE = Path(__file__).parents[2] / "keras_dlnotes"
 # part → family → the modules that its names come from; the page that derives or explains it
 FAMILIES = {
@@ -75,8 +74,8 @@ PARTS = (
     "config",
 )
 PICTURES = (
-    "The picture of each plot is drawn by it when this site is built: from data sets of the package, "
-    "and where there are none, from made-up numbers."
+    "The picture of each plot is drawn by it when this site is built: from data sets of the "
+    "package, and where there are none, from made-up numbers."
 )
 
 

@@ -143,7 +143,7 @@ def image_rows():
 def latent_grid():
     images, labels, _ = digits()
     corners = [images[labels == number][0].ravel() for number in (0, 6, 9)]
-    return reports.plot_latent_grid(reports.latent_grid(*corners, 7).reshape(-1, 8, 8))
+    return reports.plot_latent_grid(reports.latent_grid(*corners, 7).reshape(-1, 8, 8).clip(0, 1))
 
 
 def latent_map():
