@@ -42,7 +42,7 @@ FAMILIES = {
     },
     "reports": {
         "Costs and receptive fields": (
-            "cost_report receptive_field receptive_fields row rules savings summary",
+            "cost_report cost_plots receptive_field receptive_fields row rules savings summary",
             "how-to/count-a-models-cost.md",
         ),
         "Gradients": ("gradient_flow gradient_callback gradient_plot", "derivations/recurrent.md"),
@@ -55,7 +55,6 @@ FAMILIES = {
             "forecast error_by_length marked_lines shaded_text",
             "concepts/sequences.md",
         ),
-        "Cost plots": ("cost_plots", "how-to/count-a-models-cost.md"),
         "Pages": ("page", ""),
     },
 }

@@ -4,6 +4,7 @@ An indented block is a formula and stays as it is typed; `Args:` and the like be
 entries lists, and lines that begin with `>>>` code.
 """
 
+import inspect
 import re
 import textwrap
 
@@ -21,7 +22,9 @@ class Docstrings(griffe.Extension):
     """What mkdocstrings runs on each object that it has found."""
 
     def on_instance(self, *, node, obj, agent, **kwargs):
-        """Rewrites the docstring, if there is one."""
+        """Rewrites the docstring, if there is one; a value has only that of its type."""
+        if obj.is_attribute and inspect.getdoc(node.obj) == inspect.getdoc(type(node.obj)):
+            obj.docstring = None
         if obj.docstring:
             obj.docstring.value = markdown(obj.docstring.value)
             if obj.path.startswith("keras_dlnotes.reports.plots.") and obj.name.startswith("plot_"):

@@ -13,6 +13,9 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 300  # seconds of a cell
 MATHS = re.compile(r"\$([^$]+)\$")
 TITLE = re.compile(r"\A(# .*\n)")
+# The look that pandas gives its tables; the site's own scrolls on a phone.
+STYLE = re.compile(r"<style scoped>.*?</style>\n", re.DOTALL)
+TABLE = re.compile(r'<table border="1" class="dataframe">')
 INTRODUCTION = (
     "*[The notebook]({name}.ipynb), as it ran when this site was built. To run it: `pip install "
     "'.[notebooks]'` in a clone of the repository, then open it in Jupyter.*"
@@ -53,4 +56,5 @@ def shown(name, notebook):
     )
     page = TITLE.sub(rf"\1\n{INTRODUCTION.format(name=name)}\n", page.lstrip())
     page = re.sub(r"!\[(png|svg)\]", "![What the cell above draws]", page)
+    page = TABLE.sub("<table>", STYLE.sub("", page))
     return page, resources["outputs"]
