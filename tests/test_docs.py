@@ -200,13 +200,11 @@ def test_the_drawings_have_the_numbers_of_the_notes():
     assert {"0.21", "0.56", "0.3"} <= set(texts)
 
 
-def test_each_plot_function_has_a_picture_on_both_papers():
+def test_each_plot_function_has_a_picture():
     assert list(plots.PLOTS) == [name for name in reports.__all__ if name.startswith("plot_")]
     for draw in plots.PLOTS.values():
-        shown = plots.drawn(draw())
-        assert shown["light"] != shown["dark"]
-        for picture in shown.values():
-            assert len(picture) < 150_000 and ElementTree.fromstring(picture).tag.endswith("svg")
+        picture = plots.drawn(draw())
+        assert len(picture) < 150_000 and ElementTree.fromstring(picture).tag.endswith("svg")
 
 
 @pytest.mark.parametrize("part", api.FAMILIES)

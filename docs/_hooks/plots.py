@@ -1,4 +1,4 @@
-"""A picture for each plot function, drawn when the site is built, on light and on dark paper."""
+"""A picture for each plot function, drawn when the site is built."""
 
 import io
 from functools import cache
@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from keras_dlnotes import data, models, ops, reports
-from keras_dlnotes.reports.plots.theme import DARK
 
 FOLDER = "images/plots"
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -19,23 +18,19 @@ WRITTEN = "a recurrent network reads a text, character after character, and gues
 
 
 def on_files(files, config):
-    """Adds two files for each plot function, which `docstrings.py` shows."""
+    """Adds a file for each plot function, which `docstrings.py` shows."""
     from mkdocs.structure.files import File  # tests read this module without MkDocs
 
     for name, draw in PLOTS.items():
-        for scheme, content in drawn(draw()).items():
-            files.append(File.generated(config, f"{FOLDER}/{name}-{scheme}.svg", content=content))
+        files.append(File.generated(config, f"{FOLDER}/{name}.svg", content=drawn(draw())))
     return files
 
 
 def drawn(figure):
-    """The figure as SVG, by the scheme of the page."""
+    """The figure as SVG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    light = dark = buffer.getvalue().decode()
-    for ink, on_dark in DARK.items():
-        dark = dark.replace(ink, on_dark)
-    return {"light": light, "dark": dark}
+    return buffer.getvalue().decode()
 
 
 @cache
