@@ -11,7 +11,8 @@ from keras_dlnotes.common.graph import layers_of
 
 
 def built_on(
-    model: keras.Model, batches: Sequence[tuple[Any, ...]] | Callable[[], Sequence[Any]]
+    model: keras.Model,
+    batches: Sequence[tuple[Any, ...]] | keras.utils.PyDataset | Callable[[], Any],
 ) -> keras.Model:
     """Creates the variables of an unbuilt model, as Keras's `fit` on these batches would.
 
@@ -32,8 +33,8 @@ def built_on(
     """
     if all(layer.built for layer in layers_of(model)):
         return model
-    batches = batches() if callable(batches) else batches
-    first, second = batches[0], batches[min(1, len(batches) - 1)]
+    found = batches() if callable(batches) else batches
+    first, second = found[0], found[min(1, len(found) - 1)]
     try:
         specifications = keras.tree.map_structure(_specification, first, second)
         if isinstance(model, keras.Sequential) and not model.built:
