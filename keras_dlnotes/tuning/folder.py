@@ -28,6 +28,7 @@ SPARE = "oracle-spare.json"
 TRIAL = "trial.json"
 OUTCOME = "ending.json"  # the name on disk is that of the first version
 RESULTS = "results.csv"
+STORAGE = "storage"  # of a search on Ray, unless it has another one
 MAX_DIGITS = 18  # of a trial's name
 Status = Literal["COMPLETED", "FAILED", "OUT_OF_MEMORY"]
 COMPLETED, FAILED, OUT_OF_MEMORY = get_args(Status)
@@ -79,7 +80,7 @@ class SearchFolder(RunFolder):
 
     def _remove_run(self) -> None:
         self.remove_results()
-        for pattern in ("trial_*", "events.out.*", "oracle*.json*", "*.log", SECRET):
+        for pattern in ("trial_*", "events.out.*", "oracle*.json*", "*.log", SECRET, STORAGE):
             for path in self.path.glob(pattern):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)

@@ -69,7 +69,7 @@ def test_states_are_carried_and_gradients_stop(module):
     x, y = _stream()
     model = _model(module, "LSTM")
     if keras.backend.backend() == "torch" and module is keras.layers:
-        with pytest.raises(ValueError, match=r"Argument `model` must be .*this package alone"):
+        with pytest.raises(ValueError, match=r"Argument `model` must be .*this package only"):
             training.fit_truncated(model, (x, y), window=5, verbose=0)
         return
     training.fit_truncated(model, (x, y), window=5, verbose=0)

@@ -75,7 +75,7 @@ def _set_up() -> None:
         {
             MODE: "token",
             TOKEN: secrets.token_hex(32),
-            # without it, no process listens on another interface than the loopback one
+            # 0: Ray's processes listen on the loopback interface alone
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
             **keepalive,

@@ -29,6 +29,7 @@ from keras_dlnotes.tuning.fatal_errors import FATAL
 from keras_dlnotes.tuning.folder import (
     FAILED,
     OUT_OF_MEMORY,
+    STORAGE,
     TrialOutcome,
     logger,
     read_outcome,
@@ -48,7 +49,6 @@ from keras_dlnotes.tuning.supervisor import SearchError
 TICK_SECONDS = 0.2
 MIRROR_SECONDS = 1.0
 MAX_LOSSES = 3  # consecutive ones of a trial, without an epoch between them
-STORAGE = "storage"
 
 
 @dataclass
@@ -212,7 +212,8 @@ class RayEngine:
         trial = running.trial
         gained = self._epochs_of(trial) > running.epochs
         losses = 1 if gained else running.losses + 1
-        logger.warning("Trial %s was lost: %s", trial.trial_id, str(error).splitlines()[0])
+        reason, *_ = [*str(error).splitlines(), type(error).__name__]
+        logger.warning("Trial %s was lost: %s", trial.trial_id, reason)
         if losses < MAX_LOSSES:
             self._start(trial, running.storage, losses)
             return
