@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,11 @@ def library_first(path: Iterable[str]) -> list[str]:
     """
     entries = list(dict.fromkeys(_absolute(entry) for entry in path if isinstance(entry, str)))
     return [*filter(_is_library, entries), *(e for e in entries if e and not _is_library(e))]
+
+
+def module_search_path() -> list[str]:
+    """Returns where a process of ours finds what this one does, with the standard library first."""
+    return list(dict.fromkeys([*library_first(sys.path), of_this_package()]))
 
 
 def of_this_package() -> str:

@@ -1,6 +1,7 @@
 """The user's callbacks: each execution of a trial gets a copy, which writes to files of its own."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +50,17 @@ def copied_callbacks(
         execution: the folder of the execution, such as `trial_3/execution_0`.
         resumes: whether a table is continued.
     """
-    callbacks = [] if content is None else pickle.loads(content)
     own = Path(
         execution.parent.name.removeprefix("trial_"),
         execution.name.replace("execution_", "execution"),
     )
+
+    def place(number: int, entry: Any, path: Path) -> Path:
+        is_folder = isinstance(entry, keras.callbacks.TensorBoard)
+        return path / own if is_folder else path.parent / own / path.name
+
+    callbacks = _placed(content, place)
     for entry in callbacks:
-        for kind, name in PATHS.items():
-            if isinstance(entry, kind):
-                path = Path(getattr(entry, name))
-                is_folder = isinstance(entry, keras.callbacks.TensorBoard)
-                path = path / own if is_folder else path.parent / own / path.name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                setattr(entry, name, str(path))
         if isinstance(entry, keras.callbacks.CSVLogger):
             entry.append = entry.append or resumes
     return callbacks
@@ -69,11 +68,18 @@ def copied_callbacks(
 
 def scratch_callbacks(content: bytes | None, folder: Path) -> list[keras.callbacks.Callback]:
     """Returns copies for a dry run, whose files disappear with its folder."""
+    return _placed(content, lambda number, _, path: folder / "callbacks" / str(number) / path.name)
+
+
+def _placed(
+    content: bytes | None, place: Callable[[int, Any, Path], Path]
+) -> list[keras.callbacks.Callback]:
+    """Returns copies whose paths are those that `place` finds for (number, callback, path)."""
     callbacks = [] if content is None else pickle.loads(content)
     for number, entry in enumerate(callbacks):
         for kind, name in PATHS.items():
             if isinstance(entry, kind):
-                path = folder / "callbacks" / str(number) / Path(getattr(entry, name)).name
+                path = place(number, entry, Path(getattr(entry, name)))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 setattr(entry, name, str(path))
     return callbacks

@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from keras_dlnotes.common.paths import library_first, of_this_package
+from keras_dlnotes.common.paths import module_search_path
 from keras_dlnotes.tuning.disk import exit_code
 
 START = """
@@ -51,7 +51,7 @@ class Launcher:
         self._is_lost = False
         self.pids = {}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", START.format(path=ascii(_search_path()))],
+            [sys.executable, "-P", "-c", START.format(path=ascii(module_search_path()))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -95,7 +95,7 @@ class Launcher:
             arguments=list(arguments),
             log=str(log.absolute()),
             environment=_environment() | dict(environment or {}),
-            path=_search_path(),
+            path=module_search_path(),
             folder=os.getcwd(),
             cores=None if cores is None else list(cores),
         )
@@ -189,11 +189,6 @@ class LauncherError(RuntimeError):
 def _environment() -> dict[str, str]:
     """Returns this process's variables without KerasTuner's, which configure its own chief."""
     return {key: value for key, value in os.environ.items() if not key.startswith("KERASTUNER_")}
-
-
-def _search_path() -> list[str]:
-    """Returns the module search path of this process, with the standard library first."""
-    return list(dict.fromkeys([*library_first(sys.path), of_this_package()]))
 
 
 def serve() -> None:

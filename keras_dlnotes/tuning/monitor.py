@@ -137,8 +137,7 @@ class ProgressMonitor:
 
     def _progress(self, trials: list[TrialRecord], failed: list[TrialRecord]) -> Progress:
         objective = self._job.objective
-        scores = [trial.metrics[objective.name] for trial in trials if trial.status == COMPLETED]
-        best = (min if objective.direction == "min" else max)(scores, default=None)
+        best = best_value(trials, objective.name, objective.direction)
         done = len(self._reported) - self._done_before
         left = None
         if done and self._planned is not None:
@@ -147,6 +146,12 @@ class ProgressMonitor:
         return Progress(
             trials, self._planned, objective.name, best, left, failed, self._job.recipe.epochs
         )
+
+
+def best_value(trials: Sequence[TrialRecord], objective: str, direction: str) -> float | None:
+    """Returns the best value of the completed trials; None if there are none."""
+    values = [trial.metrics[objective] for trial in trials if trial.status == COMPLETED]
+    return (min if direction == "min" else max)(values, default=None)
 
 
 def brief(message: str) -> str:

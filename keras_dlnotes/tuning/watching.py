@@ -15,7 +15,7 @@ from keras_dlnotes.tuning.consistency import fault_in_search
 from keras_dlnotes.tuning.folder import ORACLE, SETTINGS
 from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.job import oracle_of
-from keras_dlnotes.tuning.monitor import Progress
+from keras_dlnotes.tuning.monitor import Progress, best_value
 from keras_dlnotes.tuning.records import Records, TrialRecord, read_or_warn, to_frame
 from keras_dlnotes.tuning.supervisor import is_exhausted
 
@@ -92,8 +92,7 @@ def _progress(
     new = [trial for trial in failures if trial.name not in reported]
     reported.update(trial.name for trial in new)
     name = settings["objective"]
-    scores = [trial.metrics[name] for trial in trials if trial.status == "COMPLETED"]
-    best = (min if settings["direction"] == "min" else max)(scores, default=None)
+    best = best_value(trials, name, settings["direction"])
     return Progress(trials, planned, name, best, None, new, settings["epochs"])
 
 

@@ -6,7 +6,6 @@ two could not be told apart. So a trial that is lost is given to a new attempt h
 
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,11 +19,12 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
 from keras_dlnotes.common.files import write_text
-from keras_dlnotes.common.paths import library_first, of_this_package
+from keras_dlnotes.common.paths import module_search_path
 from keras_dlnotes.runs.checkpoints import read_state
 from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.runs.records import read_or_quarantine
-from keras_dlnotes.tuning.chief import CHIEF_LOCK, LOCK_SECONDS
+from keras_dlnotes.tuning.chief import CHIEF_LOCK, HEARTBEAT, LOCK_SECONDS
+from keras_dlnotes.tuning.entrypoints import MAX_DEATHS
 from keras_dlnotes.tuning.fatal_errors import FATAL
 from keras_dlnotes.tuning.folder import (
     FAILED,
@@ -48,7 +48,6 @@ from keras_dlnotes.tuning.supervisor import SearchError
 
 TICK_SECONDS = 0.2
 MIRROR_SECONDS = 1.0
-MAX_LOSSES = 3  # consecutive ones of a trial, without an epoch between them
 
 
 @dataclass
@@ -60,6 +59,7 @@ class Running:
     snapshots: Snapshots
     losses: int = 0
     epochs: int = 0
+    copied: Mapping[str, bytes] | None = None
 
 
 class RayEngine:
@@ -172,6 +172,7 @@ class RayEngine:
             self._mirrored = now
             for running in self._running.values():
                 self._copy(running)
+                (trial_path(self._job.folder, running.trial.trial_id) / HEARTBEAT).touch()
 
     def _copy(self, running: Running) -> None:
         try:
@@ -179,7 +180,12 @@ class RayEngine:
         except OSError:  # storage that is out of reach for a while
             logger.warning("No snapshot of trial %s can be read.", running.trial.trial_id)
         else:
+            self._write(running, files)
+
+    def _write(self, running: Running, files: Mapping[str, bytes]) -> None:
+        if files is not running.copied:  # a snapshot that was read before is the same object
             write_files(self._job.folder, files)
+            running.copied = files
 
     def _end(self, reference: Any) -> None:
         running = self._running.pop(reference)
@@ -201,7 +207,7 @@ class RayEngine:
             files = running.snapshots.read()
         except OSError as error:
             raise SearchError(f"The storage {self._url} can't be read: {error}") from error
-        write_files(self._job.folder, files)
+        self._write(running, files)
         if isinstance(found, FatalReport):
             write_text(trial_path(self._job.folder, trial.trial_id) / FATAL, found.message)
             return
@@ -214,7 +220,7 @@ class RayEngine:
         losses = 1 if gained else running.losses + 1
         reason, *_ = [*str(error).splitlines(), type(error).__name__]
         logger.warning("Trial %s was lost: %s", trial.trial_id, reason)
-        if losses < MAX_LOSSES:
+        if losses < MAX_DEATHS:
             self._start(trial, running.storage, losses)
             return
         message = (
@@ -247,9 +253,8 @@ class RayEngine:
 
 def _variables() -> dict[str, str]:
     """The variables with which a task finds this backend and, on this machine, these modules."""
-    path = list(dict.fromkeys([*library_first(sys.path), of_this_package()]))
     return {
         "KERAS_BACKEND": keras.backend.backend(),
-        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "PYTHONPATH": os.pathsep.join(module_search_path()),
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }

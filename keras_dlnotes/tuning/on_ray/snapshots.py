@@ -64,7 +64,9 @@ class Snapshots:
         self._own = _Files(url, f"{trial}/{attempt}")
         self._attempt = attempt
         self._published: dict[str, str] = {}
-        self._read: tuple[bytes, dict[str, bytes]] | None = None
+        self._manifest: bytes | None = None  # of the snapshot that was read last
+        self._contents: dict[str, bytes] = {}
+        self._files: dict[str, bytes] = {}
 
     def check_held(self) -> None:
         """Raises a FencedError if another attempt holds the trial."""
@@ -84,30 +86,29 @@ class Snapshots:
         self._published = manifest
 
     def read(self) -> dict[str, bytes]:
-        """Returns the files of the last snapshot.
+        """Returns the files of the last snapshot: the same object as before if it is the same.
 
         Raises:
             FileNotFoundError: if there is none, or its contents are lost.
         """
         for _ in range(TRIES):
             manifest = self._own.read(MANIFEST)
-            last, files = self._read or (None, {})
-            if manifest == last:
-                return files
-            known = {hashlib.sha256(content).hexdigest(): content for content in files.values()}
+            if manifest == self._manifest:
+                return self._files
+            checksums = json.loads(manifest)
             try:
-                files = {
-                    path: known.get(checksum) or self._content(checksum)
-                    for path, checksum in json.loads(manifest).items()
-                }
+                contents = {checksum: self._content(checksum) for checksum in checksums.values()}
             except FileNotFoundError:  # a newer snapshot has replaced it
                 time.sleep(RETRY_SECONDS)
                 continue
-            self._read = manifest, files
-            return files
+            self._manifest, self._contents = manifest, contents
+            self._files = {path: contents[checksum] for path, checksum in checksums.items()}
+            return self._files
         raise FileNotFoundError(f"Contents of {self._own.name}/{MANIFEST} are lost.")
 
     def _content(self, checksum: str) -> bytes:
+        if checksum in self._contents:
+            return self._contents[checksum]
         content = self._own.read(f"{CONTENTS}/{checksum}")
         if hashlib.sha256(content).hexdigest() != checksum:
             raise FileNotFoundError(f"{CONTENTS}/{checksum} is not what its name says")

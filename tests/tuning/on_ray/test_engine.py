@@ -15,6 +15,7 @@ from keras_dlnotes import tuning
 from keras_dlnotes.common.extras import MissingPackageError
 from keras_dlnotes.runs.checkpoints import STATE
 from keras_dlnotes.tuning import engines
+from keras_dlnotes.tuning.chief import HEARTBEAT
 from keras_dlnotes.tuning.engines import check_engine
 from keras_dlnotes.tuning.on_ray import engine
 from keras_dlnotes.tuning.ray_cluster import RayCluster
@@ -131,6 +132,20 @@ def test_the_table_is_that_of_processes(tuner, on, table, tmp_path):
     columns = [name for name in local.columns if "seconds" not in name]
     assert found[columns].equals(local[columns])
     assert not list((tmp_path / "ray" / "storage").iterdir())
+
+
+def test_a_trial_that_runs_gives_a_sign_of_life(on, table, tmp_path):
+    on(Ray())
+    search(tmp_path, table, engine="ray", workers=2)
+    assert list(tmp_path.glob(f"trial_*/{HEARTBEAT}"))
+
+
+def test_replacing_a_search_removes_what_is_left_in_its_storage(on, table, tmp_path):
+    on(Ray())
+    search(tmp_path, table, engine="ray")
+    (tmp_path / "storage" / "trial_7").mkdir()
+    search(tmp_path, table, engine="ray", overwrite=True)
+    assert not (tmp_path / "storage" / "trial_7").exists()
 
 
 def test_a_lost_trial_is_given_to_another_attempt(on, table, tmp_path, caplog):

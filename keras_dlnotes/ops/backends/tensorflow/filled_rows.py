@@ -10,7 +10,7 @@ one resource wait for each other.
 
 import tensorflow as tf
 
-from keras_dlnotes.ops.backends.tensorflow.programs import RowsInUse, fill
+from keras_dlnotes.ops.backends.tensorflow.programs import RowsInUse, fill, first_rows
 
 
 def fill_rows(forward, inference, gradients, shared: int) -> tuple:
@@ -55,7 +55,4 @@ def _repeat_first(tensor, more):
 
 def _cut(tensors, inputs, more):
     """The tensors without the rows that the inputs were filled up with."""
-    if more is None:
-        return tensors
-    rows = tf.shape(inputs[0])[0]
-    return tf.nest.map_structure(lambda t: None if t is None else t[:rows], tensors)
+    return tensors if more is None else first_rows(tensors, tf.shape(inputs[0])[0])

@@ -94,9 +94,14 @@ class RowPrograms:
             rows = tf.shape(tensors[0])[0]
             more = self._rows.target(rows) - rows
             found = compiled(*(fill(tensor, more) for tensor in tensors))
-            return tf.nest.map_structure(lambda t: None if t is None else t[:rows], found)
+            return first_rows(found, rows)
 
         return tf.function(filled, autograph=False)
+
+
+def first_rows(tensors, rows):
+    """The first rows of each tensor in a structure; None stays None."""
+    return tf.nest.map_structure(lambda t: None if t is None else t[:rows], tensors)
 
 
 def fill(tensor, more):
