@@ -1,8 +1,11 @@
 """The hyperparameters of a trial, with their values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import keras_tuner
+
+from keras_dlnotes.tuning.folder import TrialOutcome, hyperparameters_of
 
 
 class Configuration(keras_tuner.HyperParameters):
@@ -28,3 +31,20 @@ class Configuration(keras_tuner.HyperParameters):
 
     def __repr__(self) -> str:
         return f"Configuration({self.values})"
+
+
+def whole_space(
+    config: Mapping[str, Any], outcomes: Iterable[TrialOutcome]
+) -> keras_tuner.HyperParameters:
+    """Returns a search's space with the hyperparameters that only its trials have asked for.
+
+    >>> trial = keras_tuner.HyperParameters()
+    >>> _ = trial.Int("units_1", 1, 4)
+    >>> outcome = TrialOutcome("COMPLETED", trial.get_config())
+    >>> [entry.name for entry in whole_space({"space": [], "values": {}}, [outcome]).space]
+    ['units_1']
+    """
+    found = hyperparameters_of(config)
+    for outcome in outcomes:
+        found.merge(hyperparameters_of(outcome.hyperparameters), overwrite=False)
+    return found

@@ -17,7 +17,7 @@ from keras_dlnotes.runs.page import add_outcome, add_scores
 from keras_dlnotes.runs.records import RunFolderError, read_record
 from keras_dlnotes.training.arguments import verbosity
 from keras_dlnotes.tuning.best_execution import BestExecution
-from keras_dlnotes.tuning.configuration import Configuration
+from keras_dlnotes.tuning.configuration import Configuration, whole_space
 from keras_dlnotes.tuning.consistency import fault_in_search
 from keras_dlnotes.tuning.data import movable
 from keras_dlnotes.tuning.folder import (
@@ -121,7 +121,7 @@ class Results:
     @property
     def space(self) -> keras_tuner.HyperParameters:
         """The hyperparameters of the search; `results.space.space` lists them."""
-        return hyperparameters_of(self._settings["space"])
+        return whole_space(self._settings["space"], (outcome for _, outcome in self._completed))
 
     @property
     def failures(self) -> dict[str, str]:
