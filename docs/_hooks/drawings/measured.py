@@ -27,7 +27,8 @@ def pooled_gradient(image, upstream, size, strides):
     given = _image(upstream)
 
     def loss(tensors):
-        return keras.ops.sum(ops.max_pool(tensors[0], size, strides=strides) * given)
+        found = ops.max_pool(tensors[0], size, strides=strides)
+        return keras.ops.sum(keras.ops.multiply(found, given))
 
     return gradients(loss, [_image(image)])[0][0, :, :, 0]
 
