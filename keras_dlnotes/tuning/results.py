@@ -121,7 +121,9 @@ class Results:
     @property
     def space(self) -> keras_tuner.HyperParameters:
         """The hyperparameters of the search; `results.space.space` lists them."""
-        return whole_space(self._settings["space"], (outcome for _, outcome in self._completed))
+        tunes_new = self._settings["tuner_arguments"].get("tune_new_entries", True)
+        outcomes = [outcome for _, outcome in self._completed] if tunes_new else []
+        return whole_space(self._settings["space"], outcomes)
 
     @property
     def failures(self) -> dict[str, str]:
