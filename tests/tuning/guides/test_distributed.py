@@ -19,7 +19,7 @@ def build(hp):
         x = keras.layers.Conv2D(filters, hp.Int(f"kernel_{number}", 2, 3), **CONVOLUTIONS)(x)
         kind = hp.Choice(f"pooling_{number}", ["max", "avg"])
         pool = keras.layers.MaxPooling2D if kind == "max" else keras.layers.AveragePooling2D
-        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(pool()(x)))
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(pool(2)(x)))
     outputs = keras.layers.Dense(10, "softmax")(keras.layers.GlobalMaxPooling2D()(x))
     model = keras.Model(inputs, outputs)
     optimizer = hp.Choice("optimizer", ["adam", "sgd"])
