@@ -34,17 +34,19 @@ class Configuration(keras_tuner.HyperParameters):
 
 
 def whole_space(
-    config: Mapping[str, Any], outcomes: Iterable[TrialOutcome]
+    settings: Mapping[str, Any], outcomes: Iterable[TrialOutcome]
 ) -> keras_tuner.HyperParameters:
-    """Returns a search's space with the hyperparameters that only its trials have asked for.
+    """Returns a search's space with what only its trials have asked for, where that is tuned, too.
 
     >>> trial = keras_tuner.HyperParameters()
     >>> _ = trial.Int("units_1", 1, 4)
     >>> outcome = TrialOutcome("COMPLETED", trial.get_config())
-    >>> [entry.name for entry in whole_space({"space": [], "values": {}}, [outcome]).space]
+    >>> settings = {"space": {"space": [], "values": {}}, "tuner_arguments": {}}
+    >>> [entry.name for entry in whole_space(settings, [outcome]).space]
     ['units_1']
     """
-    found = hyperparameters_of(config)
-    for outcome in outcomes:
-        found.merge(hyperparameters_of(outcome.hyperparameters), overwrite=False)
+    found = hyperparameters_of(settings["space"])
+    if settings["tuner_arguments"].get("tune_new_entries", True):
+        for outcome in outcomes:
+            found.merge(hyperparameters_of(outcome.hyperparameters), overwrite=False)
     return found

@@ -121,9 +121,7 @@ class Results:
     @property
     def space(self) -> keras_tuner.HyperParameters:
         """The hyperparameters of the search; `results.space.space` lists them."""
-        tunes_new = self._settings["tuner_arguments"].get("tune_new_entries", True)
-        outcomes = [outcome for _, outcome in self._completed] if tunes_new else []
-        return whole_space(self._settings["space"], outcomes)
+        return whole_space(self._settings, (outcome for _, outcome in self._completed))
 
     @property
     def failures(self) -> dict[str, str]:
