@@ -28,6 +28,10 @@ collect_ignore = ["docs/_hooks"] + [  # which MkDocs imports in a way of its own
 ]
 
 
+# Pages with examples of many seconds, whose code is tested elsewhere, too.
+THOROUGH = {"convert-a-pytorch-network.md", "export-a-model.md", "tune-over-many-machines.md"}
+
+
 def _work_in_a_scratch_folder(namespace):
     namespace["folder"] = os.getcwd()
     os.chdir(tempfile.mkdtemp(prefix="keras_dlnotes_readme_"))
@@ -53,6 +57,8 @@ def pytest_collection_modifyitems(items):
 
     for item in items:
         source = _source(item)
+        if item.path.name in THOROUGH:
+            item.add_marker(pytest.mark.thorough)
         is_of_torchvision = item.path.name == "convert-a-pytorch-network.md"
         needed = "torchvision" if is_of_torchvision else "torch"
         if (is_of_torchvision or "import torch" in source) and not _is_installed(needed):

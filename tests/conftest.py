@@ -19,9 +19,8 @@ from keras_dlnotes.ops import norm
 from keras_dlnotes.ops.backends.current import framework
 from keras_dlnotes.ops.vjp import Op
 
-gc.freeze()  # what is imported by now stays, so no collection need look at it
-
 COMPILE_ALL = bool(os.environ.get("DLNOTES_TESTS_COMPILED"))
+OPS: list = []  # those of the package
 WAYS = ["own kernels", "hand-written"] if framework().prefers_own_kernels else ["hand-written"]
 
 
@@ -41,6 +40,21 @@ def pytest_collection_modifyitems(items):
         begun.add(function)
 
 
+def pytest_collection_finish(session):
+    """Leaves what was imported and collected out of all later collections, which go through all.
+
+    It stays to the end in any case: a million objects, which took half a second a file.
+    """
+    OPS[:] = _ops()
+    gc.collect()
+    gc.freeze()
+
+
+def _ops():
+    # isinstance asks each object, and some of PyTorch's warn
+    return [found for found in gc.get_objects() if type(found) is Op]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def compilation(request):
     """Lets XLA compile the ops of TensorFlow in files marked `compiled` alone, or in all of them.
@@ -54,9 +68,8 @@ def compilation(request):
         config.set_compilation(is_marked or COMPILE_ALL)
     yield
     config.set_compilation(before)
-    for op in gc.get_objects():  # frees what was compiled, so that a worker stays small
-        if type(op) is Op:  # isinstance asks each object, and some of PyTorch's warn
-            op._joined.cache_clear()
+    for op in (*OPS, *_ops()):  # frees what was compiled, so that a worker stays small
+        op._joined.cache_clear()
     keras.utils.clear_session()
 
 

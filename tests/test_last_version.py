@@ -129,6 +129,7 @@ def test_a_finished_search_is_read(folder, tmp_path):
     assert "Learning curves" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("folder", ["searches/interrupted"], indirect=True)
 def test_an_interrupted_search_goes_on(folder):
     kept = folder / "trial_0" / "ending.json"

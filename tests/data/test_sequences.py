@@ -115,6 +115,7 @@ def test_no_paragraph_of_the_documentation_is_on_two_pages(data_dir):
     assert {words for words in everything if len(words) >= 40} == set(places)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("name", "feature", "expected"),
     [

@@ -49,7 +49,7 @@ def test_equals_the_literal_loop(form, chunks):
         assert_close(found, form.loop(arrays), 1e-6)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("name", ["simple", "lstm coupled delayed", "gru", "gru reset after"])
 @all_settings
 def test_gradient_equals_autodiff_of_the_plain_forward(name, settings, chunks, monkeypatch):

@@ -16,6 +16,7 @@ on_tensorflow = only_on("tensorflow", reason="needs float64")
 ACTIVATIONS = ["tanh", "sigmoid", "hard_sigmoid", "linear", "relu", "softsign"]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.usefixtures("way")
 @every_form
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def of_op(upstream, inputs, layer, cell, **settings) -> np.ndarray:
     return np.linalg.norm(keras.ops.convert_to_numpy(found), axis=0)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("truncate", [1, 4, None])
 @pytest.mark.parametrize(
     ("layer_class", "cell"), [(layers.SimpleRNN, "simple"), (layers.LSTM, "lstm")]

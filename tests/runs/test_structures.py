@@ -59,7 +59,7 @@ def assert_same(model, history, reference, expected):
         assert history[name] == pytest.approx(values[0], rel=1e-5), name
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize(("structure", "weights"), CASES)
 def test_a_resumable_fit_is_that_of_keras(structure, weights, tmp_path):
     inputs, targets = STRUCTURES[structure]

@@ -56,6 +56,7 @@ def test_ones_own_early_stopping_has_the_patience_that_is_left(kind, tmp_path):
     assert len(history_of(tmp_path)) == 3
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", [Line, ReturnsHistory])
 def test_a_plateau_is_noticed_in_the_epoch_in_which_it_would_have_been(kind, tmp_path):
     def callbacks(epoch):

@@ -113,6 +113,7 @@ def dies(kind, epoch):
     return Dies
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("kind", [kind for kind in SOME_SLOW if kind.values[0] in KILLED])
 def test_a_killed_trial_ends_as_if_left_alone(kind, tmp_path):
     values = {"rate": RATES[0]} | ({"epochs": 3} if kind is SetsItsEpochs else {})

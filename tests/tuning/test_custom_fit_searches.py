@@ -19,6 +19,7 @@ def search(hypermodel, directory, **arguments):
     )
 
 
+@pytest.mark.thorough
 def test_a_loop_of_one_s_own(tmp_path):
     results = search(OwnLoop(), tmp_path)
     frame = results.to_frame()
@@ -56,6 +57,7 @@ class Ends(Line):
         return {"score": float(np.sum(args[0])) + hp["rate"]}
 
 
+@pytest.mark.thorough
 def test_a_fatal_error_ends_the_search_and_a_failed_trial_does_not(tmp_path):
     arguments = {"objective": keras_tuner.Objective("score", "max"), "epochs": 2}
     with pytest.raises(

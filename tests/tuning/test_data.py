@@ -46,7 +46,7 @@ def needs(kind):
             pytest.importorskip(package)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("is_made", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_trial_ends_as_if_left_alone(kind, is_made, tmp_path):

@@ -99,6 +99,7 @@ def test_a_search_without_a_completed_trial_raises(search_table, tmp_path):
         search_table(tmp_path / "search", "random", AlwaysRaises(), max_trials=1)
 
 
+@pytest.mark.thorough
 def test_what_is_raised_while_it_runs_stops_it_and_it_goes_on(search_table, tmp_path):
     def interrupt(progress):
         if progress.done:

@@ -75,6 +75,7 @@ def test_workers_of_another_process_train_the_chief_s_trials(table, tmp_path):
     assert logs == {"chief.log", f"{host}-1.log", f"{host}-2.log"}
 
 
+@pytest.mark.thorough
 def test_a_worker_of_something_else_is_told(table, tmp_path, search_table):
     search_table(tmp_path / "search", max_trials=1, epochs=1)
     training, validation = table

@@ -83,12 +83,14 @@ def finished(table, tmp_path_factory):
     return results, validation
 
 
+@pytest.mark.thorough
 def test_the_best_model_predicts_as_its_trial_did(finished):
     results, validation = finished
     assert not results.failures
     assert results.best_model().evaluate(*validation, verbose=0) == results.best_score
 
 
+@pytest.mark.thorough
 def test_the_page_shows_what_the_best_model_costs(finished, tmp_path):
     results, _ = finished
     results.to_html(tmp_path / "page.html")

@@ -71,6 +71,7 @@ def test_values_are_those_of_the_space(tmp_path):
         assert values.get("inner", 0) in (0, 5, 10)
 
 
+@pytest.mark.thorough
 def test_it_finds_better_ones_than_random_search(tmp_path):
     """Of what comes after the random trials, the mean loss, over three seeds."""
 
@@ -85,6 +86,7 @@ def test_it_finds_better_ones_than_random_search(tmp_path):
     assert late("tpe") < 0.6 * late("random")
 
 
+@pytest.mark.thorough
 def test_a_search_that_was_left_goes_on_alike(tmp_path):
     whole = run(oracle_in(tmp_path / "whole"))
     halves = run(oracle_in(tmp_path / "halves"), 17) + run(oracle_in(tmp_path / "halves"))

@@ -75,6 +75,7 @@ def test_retraining_on_all_data(twice, table):
     np.testing.assert_array_equal(again[0], results.retrain(epochs=1).get_weights()[0])
 
 
+@pytest.mark.thorough
 def test_the_page_shows_the_best_model(twice, tmp_path):
     results, _ = twice
     results.to_html(tmp_path / "page.html")
@@ -115,6 +116,7 @@ def test_tensorboard_gets_hyperparameters_and_ends(twice):
         assert tags == [metadata.SESSION_START_INFO_TAG, metadata.SESSION_END_INFO_TAG]
 
 
+@pytest.mark.thorough
 def test_mlflow_gets_each_trial_once(twice, search_table, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")

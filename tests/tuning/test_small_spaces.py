@@ -198,6 +198,7 @@ def test_a_search_that_ends_before_its_number_of_trials_says_why():
         assert remarks_on(settings | {"tuner": tuner, "max_trials": 2}, trials, True) == []
 
 
+@pytest.mark.thorough
 def test_a_search_tells_that_it_has_tried_all(search_table, tmp_path, caplog):
     def build(hp):
         model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])

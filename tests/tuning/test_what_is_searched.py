@@ -142,6 +142,7 @@ def test_what_differs_is_told(changed, told):
     assert what_differs({}, earlier) is None
 
 
+@pytest.mark.thorough
 def test_a_search_of_other_data_is_refused_and_one_without_a_record_goes_on(
     search_table, table, tmp_path
 ):

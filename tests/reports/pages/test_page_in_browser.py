@@ -173,6 +173,7 @@ def score_report(tmp_path_factory) -> str:
     return path.as_uri()
 
 
+@pytest.mark.thorough
 def test_scores_are_in_sight_on_a_phone_and_stay_beside_their_method(browser, score_report):
     with opened(browser, score_report, 390) as page:
         region = page.get_by_role("region")

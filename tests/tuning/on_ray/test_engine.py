@@ -123,6 +123,7 @@ def search(folder, table, **settings):
     )
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("tuner", ["random", "hyperband"])
 def test_the_table_is_that_of_processes(tuner, on, table, tmp_path):
     on(Ray())
@@ -140,6 +141,7 @@ def test_a_trial_that_runs_gives_a_sign_of_life(on, table, tmp_path):
     assert list(tmp_path.glob(f"trial_*/{HEARTBEAT}"))
 
 
+@pytest.mark.thorough
 def test_replacing_a_search_removes_what_is_left_in_its_storage(on, table, tmp_path):
     on(Ray())
     search(tmp_path, table, engine="ray")
@@ -174,6 +176,7 @@ def test_a_process_that_cannot_be_prepared_ends_the_search(on, table, tmp_path):
         search(tmp_path, table, engine="ray")
 
 
+@pytest.mark.thorough
 def test_room_that_no_machine_has_is_told(on, table, tmp_path, caplog):
     on(Ray())
     search(tmp_path / "some", table, engine=RayCluster(num_cpus=2), max_trials=1)
