@@ -13,6 +13,7 @@ import pytest
 from docs._hooks import api, plots
 from docs._hooks.drawings import DRAWINGS
 from keras_dlnotes import reports, tasks
+from keras_dlnotes.reports.plots.theme import DARK, PAPER
 
 ROOT = Path(__file__).parents[1]
 ROWS = json.loads((ROOT / "docs" / "headings.json").read_text(encoding="utf-8"))
@@ -205,6 +206,8 @@ def test_each_plot_function_has_a_picture():
     for draw in plots.PLOTS.values():
         picture = plots.drawn(draw())
         assert len(picture) < 150_000 and ElementTree.fromstring(picture).tag.endswith("svg")
+        dark = plots.darkened(picture)
+        assert DARK[PAPER] in dark and not any(colour in dark for colour in DARK)
 
 
 @pytest.mark.parametrize("part", api.FAMILIES)

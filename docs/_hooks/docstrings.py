@@ -39,10 +39,16 @@ class Docstrings(griffe.Extension):
 
 
 def with_picture(name, text):
-    """The text of a plot function, with the picture of `plots.py` below its sentence."""
+    """The text of a plot function, with the pictures of `plots.py` below its sentence.
+
+    The theme shows the one for the reader's colour scheme, by what follows #.
+    """
     sentence, _, rest = text.partition("\n\n")
-    picture = f'<img src="../images/plots/{name}.svg" alt="An example of {name}">'
-    return f'{sentence}\n\n<p class="plot">{picture}</p>\n\n{rest}'
+    pictures = "".join(
+        f'<img src="../images/plots/{name}-{scheme}.svg#only-{scheme}" alt="An example of {name}">'
+        for scheme in ("light", "dark")
+    )
+    return f'{sentence}\n\n<p class="plot">{pictures}</p>\n\n{rest}'
 
 
 def shown(parameter):

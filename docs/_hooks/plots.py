@@ -1,12 +1,14 @@
-"""A picture for each plot function, drawn when the site is built."""
+"""A picture for each plot function, drawn when the site is built, for light pages and for dark."""
 
 import io
+import re
 from functools import cache
 
 import keras
 import numpy as np
 
 from keras_dlnotes import data, models, ops, reports
+from keras_dlnotes.reports.plots.theme import DARK
 
 FOLDER = "images/plots"
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -18,11 +20,14 @@ WRITTEN = "a recurrent network reads a text, character after character, and gues
 
 
 def on_files(files, config):
-    """Adds a file for each plot function, which `docstrings.py` shows."""
+    """Adds two files for each plot function, which `docstrings.py` shows."""
     from mkdocs.structure.files import File  # tests read this module without MkDocs
 
     for name, draw in PLOTS.items():
-        files.append(File.generated(config, f"{FOLDER}/{name}.svg", content=drawn(draw())))
+        picture = drawn(draw())
+        for scheme, content in (("light", picture), ("dark", darkened(picture))):
+            path = f"{FOLDER}/{name}-{scheme}.svg"
+            files.append(File.generated(config, path, content=content))
     return files
 
 
@@ -31,6 +36,11 @@ def drawn(figure):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue().decode()
+
+
+def darkened(picture):
+    """The picture in the colours of a dark page."""
+    return re.sub("|".join(DARK), lambda found: DARK[found[0]], picture)
 
 
 @cache
