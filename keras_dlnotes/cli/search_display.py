@@ -76,7 +76,8 @@ class SearchDisplay:
         for trial in ended:
             score = trial.metrics.get(progress.objective)
             if trial.name not in self._shown and score is not None:
-                console.print(f"trial {trial.name}: {progress.objective} {score:.4f}")
+                mark = " (pruned)" if trial.label == "PRUNED" else ""
+                console.print(f"trial {trial.name}: {progress.objective} {score:.4f}{mark}")
             self._shown.add(trial.name)
 
 

@@ -38,6 +38,13 @@ class Tuner(StrEnum):
     TPE = "tpe"
 
 
+class PruningRule(StrEnum):
+    """By which trials end early."""
+
+    MEDIAN = "median"
+    HALVING = "halving"
+
+
 class EngineName(StrEnum):
     """What runs the trials."""
 
@@ -56,6 +63,13 @@ def tune_task(
     epochs: Annotated[
         int | None,
         typer.Option(min=1, help="Maximum epochs of a trial.", show_default="enough to compare"),
+    ] = None,
+    pruning: Annotated[
+        PruningRule | None,
+        typer.Option(
+            help="End trials that are worse than others after as many epochs; not for hyperband.",
+            show_default="none",
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -175,6 +189,7 @@ def tune_task(
                 objective,
                 data=data,
                 epochs=epochs,
+                pruning=pruning and pruning.value,
                 seed=seed,
                 workers=(1 if chief is None else 0) if workers is None else workers,
                 engine=(

@@ -7,6 +7,7 @@ require("tuning", "cloudpickle", "filelock", "keras_tuner", "pandas", "sklearn")
 from keras_dlnotes.tuning.configuration import Configuration
 from keras_dlnotes.tuning.loggers import MLflowLogger, TrialLogger
 from keras_dlnotes.tuning.monitor import Progress
+from keras_dlnotes.tuning.pruning import HalvingPruning, MedianPruning
 from keras_dlnotes.tuning.ray_cluster import RayCluster
 from keras_dlnotes.tuning.results import Results
 from keras_dlnotes.tuning.search import search
@@ -16,7 +17,9 @@ from keras_dlnotes.tuning.working import work
 
 __all__ = [
     "Configuration",
+    "HalvingPruning",
     "MLflowLogger",
+    "MedianPruning",
     "Progress",
     "RayCluster",
     "Results",

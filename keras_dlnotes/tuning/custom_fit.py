@@ -66,6 +66,7 @@ def train_with_custom_fit(
             resumed=None if starts_over else state,
             is_resumable=not (run.path / TRAININGS).exists(),
             callbacks=callbacks,
+            pruner=execution.pruner,
         )
         recorder.set_model(model)
         offered = _offered(execution, [*callbacks, recorder], 0)

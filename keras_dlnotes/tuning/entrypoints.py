@@ -54,6 +54,7 @@ def preflight(job: str, answer: str) -> int:
             task.trial_settings.objective,
             task.oracle["arguments"],
             epochs_are_asked=task.oracle["tuner"] == "hyperband",
+            prunes=task.trial_settings.pruning is not None,
         )
     except Exception as error:
         is_argument = isinstance(error, ValueError) and str(error).startswith("Argument")

@@ -9,6 +9,7 @@ import keras_tuner
 from keras_dlnotes.runs.task import Splits
 from keras_dlnotes.tuning.callbacks import copied_callbacks, scratch_callbacks
 from keras_dlnotes.tuning.objectives import LogTotal
+from keras_dlnotes.tuning.pruner import Pruner
 from keras_dlnotes.tuning.recipes import Recipe
 
 
@@ -25,6 +26,7 @@ class Execution:
         seed: of the initial weights and the order of the examples.
         ancestor: folder of the execution that this one continues; None to start from scratch.
         is_dry: whether nothing of it is to be left.
+        pruner: decides whether it ends early; None if it never does.
     """
 
     recipe: Recipe
@@ -35,6 +37,7 @@ class Execution:
     seed: int
     ancestor: Path | None = None
     is_dry: bool = False
+    pruner: Pruner | None = None
 
     def callbacks(self, path: Path, resumes: bool) -> list[keras.callbacks.Callback]:
         """Returns the user's callbacks for the run in a folder, and whatever completes the logs."""

@@ -97,8 +97,9 @@ class TrialOutcome:
         hyperparameters: space and values, as `HyperParameters.get_config` returns them.
         metrics: of each execution's best epoch, averaged over the executions.
         step: the first execution's best epoch, from 0.
-        message: the traceback of a failed trial.
+        message: the traceback of a failed trial, or why it was pruned.
         seconds: of training.
+        pruned: whether it ended since others were better, with the epochs that it had.
     """
 
     status: Status
@@ -107,6 +108,9 @@ class TrialOutcome:
     step: Count = 0
     message: str | None = None
     seconds: Seconds = 0.0
+    pruned: bool = False
+
+    later = ("pruned",)
 
 
 def host_name() -> str:

@@ -56,6 +56,22 @@ class PreflightError(TypedDict):
     traceback: str
 
 
+class MedianRule(TypedDict):
+    """See `MedianPruning`."""
+
+    rule: Literal["median"]
+    startup_trials: Positive
+    warmup_epochs: Positive
+
+
+class HalvingRule(TypedDict):
+    """See `HalvingPruning`."""
+
+    rule: Literal["halving"]
+    factor: Annotated[int, Constraint("a whole number ≥ 2", lambda value: value >= 2)]
+    min_epochs: Positive
+
+
 class SearchSettings(TypedDict):
     """The settings of a search."""
 
@@ -75,6 +91,7 @@ class SearchSettings(TypedDict):
     space: NotRequired[Space]
     objectives: NotRequired[dict[str, Literal["min", "max"]]]
     initial_configurations: NotRequired[list[dict[str, Value]]]
+    pruning: NotRequired[MedianRule | HalvingRule]
 
 
 class SearchRecord(TypedDict):

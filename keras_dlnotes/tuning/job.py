@@ -14,6 +14,7 @@ from keras_dlnotes.tuning.durable import Durable
 from keras_dlnotes.tuning.folder import hyperparameters_of
 from keras_dlnotes.tuning.objectives import objective_of
 from keras_dlnotes.tuning.oracles import make_oracle
+from keras_dlnotes.tuning.pruning import rule_of
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.trials import TrialSettings
 
@@ -65,6 +66,7 @@ def job_of(recipe: Recipe, path: Path, settings: Mapping[str, Any]) -> Job:
         settings["seed"],
         arguments.get("max_retries_per_trial", 0),
         arguments.get("allow_new_entries", True),
+        rule_of(settings.get("pruning")),
     )
     oracle = {
         "tuner": settings["tuner"],

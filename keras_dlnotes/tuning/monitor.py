@@ -10,7 +10,14 @@ from keras_dlnotes.tuning.fatal_errors import fatal_errors
 from keras_dlnotes.tuning.folder import COMPLETED, OUT_OF_MEMORY, RESULTS, logger
 from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.loggers import TrialLogger
-from keras_dlnotes.tuning.records import Records, TrialRecord, read_or_warn, write_table
+from keras_dlnotes.tuning.records import (
+    PRUNED,
+    Records,
+    TrialRecord,
+    best_first,
+    read_or_warn,
+    write_table,
+)
 from keras_dlnotes.tuning.supervisor import SearchError
 
 # a display that shows the trials itself can disable it
@@ -90,6 +97,8 @@ class ProgressMonitor:
             self._reported.add(trial.name)
             if trial.status == COMPLETED:
                 outcomes.info("Trial %s: %s", trial.name, trial.metrics)
+                if trial.label == PRUNED:
+                    outcomes.info("Trial %s: %s", trial.name, trial.message)
             else:
                 outcomes.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.message)
         if new and self._max_failures is not None:
@@ -137,7 +146,9 @@ class ProgressMonitor:
 
     def _progress(self, trials: list[TrialRecord], failed: list[TrialRecord]) -> Progress:
         objective = self._job.objective
-        best = best_value(trials, objective.name, objective.direction)
+        best = best_value(
+            trials, objective.name, objective.direction, self._job.trial_settings.executions
+        )
         done = len(self._reported) - self._done_before
         left = None
         if done and self._planned is not None:
@@ -148,10 +159,12 @@ class ProgressMonitor:
         )
 
 
-def best_value(trials: Sequence[TrialRecord], objective: str, direction: str) -> float | None:
-    """Returns the best value of the completed trials; None if there are none."""
-    values = [trial.metrics[objective] for trial in trials if trial.status == COMPLETED]
-    return (min if direction == "min" else max)(values, default=None)
+def best_value(
+    trials: Sequence[TrialRecord], objective: str, direction: str, executions: int
+) -> float | None:
+    """Returns the value of the best trial; None if none is complete."""
+    ranking = best_first(trials, objective, direction, executions)
+    return ranking[0].metrics[objective] if ranking else None
 
 
 def brief(message: str) -> str:

@@ -13,6 +13,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FailedTrialError
 from keras_tuner.oracles import RandomSearchOracle
 
+from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.runs.folder import RunFolder
 from keras_dlnotes.runs.task import Splits
 from keras_dlnotes.training.building import built_on
@@ -20,6 +21,7 @@ from keras_dlnotes.tuning.compiling import described
 from keras_dlnotes.tuning.data import few, fingerprint_of
 from keras_dlnotes.tuning.entries import check_entries, listed_space, names_of
 from keras_dlnotes.tuning.execution import Execution
+from keras_dlnotes.tuning.fit_results import FitResult, read_fit_result
 from keras_dlnotes.tuning.folder import default_values
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.score import ScoreRecipe
@@ -42,6 +44,7 @@ def dry_run(
     objective: keras_tuner.Objective | None,
     arguments: dict[str, Any] | None = None,
     epochs_are_asked: bool = False,
+    prunes: bool = False,
 ) -> dict[str, Any]:
     """Explores the space, and trains the default and one random model on a batch of each size.
 
@@ -52,6 +55,7 @@ def dry_run(
         objective: what to improve; None, for a custom `fit`, to derive it from what `fit` returns.
         arguments: of KerasTuner's oracle, as JSON values.
         epochs_are_asked: whether the tuner sets the epochs of each trial.
+        prunes: whether trials are pruned.
 
     Returns:
         "space": the configuration of the `HyperParameters` that were found; "metrics": the names
@@ -59,7 +63,7 @@ def dry_run(
         "validation_data": fingerprints of the default model and the data; "fit_arguments".
 
     Raises:
-        ValueError: if the objective is not among the metrics.
+        ValueError: if the objective is not among the metrics, or a `fit` can't be pruned.
         RuledOutError: if every configuration that was tried is ruled out.
         Exception: whatever else the data, the space, a model or a step raises.
     """
@@ -90,6 +94,8 @@ def dry_run(
                 small = _few(recipe, hp, splits)
                 execution = Execution(recipe, small, hp, objective, epochs=1, seed=0, is_dry=True)
                 state, objective = train_in(run, execution)
+                if prunes:
+                    _check_prunable(read_fit_result(run.path))
             metrics = sorted(state.history[-1])
             has_passed = True
             if not number and not isinstance(recipe, ScoreRecipe):
@@ -130,6 +136,16 @@ def _weights(recipe: Recipe, hp: keras_tuner.HyperParameters, splits: Splits) ->
         built_on(model, lambda: recipe.first_batches(splits, hp, 0))
         return f"{len(model.weights)} weights of {model.count_params()} numbers"
     return None
+
+
+def _check_prunable(result: FitResult | None) -> None:
+    """Raises if a custom `fit` is more than a training whose History it returns."""
+    if result is not None and not result.is_plain:
+        expected = (
+            "None for a HyperModel.fit that does not return the History of its only model.fit, "
+            "which got its `callbacks`"
+        )
+        raise argument_error("pruning", expected, "a rule")
 
 
 def _explore(oracle: keras_tuner.Oracle, recipe: Recipe) -> None:

@@ -101,6 +101,11 @@ class Recipe:
         return False
 
     @property
+    def has_epochs(self) -> bool:
+        """Whether a trial logs its objective after each epoch."""
+        return True
+
+    @property
     def carry_states(self) -> bool:
         """Whether recurrent layers carry their states from batch to batch; see `fit_resumable`."""
         return False

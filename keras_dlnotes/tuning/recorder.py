@@ -15,6 +15,7 @@ from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
 from keras_dlnotes.runs.folder import CHECKPOINTS, HISTORY, LOGS
 from keras_dlnotes.runs.logs import HistoryFile, TensorBoardLogs, writes_tensorboard
 from keras_dlnotes.tuning.objectives import completed
+from keras_dlnotes.tuning.pruner import Pruner
 
 TRAININGS = "trainings"  # which a killed trial cannot resume
 
@@ -64,6 +65,7 @@ class Recorder(keras.callbacks.Callback):
         resumed: the state that the first training continues; None if it starts from scratch.
         is_resumable: whether another process may resume the first training.
         callbacks: the user's, which come before it in a training, and whose state it saves.
+        pruner: decides whether the first training ends early; None if it never does.
 
     Attributes:
         trainings: in the order in which they started.
@@ -78,6 +80,7 @@ class Recorder(keras.callbacks.Callback):
         resumed: RunState | None = None,
         is_resumable: bool = True,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        pruner: Pruner | None = None,
     ):
         super().__init__()
         self.trainings: list[Training] = []
@@ -87,6 +90,9 @@ class Recorder(keras.callbacks.Callback):
         self.resumed = resumed
         self._is_resumable = is_resumable
         self._callbacks = CallbackStates(callbacks)
+        self._pruner = pruner
+        if pruner is not None:
+            pruner.begin([] if resumed is None else resumed.history)
         self._is_training = False
         self._others: list[keras.callbacks.Callback] = []
 
@@ -132,7 +138,8 @@ class Recorder(keras.callbacks.Callback):
         state.history.append(row)
         state.seconds = time.perf_counter() - self._started
         self._update_best(state, row)
-        if self._patience is not None and state.early_stopping["wait"] >= self._patience:
+        waited = state.early_stopping["wait"]
+        if (self._patience is not None and waited >= self._patience) or self._is_pruned(row):
             self.model.stop_training = True
         state.stopped = bool(getattr(self.model, "stop_training", False))
         training.checkpoints.path.mkdir(parents=True, exist_ok=True)
@@ -148,6 +155,12 @@ class Recorder(keras.callbacks.Callback):
         """Ends the training of a loop that calls `on_epoch_end` alone."""
         if self._is_training:
             self.on_train_end()
+
+    def _is_pruned(self, row: dict[str, float]) -> bool:
+        if self._pruner is None or len(self.trainings) > 1 or self.model.stop_training:
+            return False
+        epochs = (self.params or {}).get("epochs")
+        return epochs is not None and self._pruner.ends_after(row, epochs)
 
     def _ensure_started(self) -> None:
         if not self._is_training:

@@ -2,7 +2,7 @@
 
 import csv
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas
 
 COLUMNS = ("trial", "status", "execution", "epoch")
+PRUNED = "PRUNED"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ class TrialRecord:
         return "RUNNING" if self.outcome is None else self.outcome.status
 
     @property
+    def label(self) -> str:
+        """The status for a reader: PRUNED for a trial that is complete, but was pruned."""
+        is_pruned = self.outcome is not None and self.outcome.pruned
+        return PRUNED if is_pruned else self.status
+
+    @property
     def epochs(self) -> int:
         """The number of finished epochs of all executions."""
         return sum(map(len, self.histories.values()))
@@ -65,7 +72,7 @@ class TrialRecord:
 
     @property
     def message(self) -> str:
-        """The traceback of a failed trial, or its status."""
+        """The traceback of a failed trial, why it was pruned, or its status."""
         return (self.outcome and self.outcome.message) or self.status
 
 
@@ -158,6 +165,21 @@ def read_or_warn(path: Path, *shape: Any) -> Any:
         return None
 
 
+def as_objects(records: Iterable[TrialRecord]) -> list[dict[str, Any]]:
+    """Returns the trials as JSON objects."""
+    return [
+        {
+            "trial": record.name,
+            "status": record.label,
+            "hyperparameters": record.hyperparameters,
+            "metrics": record.metrics,
+            "seconds": None if record.outcome is None else record.outcome.seconds,
+            "executions": record.histories,
+        }
+        for record in records
+    ]
+
+
 def to_frame(records: list[TrialRecord]) -> "pandas.DataFrame":
     """Returns a row for every trial, execution and epoch.
 
@@ -182,7 +204,7 @@ def to_frame(records: list[TrialRecord]) -> "pandas.DataFrame":
     rows = []
     for record in records:
         own = {columns[name]: value for name, value in record.hyperparameters.items()}
-        shared = {"trial": record.name, "status": record.status}
+        shared = {"trial": record.name, "status": record.label}
         epochs = [
             {"execution": execution, "epoch": number, **row}
             for execution, history in record.histories.items()
@@ -192,6 +214,20 @@ def to_frame(records: list[TrialRecord]) -> "pandas.DataFrame":
     rows = [{in_utf8(name): in_utf8(value) for name, value in row.items()} for row in rows]
     names = [in_utf8(name) for name in (*COLUMNS, *metrics, *columns.values())]
     return pandas.DataFrame(rows, columns=names)
+
+
+def best_first(
+    records: Iterable[TrialRecord], objective: str, direction: str, executions: int
+) -> list[TrialRecord]:
+    """Returns the completed trials; those pruned before their last execution come last."""
+    sign = 1 if direction == "min" else -1
+    return sorted(
+        (record for record in records if record.status == COMPLETED),
+        key=lambda record: (
+            record.label == PRUNED and len(record.histories) < executions,
+            sign * record.metrics[objective],
+        ),
+    )
 
 
 def write_table(path: Path, records: list[TrialRecord]) -> None:

@@ -6,17 +6,20 @@ from typing import Any
 from keras_dlnotes.tuning.configurations import configurations
 from keras_dlnotes.tuning.consistency import is_tuner_own
 from keras_dlnotes.tuning.folder import COMPLETED, hyperparameters_of
-from keras_dlnotes.tuning.records import TrialRecord
+from keras_dlnotes.tuning.records import PRUNED, TrialRecord
 
 
 def remarks_on(
     settings: Mapping[str, Any], trials: Sequence[TrialRecord], is_exhausted: bool
 ) -> list[str]:
-    """Returns remarks: that no trial had all epochs, why there are fewer trials than asked for.
+    """Returns remarks: that no trial had all epochs, how many were pruned, why there are too few.
 
     `is_exhausted` says that the tuner has no further trial.
     """
     remarks = [*_on_epochs(settings, trials), *_on_configurations(settings, trials)]
+    pruned = sum(trial.label == PRUNED for trial in trials)
+    if pruned:
+        remarks.append(f"{pruned} of {len(trials)} trials were pruned.")
     asked = settings["max_trials"]
     if is_exhausted and asked is not None and len(trials) < asked:
         remarks.append(_on_count(settings, len(trials)))

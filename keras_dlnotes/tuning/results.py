@@ -16,6 +16,7 @@ from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.runs.page import add_outcome, add_scores
 from keras_dlnotes.runs.records import RunFolderError, read_record
 from keras_dlnotes.training.arguments import verbosity
+from keras_dlnotes.tuning import records
 from keras_dlnotes.tuning.best_execution import BestExecution
 from keras_dlnotes.tuning.configuration import Configuration, whole_space
 from keras_dlnotes.tuning.consistency import fault_in_search
@@ -29,7 +30,7 @@ from keras_dlnotes.tuning.folder import (
 )
 from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.recipes import Recipe
-from keras_dlnotes.tuning.records import Records, TrialRecord, to_frame, write_table
+from keras_dlnotes.tuning.records import PRUNED, Records, TrialRecord
 from keras_dlnotes.tuning.remarks import remarks_on
 from keras_dlnotes.tuning.score import ScoreRecipe
 from keras_dlnotes.tuning.supervisor import is_exhausted
@@ -94,26 +95,16 @@ class Results:
         The columns are `trial`, `status`, `execution` (from 0), `epoch` (from 1), the metrics, and
         one for each hyperparameter.
         """
-        return to_frame(self._trials)
+        return records.to_frame(self._trials)
 
     def to_csv(self, path: str | PathLike) -> None:
         """Writes the frame as CSV."""
-        write_table(checks.path("path", path), self._trials)
+        records.write_table(checks.path("path", path), self._trials)
 
     def to_json(self, path: str | PathLike | None = None) -> str:
         """Returns the trials as JSON, an object for each; also writes it if a path is given."""
-        trials = [
-            {
-                "trial": trial.name,
-                "status": trial.status,
-                "hyperparameters": trial.hyperparameters,
-                "metrics": trial.metrics,
-                "seconds": None if trial.outcome is None else trial.outcome.seconds,
-                "executions": trial.histories,
-            }
-            for trial in self._trials
-        ]
-        text = json.dumps({"objective": self.objective, "trials": trials}, indent=2)
+        content = {"objective": self.objective, "trials": records.as_objects(self._trials)}
+        text = json.dumps(content, indent=2)
         if path is not None:
             write_text(checks.path("path", path), text + "\n")
         return text
@@ -121,7 +112,8 @@ class Results:
     @property
     def space(self) -> keras_tuner.HyperParameters:
         """The hyperparameters of the search; `results.space.space` lists them."""
-        return whole_space(self._settings, (outcome for _, outcome in self._completed))
+        by_number = sorted(self._completed, key=lambda one: int(one[0].name))
+        return whole_space(self._settings, (outcome for _, outcome in by_number))
 
     @property
     def failures(self) -> dict[str, str]:
@@ -131,6 +123,11 @@ class Results:
             for trial in self._trials
             if trial.status not in (COMPLETED, "RUNNING")
         }
+
+    @property
+    def pruned(self) -> dict[str, str]:
+        """Trial → why it was pruned; such trials are complete, with the epochs that they had."""
+        return {trial.name: trial.message for trial in self._trials if trial.label == PRUNED}
 
     @property
     def best_trial(self) -> str:
@@ -251,16 +248,13 @@ class Results:
     def _ranked(self) -> list[tuple[TrialRecord, TrialOutcome]]:
         if not self._completed:
             raise ValueError(f"No trial of the search in {self.directory} is complete.")
-        return sorted(self._completed, key=lambda one: self._sign * one[1].metrics[self.objective])
+        return self._completed
 
     @property
     def _completed(self) -> list[tuple[TrialRecord, TrialOutcome]]:
-        ended = [(trial, trial.outcome) for trial in self._trials if trial.outcome is not None]
-        return [(trial, outcome) for trial, outcome in ended if outcome.status == COMPLETED]
-
-    @property
-    def _sign(self) -> int:
-        return 1 if self.direction == "min" else -1
+        executions = self._settings["executions"]
+        ranking = records.best_first(self._trials, self.objective, self.direction, executions)
+        return [(trial, trial.outcome) for trial in ranking if trial.outcome is not None]
 
     @property
     def _best_number(self) -> int:
@@ -277,8 +271,10 @@ class Results:
             path = execution_path(self.directory, trial.name, 0) / CHECKPOINTS
             raise RunFolderError(f"The epochs of the best trial are not in {path}.")
 
+        sign = 1 if self.direction == "min" else -1
+
         def best_value(execution: int) -> float:
-            return min(self._sign * row[self.objective] for row in histories[execution])
+            return min(sign * row[self.objective] for row in histories[execution])
 
         return min(histories, key=best_value)
 

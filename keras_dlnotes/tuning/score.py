@@ -37,6 +37,10 @@ class ScoreRecipe(Recipe):
     def load(self) -> Splits:
         return Splits((), (), ())
 
+    @property
+    def has_epochs(self) -> bool:
+        return False
+
 
 def train_score(run: RunFolder, execution: Execution) -> tuple[RunState, keras_tuner.Objective]:
     """Calls the function of a `ScoreRecipe` in an entered run folder, and saves what it returns.

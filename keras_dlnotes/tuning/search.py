@@ -26,6 +26,7 @@ from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.monitor import Progress, ProgressMonitor
 from keras_dlnotes.tuning.objectives import Objectives
 from keras_dlnotes.tuning.oracles import ORACLES
+from keras_dlnotes.tuning.pruning import HalvingPruning, MedianPruning, check_pruning
 from keras_dlnotes.tuning.ray_cluster import RayCluster
 from keras_dlnotes.tuning.recipes import Space
 from keras_dlnotes.tuning.records import Records, TrialRecord
@@ -63,6 +64,7 @@ def search(
     epochs: int | None = None,
     batch_size: int | None = None,
     patience: int | None = None,
+    pruning: str | MedianPruning | HalvingPruning | None = None,
     executions_per_trial: int = 1,
     tuner_arguments: Mapping[str, Any] | None = None,
     max_consecutive_failures: int = 3,
@@ -125,8 +127,14 @@ def search(
         batch_size: batch size; by default the task's own, or 32.
         patience: epochs without improvement after which a trial stops; by default the task's own,
             or never.
+        pruning: "median" or "halving", or a `MedianPruning` or `HalvingPruning`: ends trials that
+            were worse than others after as many epochs; by default none. A pruned trial is
+            complete with the epochs that it had; its status in tables is PRUNED. Not for Hyperband,
+            which ends trials itself, nor for a `HyperModel.fit` that returns anything but the
+            History of its only `model.fit`, nor for a function. With several workers, which trials
+            are pruned depends on which is how far.
         executions_per_trial: trainings of each configuration, from 1 to 1024, with different
-            seeds; their objectives are averaged.
+            seeds; their objectives are averaged. One that is pruned is the trial's last.
         tuner_arguments: further arguments of KerasTuner's oracle, such as {"factor": 4}; with
             {"hyperparameters": hp, "tune_new_entries": False}, only those that `hp` lists are
             tuned, and the others keep their defaults.
@@ -216,6 +224,9 @@ def search(
     initial = listed_initial(tuner, initial_configurations)
     if initial:
         settings["initial_configurations"] = initial
+    rule = check_pruning(pruning, tuner, recipe)
+    if rule is not None:
+        settings["pruning"] = rule
     if isinstance(objective, Objectives):
         settings["objectives"] = objective.directions
     defaults = {"max_trials": TRIALS if tuner in ENDLESS_TUNERS else None}

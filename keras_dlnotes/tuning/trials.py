@@ -4,6 +4,7 @@ import math
 import shutil
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from keras_dlnotes.tuning.folder import (
     execution_path,
     logger,
 )
+from keras_dlnotes.tuning.pruner import Curve, Mark, Prune, Pruner, curves_in
+from keras_dlnotes.tuning.pruning import Pruning
 from keras_dlnotes.tuning.recipes import Recipe
 from keras_dlnotes.tuning.score import ScoreRecipe, train_score
 
@@ -46,6 +49,7 @@ class TrialSettings:
         seed: of the first execution.
         retries: how often a failed trial is retried.
         allows_new_entries: whether a trial may ask for hyperparameters that are not listed.
+        pruning: by which trials end early; None if they don't.
     """
 
     objective: keras_tuner.Objective | None
@@ -53,6 +57,7 @@ class TrialSettings:
     seed: int
     retries: int = 0
     allows_new_entries: bool = True
+    pruning: Pruning | None = None
 
 
 def run_trial(
@@ -61,8 +66,19 @@ def run_trial(
     settings: TrialSettings,
     folder: Path,
     trial_id: str,
+    curves: Callable[[], list[Curve]] | None = None,
 ) -> TrialOutcome:
     """Trains a trial to its end and returns its outcome, which may be an exception.
+
+    A trial that is pruned in one of its executions has no further ones.
+
+    Args:
+        recipe: what to train.
+        hp: the hyperparameters.
+        settings: of all trials.
+        folder: of the search.
+        trial_id: of the trial.
+        curves: returns those of all trials, for pruning; None reads them in the folder.
 
     Raises:
         FatalError: KerasTuner's, which ends the search.
@@ -72,7 +88,7 @@ def run_trial(
     while True:
         try:
             known = names_of(hp)
-            states = []
+            states, mark = [], None
             for number in range(settings.executions):
                 path = execution_path(folder, trial_id, number)
                 epochs = hp.values.get("tuner/epochs", recipe.epochs)
@@ -83,13 +99,17 @@ def run_trial(
                 keras.utils.set_random_seed(seed)  # a source may draw from it
                 if splits is None or not recipe.is_loaded_once:
                     splits = recipe.load()
+                pruner = _pruner(settings, path, curves)
                 execution = Execution(
-                    recipe, splits, hp, settings.objective, epochs, seed, ancestor
+                    recipe, splits, hp, settings.objective, epochs, seed, ancestor, pruner=pruner
                 )
                 states.append(_execute(path, execution))
+                mark = None if pruner is None else pruner.mark
+                if mark is not None:
+                    break
             if not settings.allows_new_entries:
                 check_entries(known, hp)
-            return _outcome(states, hp, settings.objective)
+            return _outcome(states, hp, settings.objective, mark)
         except (FatalError, UnreadableRecordError):  # the latter is not the trial's fault
             raise
         except Exception as error:
@@ -105,8 +125,21 @@ def run_trial(
             return TrialOutcome(status, hp.get_config(), message=message, seconds=seconds)
 
 
+def _pruner(
+    settings: TrialSettings, path: Path, curves: Callable[[], list[Curve]] | None
+) -> Pruner | None:
+    rule, objective = settings.pruning, settings.objective
+    if rule is None or objective is None:
+        return None
+    curves = curves or curves_in(path.parent.parent, objective.name)
+    return Pruner(rule, objective, curves, path)
+
+
 def _outcome(
-    states: list[RunState], hp: keras_tuner.HyperParameters, objective: keras_tuner.Objective
+    states: list[RunState],
+    hp: keras_tuner.HyperParameters,
+    objective: keras_tuner.Objective,
+    mark: Mark | None,
 ) -> TrialOutcome:
     best = [state.history[state.early_stopping["best_epoch"]] for state in states]
     metrics = mean_of(best)
@@ -117,6 +150,8 @@ def _outcome(
         hp.get_config(),
         metrics,
         states[0].early_stopping["best_epoch"],
+        None if mark is None else mark.reason,
+        pruned=mark is not None,
         seconds=round(sum(state.seconds for state in states), 3),
     )
 
@@ -160,6 +195,11 @@ def train_in(run: RunFolder, execution: Execution) -> tuple[RunState, keras_tune
     if objective is None or recipe.has_custom_fit:
         return train_with_custom_fit(run, execution)
     keras.utils.set_random_seed(execution.seed)
+    earlier = run_state(run)
+    callbacks = execution.callbacks(run.path, bool(earlier.epoch))
+    if execution.pruner is not None:
+        execution.pruner.begin(earlier.history)
+        callbacks.append(Prune(execution.pruner))
     state = fit_resumable(
         recipe.build(execution.hp, execution.splits),
         execution.splits.training,
@@ -173,7 +213,7 @@ def train_in(run: RunFolder, execution: Execution) -> tuple[RunState, keras_tune
         mode=objective.direction,
         batches=recipe.batches,
         carry_states=recipe.carry_states,
-        callbacks=execution.callbacks(run.path, bool(run_state(run).epoch)),
+        callbacks=callbacks,
         verbose=0,
         **recipe.fit_arguments,
     )

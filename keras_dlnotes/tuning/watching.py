@@ -92,7 +92,7 @@ def _progress(
     new = [trial for trial in failures if trial.name not in reported]
     reported.update(trial.name for trial in new)
     name = settings["objective"]
-    best = best_value(trials, name, settings["direction"])
+    best = best_value(trials, name, settings["direction"], settings["executions"])
     return Progress(trials, planned, name, best, None, new, settings["epochs"])
 
 

@@ -35,6 +35,7 @@ def preflight(job):
         job.trial_settings.objective,
         job.oracle["arguments"],
         epochs_are_asked=job.oracle["tuner"] == "hyperband",
+        prunes=job.trial_settings.pruning is not None,
     )
     return json.loads(json.dumps(found))
 

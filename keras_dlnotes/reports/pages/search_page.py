@@ -11,7 +11,7 @@ from keras_dlnotes.common.checks import text
 from keras_dlnotes.common.metrics import BETTER, direction_of
 from keras_dlnotes.reports.importance import FEWEST_TRIALS, hyperparameter_importance
 from keras_dlnotes.reports.pages.page import Page
-from keras_dlnotes.reports.pages.search_trials import Trial, read_trials
+from keras_dlnotes.reports.pages.search_trials import PRUNED, Trial, read_trials
 from keras_dlnotes.reports.plots.learning_runs import plot_runs
 from keras_dlnotes.reports.plots.search_plots import (
     plot_importance,
@@ -31,6 +31,11 @@ IMPORTANCE = (
 DEFINITIONS = (
     "The best value of a trial is that of its best epoch, averaged over its executions; the first "
     "epoch is 1. A trial that did not complete is listed with its status, and never counts as best."
+)
+
+OF_PRUNED = (
+    " A pruned trial was complete after the epochs that it had, since others were better after as "
+    "many."
 )
 
 
@@ -74,11 +79,7 @@ def search_page(
     text("objective", objective)
     direction = direction_of(objective, direction)
     trials = read_trials(frame, objective, direction, hyperparameters)
-    ranking = sorted(
-        (trial for trial in trials if trial.is_complete),
-        key=lambda trial: trial.best,
-        reverse=direction == "max",
-    )
+    ranking = _best_first(trials, direction)
     goal = "lowest" if direction == "min" else "highest"
     count = f"{len(trials)} trial{'s' if len(trials) > 1 else ''}"
     page = Page(title, f"{count} for the {goal} {objective}")
@@ -106,7 +107,19 @@ def search_page(
     page.add_heading("Trials")
     best_first = ranking + [trial for trial in trials if not trial.is_complete]
     page.add_table([_cells(trial, objective) for trial in best_first], "Every trial, best first")
-    return page.add_text(DEFINITIONS)
+    return page.add_text(DEFINITIONS + (OF_PRUNED if statuses[PRUNED.lower()] else ""))
+
+
+def _best_first(trials: Sequence[Trial], direction: str) -> list[Trial]:
+    """Returns the complete trials; those pruned before their last execution come last."""
+    executions = max(len(trial.epochs) for trial in trials)
+    sign = 1 if direction == "min" else -1
+
+    def key(trial: Trial) -> tuple[bool, float]:
+        is_short = trial.status.upper() == PRUNED and len(trial.epochs) < executions
+        return is_short, sign * trial.best
+
+    return sorted((trial for trial in trials if trial.is_complete), key=key)
 
 
 def _add_progress(page: Page, trials: Sequence[Trial], objective: str, direction: str) -> None:

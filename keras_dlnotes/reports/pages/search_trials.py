@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pandas
 
 COLUMNS = ("trial", "status", "execution", "epoch")
+PRUNED = "PRUNED"  # the status of a trial that ended early, since others were better
+COMPLETE = ("COMPLETED", PRUNED)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Trial:
     @property
     def is_complete(self) -> bool:
         """Whether the trial is complete and has a value."""
-        return self.status.upper() == "COMPLETED" and bool(np.isfinite(self.best))
+        return self.status.upper() in COMPLETE and bool(np.isfinite(self.best))
 
 
 def read_trials(

@@ -19,6 +19,7 @@ from keras_tuner.errors import FatalError
 from keras_dlnotes.runs.checkpoints import STATE
 from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.tuning.folder import TrialOutcome, hyperparameters_of, logger, trial_path
+from keras_dlnotes.tuning.on_ray.curves import published
 from keras_dlnotes.tuning.on_ray.folders import RUNS, read_files, write_files
 from keras_dlnotes.tuning.on_ray.snapshots import FencedError, Snapshots
 from keras_dlnotes.tuning.trials import run_trial
@@ -70,7 +71,9 @@ def train(job: bytes, attempt: Attempt) -> TrialOutcome | FatalReport:
         write_files(folder, _given(snapshots, attempt))
         with _published(folder, attempt.trial_id, snapshots):
             try:
-                return run_trial(task.recipe, hp, task.trial_settings, folder, attempt.trial_id)
+                settings = task.trial_settings
+                curves = None if settings.pruning is None else published(attempt.storage)
+                return run_trial(task.recipe, hp, settings, folder, attempt.trial_id, curves)
             except FatalError:
                 return FatalReport(traceback.format_exc())
 

@@ -4,12 +4,14 @@ Ray would run the task of a lost worker again, but with the arguments of the fir
 two could not be told apart. So a trial that is lost is given to a new attempt here.
 """
 
+import hashlib
 import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -40,8 +42,10 @@ from keras_dlnotes.tuning.hparams import log_trial
 from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.on_ray.attempt import Attempt, FatalReport, train
 from keras_dlnotes.tuning.on_ray.connection import connected
+from keras_dlnotes.tuning.on_ray.curves import PublishedCurves
 from keras_dlnotes.tuning.on_ray.folders import RUNS, read_files, write_files
 from keras_dlnotes.tuning.on_ray.snapshots import Snapshots, TrialStorage
+from keras_dlnotes.tuning.pruner import curves_in
 from keras_dlnotes.tuning.ray_cluster import RayCluster
 from keras_dlnotes.tuning.records import read_or_warn
 from keras_dlnotes.tuning.supervisor import SearchError
@@ -79,7 +83,13 @@ class RayEngine:
         self._space = space
         self._workers = list(workers)
         self._cluster = cluster
-        self._url = cluster.storage or str(job.folder / STORAGE)
+        self._url = str(job.folder / STORAGE)
+        if cluster.storage is not None:  # which other searches may use, too
+            self._url = f"{cluster.storage.rstrip('/')}/{name_on_storage(job.folder)}"
+        self._curves = None
+        if job.trial_settings.pruning is not None:
+            self._read_curves = curves_in(job.folder, job.objective.name)
+            self._curves = PublishedCurves(self._url)
         self._running: dict[Any, Running] = {}  # by Ray's reference to the task's result
         self._mirrored = 0.0
 
@@ -119,6 +129,8 @@ class RayEngine:
             finally:
                 for reference in self._running:
                     ray.cancel(reference, force=True)
+                if self._curves is not None:
+                    self._curves.remove()
 
     def _connected(self) -> AbstractContextManager[Any]:
         cpus = math.ceil(len(self._workers) * self._cluster.num_cpus)
@@ -163,6 +175,7 @@ class RayEngine:
         name = storage.begin(read_files(self._job.folder, needed))
         attempt = Attempt(trial.trial_id, hp.get_config(), self._url, storage.name, name)
         running = Running(trial, storage, attempt.snapshots(), losses, self._epochs_of(trial))
+        self._publish_curves()
         self._running[self._task.remote(self._job_reference, attempt)] = running
 
     def _mirror(self) -> None:
@@ -173,6 +186,15 @@ class RayEngine:
             for running in self._running.values():
                 self._copy(running)
                 (trial_path(self._job.folder, running.trial.trial_id) / HEARTBEAT).touch()
+            self._publish_curves()
+
+    def _publish_curves(self) -> None:
+        """Tells the attempts how far all trials are, if that decides which of them end early."""
+        if self._curves is not None:
+            try:
+                self._curves.publish(self._read_curves())
+            except OSError:
+                logger.warning("The trials' curves can't be published.", exc_info=True)
 
     def _copy(self, running: Running) -> None:
         try:
@@ -249,6 +271,16 @@ class RayEngine:
         runs = trial_path(self._job.folder, trial.trial_id).glob(RUNS)
         states = [read_state(run / CHECKPOINTS, read_or_warn) for run in runs]
         return sum(state.epoch for state in states if state is not None)
+
+
+def name_on_storage(folder: Path) -> str:
+    """Returns the name of a search's part of a storage: the same whenever it is resumed.
+
+    >>> name_on_storage(Path("/searches/digits"))
+    'digits-9d71230a'
+    """
+    checksum = hashlib.sha256(str(folder).encode()).hexdigest()
+    return f"{folder.name}-{checksum[:8]}"
 
 
 def _variables() -> dict[str, str]:

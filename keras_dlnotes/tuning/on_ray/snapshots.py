@@ -36,7 +36,7 @@ class TrialStorage:
     def __init__(self, url: str, trial_id: str):
         self.url = url
         self.name = f"trial_{trial_id}"
-        self._files = _Files(url, self.name)
+        self._files = Files(url, self.name)
 
     def begin(self, files: Mapping[str, bytes]) -> str:
         """Starts an attempt from these files, fences all earlier ones, and returns its name."""
@@ -60,8 +60,8 @@ class Snapshots:
     """
 
     def __init__(self, url: str, trial: str, attempt: str):
-        self._trial = _Files(url, trial)
-        self._own = _Files(url, f"{trial}/{attempt}")
+        self._trial = Files(url, trial)
+        self._own = Files(url, f"{trial}/{attempt}")
         self._attempt = attempt
         self._published: dict[str, str] = {}
         self._manifest: bytes | None = None  # of the snapshot that was read last
@@ -115,13 +115,13 @@ class Snapshots:
         return content
 
 
-class _Files:
+class Files:
     """Files below a folder of the storage, each of them whole or absent."""
 
-    def __init__(self, url: str, folder: str):
+    def __init__(self, url: str, folder: str = ""):
         # one for each user: a transaction is of the whole object
         self._system, root = fsspec.core.url_to_fs(url, skip_instance_cache=True)
-        self.name = f"{root.rstrip('/')}/{folder}"
+        self.name = f"{root.rstrip('/')}/{folder}".rstrip("/")
 
     def write(self, path: str, content: bytes) -> None:
         path = f"{self.name}/{path}"

@@ -1,11 +1,8 @@
 """The engine of searches on Ray, where something that stands for Ray runs tasks in this process."""
 
-import contextlib
 import json
 import logging
-from types import SimpleNamespace
 
-import keras
 import pytest
 from keras_tuner.errors import FatalError
 
@@ -14,113 +11,17 @@ pytest.importorskip("fsspec")
 from keras_dlnotes import tuning
 from keras_dlnotes.common.extras import MissingPackageError
 from keras_dlnotes.runs.checkpoints import STATE
-from keras_dlnotes.tuning import engines
 from keras_dlnotes.tuning.chief import HEARTBEAT
 from keras_dlnotes.tuning.engines import check_engine
 from keras_dlnotes.tuning.on_ray import engine
 from keras_dlnotes.tuning.ray_cluster import RayCluster
-from tests.tuning.in_process import stay_in_process
-
-
-class RayError(Exception):
-    """That a process or a machine was lost."""
-
-
-class RayTaskError(RayError):
-    """That a task raised an exception."""
-
-    def __init__(self, cause):
-        super().__init__(f"a traceback of {cause!r}")
-        self.cause = cause
-
-
-class RuntimeEnvSetupError(RayError):
-    """That a process could not be prepared."""
-
-
-class OutOfMemoryError(RayError):
-    """That a process was ended for its memory."""
-
-
-class Ray:
-    """Stands for Ray; of its results, the first ones are lost."""
-
-    exceptions = SimpleNamespace(
-        RayError=RayError,
-        RayTaskError=RayTaskError,
-        RuntimeEnvSetupError=RuntimeEnvSetupError,
-        OutOfMemoryError=OutOfMemoryError,
-    )
-
-    def __init__(self, losses=0, error=RayError, cores=2):
-        self.losses, self.error, self.cores = losses, error, cores
-
-    def nodes(self):
-        return [{"Alive": True, "Resources": {"CPU": self.cores}}]
-
-    def put(self, value):
-        return value
-
-    def remote(self, **options):
-        assert options["max_calls"] == 1 and options["max_retries"] == 0
-        return lambda function: SimpleNamespace(
-            remote=lambda *given: Task(lambda: function(*given))
-        )
-
-    def wait(self, references, timeout):
-        return references[:1], references[1:]
-
-    def get(self, reference):
-        if self.losses:
-            self.losses -= 1
-            raise self.error("The machine is gone.\nIts log.")
-        try:
-            return reference.run()
-        except Exception as error:
-            raise RayTaskError(error) from error
-
-    def cancel(self, reference, force):
-        pass
-
-
-class Task:
-    """A task that is to be run."""
-
-    def __init__(self, run):
-        self.run = run
-
-
-@pytest.fixture
-def on(monkeypatch):
-    """Has searches use what stands for Ray."""
-
-    def choose(ray):
-        stay_in_process(monkeypatch)
-        monkeypatch.setattr(engines, "require", lambda *names: None)
-        monkeypatch.setattr(engine, "connected", lambda *given: contextlib.nullcontext(ray))
-
-    return choose
-
-
-def build(hp):
-    units = hp.Choice("units", [2, 4, 8], default=4)
-    model = keras.Sequential([keras.layers.Dense(units), keras.layers.Dense(1)])
-    model.compile("sgd", loss="mse")
-    return model
-
-
-def search(folder, table, **settings):
-    training, validation = table
-    return tuning.search(
-        settings.pop("build", build),
-        settings.pop("tuner", "random"),
-        settings.pop("max_trials", 2),
-        training=training,
-        validation=validation,
-        epochs=settings.pop("epochs", 2),
-        directory=folder,
-        **settings,
-    )
+from tests.tuning.on_ray.stand_in import (
+    OutOfMemoryError,
+    Ray,
+    RayError,
+    RuntimeEnvSetupError,
+    search,
+)
 
 
 @pytest.mark.sampled(4)
@@ -133,6 +34,22 @@ def test_the_table_is_that_of_processes(tuner, on, table, tmp_path):
     columns = [name for name in local.columns if "seconds" not in name]
     assert found[columns].equals(local[columns])
     assert not list((tmp_path / "ray" / "storage").iterdir())
+
+
+def test_searches_share_a_storage(on, table, tmp_path, monkeypatch):
+    on(Ray())
+    urls = []
+    begin = engine.TrialStorage.begin
+    monkeypatch.setattr(
+        engine.TrialStorage,
+        "begin",
+        lambda storage, files: urls.append(storage.url) or begin(storage, files),
+    )
+    for name in ("one", "two", "one"):
+        cluster = RayCluster(storage=str(tmp_path / "shared"))
+        search(tmp_path / name, table, engine=cluster, max_trials=1, overwrite=True)
+    first, second, again = urls
+    assert first == again != second
 
 
 def test_a_trial_that_runs_gives_a_sign_of_life(on, table, tmp_path):
