@@ -114,6 +114,16 @@ def output_differences(model: ConvertedModel, module, tensors) -> list[float]:
     return [difference(ours, theirs.detach().cpu().numpy()) for ours, theirs in pairs]
 
 
+def check_outputs(model: ConvertedModel, module, tensors) -> None:
+    """Raises if a converted model's outputs are not the module's in evaluation mode."""
+    for number, distance in enumerate(output_differences(model, module, tensors)):
+        if not distance <= TOLERANCE:
+            raise ValueError(
+                f"Output {number} of the model differs from the module's by {distance:.1e} "
+                f"of the largest:\n{compare(model, module, tensors)}"
+            )
+
+
 def _leaves(output) -> list:
     """The tensors that a module returned, in the order of its graph's outputs."""
     if hasattr(output, "detach"):

@@ -143,10 +143,14 @@ def to_stored(tensor: np.ndarray, entry, shape) -> np.ndarray:
 
 
 def from_stored(value: np.ndarray, entry) -> np.ndarray:
-    """A weight, or a layer's output, in PyTorch's layout; a length of −1 in `split` is open."""
-    lengths = [entry["split"][axis] for axis in entry["axes"]]
-    if -1 in lengths:
+    """A weight, or a layer's output, in PyTorch's layout; lengths of −1 in `split` are open."""
+    order, lengths = np.argsort(entry["axes"]), [entry["split"][axis] for axis in entry["axes"]]
+    shape = entry["shape"]
+    if lengths.count(-1) > 1:  # then each of the lengths is a dimension and an axis
+        dims = iter(value.shape)
+        lengths = [next(dim for dim in dims if length in (-1, dim)) for length in lengths]
+        rest = iter(lengths[n] for n in order)
+        shape = [1 if length == 1 else next(rest) for length in shape]
+    elif -1 in lengths:
         lengths[lengths.index(-1)] = value.size // max(-math.prod(lengths), 1)
-    return np.reshape(
-        np.transpose(np.reshape(value, lengths), np.argsort(entry["axes"])), entry["shape"]
-    )
+    return np.reshape(np.transpose(np.reshape(value, lengths), order), shape)

@@ -10,7 +10,13 @@ def from_torch(module, example, check=True):
     training mode, with its dropout and stochastic depth. `torch.export` reads the module's graph in
     both modes, so nothing about the weights is guessed. Layers are named after modules: `layer2.0`
     becomes `layer2_0`. Tensors that belong to no layer, such as position embeddings, become
-    layers without operands. The model takes any number of examples.
+    layers without operands.
+
+    The model takes any number of examples. Heights and widths, and depths of volumes, are open,
+    None in `model.input_shape`, if the tracer finds within 20 seconds for each mode that the module
+    takes any, each on its own, if every operation can be converted so, and if the model agrees with
+    the module on a longer example. Otherwise all of them are the example's. Where they are open,
+    let no map be smaller than the module can take: Keras may not refuse it.
 
     Maps are channels last: the model takes images as (batch, height, width, channels), and returns
     maps so. Where the module permutes or reshapes, the model moves data only if an operation needs
@@ -23,8 +29,8 @@ def from_torch(module, example, check=True):
 
     Args:
         module: a `torch.nn.Module`, whose modes and tensors are left as they are.
-        example: a tensor that the module takes, the batch first, or a tuple of several. The other
-            lengths are those of the model.
+        example: a tensor that the module takes, the batch first, or a tuple of several. Other
+            lengths are those of the model, but for the heights and widths that it leaves open.
         check: whether to compute the example by both, with two numbers of examples, and to compare.
 
     Returns:
@@ -50,6 +56,7 @@ def from_torch(module, example, check=True):
     """
     import torch
 
+    from keras_dlnotes.interop.compare import check_outputs
     from keras_dlnotes.interop.from_torch.model import convert
 
     flag("check", check)
@@ -69,20 +76,6 @@ def from_torch(module, example, check=True):
     tensors = tuple(torch.cat([t, t]) if t.shape[0] == 1 else t for t in tensors)
     model = convert(module, tensors)
     if check:
-        _check(model, module, tensors)
+        for batch in (tensors, tuple(torch.cat([t, t[:1]]) for t in tensors)):
+            check_outputs(model, module, batch)
     return model
-
-
-def _check(model, module, tensors) -> None:
-    """Raises if the model's outputs are not the module's, for two numbers of examples."""
-    import torch
-
-    from keras_dlnotes.interop.compare import TOLERANCE, compare, output_differences
-
-    for batch in (tensors, tuple(torch.cat([t, t[:1]]) for t in tensors)):
-        for number, distance in enumerate(output_differences(model, module, batch)):
-            if not distance <= TOLERANCE:
-                raise ValueError(
-                    f"Output {number} of the model differs from the module's by {distance:.1e} "
-                    f"of the largest:\n{compare(model, module, batch)}"
-                )

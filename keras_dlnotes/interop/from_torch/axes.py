@@ -1,6 +1,7 @@
 """Operations on axes: reshaping, moving, cutting, joining, reductions."""
 
 import math
+from dataclasses import replace
 
 import torch
 from keras import ops
@@ -46,14 +47,9 @@ def expand(c: Conversion, x, *_, **__) -> Value:
 
 
 def repeat(c: Conversion, x, counts) -> Value:
+    """Each axis becomes one of copies and the axis itself."""
     x = x.with_rank(len(counts))
-    if all(count == 1 or not axis for count, axis in zip(counts, x.axes, strict=True)):
-        return expand(c, x)
-    for axis, count in enumerate(counts):
-        if not isinstance(count, int):
-            raise UnsupportedError("an open number of copies")
-        x = cat(c, [x] * count, axis) if count > 1 else x
-    return x
+    return x.with_axes((*n, *own) for n, own in zip(c.atoms(counts), x.axes, strict=True))
 
 
 def along(c: Conversion, x, axes, *_, **__) -> Value:
@@ -98,6 +94,19 @@ def slice_(c: Conversion, x, axis=0, start=None, stop=None, step=1) -> Value:
     return c.along(x, axis, lambda tensor, n: part_along(tensor, n, part), size)
 
 
+def written(c: Conversion, whole: Value, part: Value, axis=0, start=None, stop=None, step=1):
+    """The whole after `whole[start:stop] = part` along an axis."""
+    length = whole.shape[axis]
+    if part.shape == whole.shape:
+        return part
+    if not isinstance(length, int) or step != 1:
+        raise UnsupportedError("a change in place of a part of an open axis, or with a step")
+    start, stop, _ = slice(start, stop).indices(length)
+    before = [slice_(c, whole, axis, 0, start)] if start else []
+    after = [slice_(c, whole, axis, stop, length)] if stop < length else []
+    return cat(c, [*before, part, *after], axis)
+
+
 def select(c, x, axis, number) -> Value:
     axis %= x.rank
     x = slice_(c, x, axis, number, number + 1 or None)
@@ -137,7 +146,7 @@ def cat(c: Conversion, values, axis=0) -> Value:
     axis %= values[0].rank
     (whole,) = c.atoms([sum(value.shape[axis] for value in values)])
     # the axis has atoms of its own in each, which are hidden while the other axes are unified
-    values = [value.fresh(*value.axes[axis]) for value in values]
+    values = [value.renamed({a: replace(a) for a in value.axes[axis]}) for value in values]
     own = [value.axes[axis] for value in values]
     values = unified(value.with_axes(_with(value.axes, axis, ())) for value in values)
     largest = max(range(len(values)), key=lambda n: len(values[n].stored))

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_dlnotes.interop.from_torch.conversion import Conversion, enter
+from keras_dlnotes.interop.from_torch.conversion import Conversion, enter, named
 from keras_dlnotes.interop.from_torch.reading import type_of
 from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value, together
 
@@ -41,26 +41,15 @@ def binary(c: Conversion, one, two, alpha=1, rounding_mode=None):
     return combined(c.function, one, two if alpha == 1 else combined(ops.multiply, two, alpha))
 
 
-def gelu(c: Conversion, x, approximate="none") -> Value:
-    if approximate == "none":
-        return activation(c, x)
-    return x.with_tensor(ops.gelu(x.tensor, approximate=True))
-
-
 def hardtanh(c: Conversion, x, low=-1.0, high=1.0) -> Value:
     if (low, high) == (0, 6):
         return c.plain(keras.layers.Activation, x, activation="relu6")
     return x.with_tensor(ops.clip(x.tensor, low, high))
 
 
-def leaky_relu(c: Conversion, x, slope=0.01) -> Value:
-    return c.plain(keras.layers.LeakyReLU, x, negative_slope=slope)
-
-
-def elu(c: Conversion, x, alpha=1.0, scale=1, input_scale=1) -> Value:
-    if (scale, input_scale) != (1, 1):
-        raise UnsupportedError("a scaled elu")
-    return c.plain(keras.layers.ELU, x, alpha=alpha)
+def _layer(kind, **defaults):
+    """A layer with PyTorch's arguments, in its order."""
+    return lambda c, x, *more: c.plain(kind, x, **{**defaults, **named([*defaults], more)})
 
 
 def softplus(c, x, beta=1, threshold=20) -> Value:
@@ -83,12 +72,6 @@ def cast(c: Conversion, x, *_, **__) -> Value:
     target = type_of(c.node.meta["val"])
     is_same = keras.backend.standardize_dtype(x.tensor.dtype) == target
     return x if is_same else x.with_tensor(ops.cast(x.tensor, target))
-
-
-def addcmul(c, start, one, two, value=1) -> Value:
-    if value != 1:
-        raise UnsupportedError("a scaled addcmul")
-    return combined(ops.add, start, combined(ops.multiply, one, two))
 
 
 def dropout(c: Conversion, x, rate, training) -> Value:
@@ -128,10 +111,9 @@ def _noisy(c: Conversion, one, two):
     noise, other = (one, two) if isinstance(one, Noise) else (two, one)
     if c.operation == "div" and noise is one and noise.kept == other and not noise.is_scaled:
         return Noise(noise.shape, noise.kept, is_scaled=True)
-    if c.operation != "mul" or not noise.is_scaled or not isinstance(other, Value):
-        raise UnsupportedError("random numbers of another scale")
-    if noise.shape != (other.shape[0], *(1,) * (other.rank - 1)):
-        raise UnsupportedError("random numbers other than one for each example")
+    each = (other.shape[0], *(1,) * (other.rank - 1)) if isinstance(other, Value) else ()
+    if c.operation != "mul" or not noise.is_scaled or noise.shape != each:
+        raise UnsupportedError("random numbers other than one for each example, divided by p")
     return _dropped(c, other, 1 - noise.kept, 1)
 
 
@@ -143,17 +125,20 @@ enter(
         "logical_not detach hardshrink softshrink threshold": unary,
         "add sub rsub mul div pow eq ne gt ge lt le maximum minimum": binary,
         "logical_and logical_or": binary,
-        "gelu": gelu,
+        "gelu": lambda c, x, approximate="none": (
+            unary(c, x, True) if approximate == "tanh" else activation(c, x)
+        ),
         "hardtanh": hardtanh,
-        "leaky_relu": leaky_relu,
-        "elu": elu,
+        "leaky_relu": _layer(keras.layers.LeakyReLU, negative_slope=0.01),
+        "elu": _layer(keras.layers.ELU, alpha=1.0),
         "softplus": softplus,
         "clamp clamp_min": clip,
         "clamp_max": lambda c, x, high: clip(c, x, None, high),
         "bitwise_not": bitwise_not,
         "where": lambda c, condition, one, two: combined(ops.where, condition, one, two),
         "masked_fill": lambda c, x, mask, fill: combined(ops.where, mask, fill, x),
-        "addcmul": addcmul,
+        "addcmul": lambda c, x, one, two: combined(ops.add, x, combined(ops.multiply, one, two)),
+        "zero fill": lambda c, x, number=0: x.with_tensor(ops.full_like(x.tensor, number)),
         "to type_as": cast,
         "contiguous clone alias lift_fresh_copy": lambda c, x, *_, **__: x,
         "dropout alpha_dropout feature_dropout": dropout,

@@ -10,6 +10,7 @@ from keras import ops
 from keras_dlnotes import layers
 from keras_dlnotes.interop.from_torch.axes import slice_
 from keras_dlnotes.interop.from_torch.conversion import Conversion, Free, enter, named
+from keras_dlnotes.interop.from_torch.elementwise import combined
 from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value, divide
 from keras_dlnotes.ops.padding_modes import pad_by_mode
 
@@ -43,12 +44,36 @@ def convolution(c: Conversion, x, weight, bias=None, *rest) -> Value:
     arguments = named(_TRANSPOSED if is_transposed else _CONVOLUTION, rest)
     arguments |= {n: _entries(a, rank) for n, a in arguments.items() if n != "groups"}
     out, more, *size = weight.shape
-    arguments["filters"] = more * arguments.get("groups", 1) if is_transposed else out
-    arguments["kernel_size"] = tuple(size)
-    layer = getattr(layers, f"Conv{rank}D{'Transpose' * is_transposed}")
     # (out, in, …) → (…, in, out), and of a transposed one (in, out, …) → (…, out, in)
-    places, given = {"kernel": ((*range(2, rank + 2), 1, 0),)}, {"kernel": weight, "bias": bias}
+    order = (*range(2, rank + 2), 1, 0)
+    if not is_transposed and not (isinstance(weight, Free) and weight.path):
+        return _convolved(c, x, weight.arranged(weight.axes[n] for n in order), bias, arguments)
+    arguments["filters"] = more * arguments.get("groups", 1) if is_transposed else out
+    layer = getattr(layers, f"Conv{rank}D{'Transpose' * is_transposed}")
+    places, given = {"kernel": (order,)}, {"kernel": weight, "bias": bias}
+    arguments["kernel_size"] = tuple(size)
     return _on_maps(c, x, lambda maps: c.layer(layer, maps, given, places, **arguments))
+
+
+def _convolved(c: Conversion, x, kernel: Value, bias, arguments) -> Value:
+    """A convolution whose kernel is computed; the groups follow from its shape."""
+    sides = arguments.get("padding", ())
+    if isinstance(sides, str):
+        raise UnsupportedError(f"padding={sides!r} around a kernel that is computed")
+    pads = [(0, 0), *((n, n) for n in sides), (0, 0)] if any(sides) else None
+    more = {name: arguments[name] for name in ("strides", "dilation_rate") if name in arguments}
+
+    def convolved(maps):
+        maps = maps if pads is None else ops.pad(maps, pads)
+        return ops.conv(maps, kernel.tensor, padding="valid", **more)
+
+    result = _on_maps(c, x, convolved)
+    more_axes = ((),) * int(c.operation[-2])
+    return (
+        result
+        if bias is None
+        else combined(ops.add, result, bias.with_axes((*bias.axes, *more_axes)))
+    )
 
 
 def pooling(c: Conversion, x, *rest) -> Value:
@@ -67,17 +92,17 @@ def pooling(c: Conversion, x, *rest) -> Value:
 def adaptive_pooling(c: Conversion, x, _size):
     rank, kind = int(c.operation[-2]), "Max" if "max" in c.operation else "Average"
     before, wanted = x.shape[-rank:], c.sizes()[-rank:]
-    each = tuple(divide(m, n) for m, n in zip(before, wanted, strict=True))
-    layer = getattr(layers, f"{kind}Pooling{rank}D")
-    arguments: dict[str, Any] = {"pool_size": each}
-    if all(n == 1 for n in wanted):
-        layer, arguments = getattr(keras.layers, f"Global{kind}Pooling{rank}D"), {"keepdims": True}
-    elif before != wanted and not all(isinstance(n, int) for n in before):
-        raise UnsupportedError("adaptive pooling of any size to more than one position")
-    elif not all(each):
-        layer = getattr(keras.layers, f"Adaptive{kind}Pooling{rank}D")
-        arguments = {"output_size": wanted}
     if before != wanted:
+        arguments: dict[str, Any] = {"keepdims": True}
+        layer = getattr(keras.layers, f"Global{kind}Pooling{rank}D")
+        if any(n != 1 for n in wanted):
+            if not all(isinstance(n, int) for n in before):
+                raise UnsupportedError("adaptive pooling of any size to more than one position")
+            layer, arguments = getattr(layers, f"{kind}Pooling{rank}D"), {}
+            arguments["pool_size"] = [divide(m, n) for m, n in zip(before, wanted, strict=True)]
+            if not all(arguments["pool_size"]):
+                layer = getattr(keras.layers, f"Adaptive{kind}Pooling{rank}D")
+                arguments = {"output_size": wanted}
         x = _on_maps(c, x, lambda maps: c.layer(layer, maps, **arguments))
     return [x] if kind == "Max" else x  # PyTorch returns positions, too
 
@@ -135,13 +160,23 @@ def upsampling(c: Conversion, x, _size=None, *rest) -> Value:
 
 
 def batch_norm(c, x, weight, bias, mean, variance, training, momentum, epsilon, _cudnn) -> Value:
-    if not training or mean is None:
-        raise UnsupportedError("batch normalization that has no running statistics, or is frozen")
+    if not training:
+        raise UnsupportedError("batch normalization that is frozen")
     x, axis = x.one_dim(1)
+    if mean is None:  # always by the batch's, also in evaluation
+        return _standardized(x, axis, weight, bias, epsilon)
     arguments = {"axis": axis, "momentum": 1 - momentum, "epsilon": epsilon}
     given = {"gamma": weight, "beta": bias, "moving_mean": mean, "moving_variance": variance}
     arguments["moving_statistic"] = "variance"
     return c.plain(layers.BatchNormalization, x, given, **arguments)
+
+
+def _standardized(x: Value, axis: int, weight, bias, epsilon: float) -> Value:
+    others = [n for n in range(len(x.dims)) if n != axis]
+    mean, variance = ops.mean(x.tensor, others), ops.var(x.tensor, others)
+    scale, offset = (v and v.arranged(v.axes).tensor for v in (weight, bias))
+    more = {"offset": offset, "scale": scale, "epsilon": epsilon}
+    return x.with_tensor(ops.batch_normalization(x.tensor, mean, variance, axis, **more))
 
 
 def layer_norm(c, x, shape, weight=None, bias=None, epsilon=1e-5, _cudnn=True) -> Value:

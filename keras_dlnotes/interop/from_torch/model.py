@@ -1,5 +1,6 @@
 """From a module to a model: both graphs, the walk over the calls, and what speaks against it."""
 
+import contextlib
 from collections import Counter
 from typing import Any
 
@@ -7,10 +8,12 @@ import keras
 import torch
 
 from keras_dlnotes.common.checks import argument_error
+from keras_dlnotes.interop.compare import check_outputs
 from keras_dlnotes.interop.converted import ConvertedModel
 
 # layers, products and recurrent enter what they convert, and so does what they import
 from keras_dlnotes.interop.from_torch import layers, products, reading, recurrent  # noqa: F401
+from keras_dlnotes.interop.from_torch.axes import written
 from keras_dlnotes.interop.from_torch.conversion import OPERATIONS, Conversion, Free, layout_of
 from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value, flat
 
@@ -23,8 +26,31 @@ _SIZES = torch.SymInt | int
 
 def convert(module, example: tuple) -> ConvertedModel:
     """Returns the model of a module, or raises with all that is not supported."""
-    graph = reading.read(module, example, training=True)
-    inference = reading.read(module, example, training=False)
+    if any(tensor.ndim > 3 for tensor in example):
+        # whatever speaks against open lengths, be it an error of PyTorch's for longer maps
+        with contextlib.suppress(Exception):
+            model = _converted(module, example, is_open=True)
+            check_outputs(model, module, _longer(model, example))
+            return model
+    return _converted(module, example, is_open=False)
+
+
+def _longer(model: ConvertedModel, example: tuple) -> tuple:
+    """The example with maps that are longer where the model's lengths are open."""
+    found = []
+    each = zip(example, model.inputs, model.torch_record["inputs"], strict=True)
+    for tensor, inputs, order in each:
+        lengths = dict(zip(order, inputs.shape, strict=True))
+        more = ((0, 32 * n * (lengths[n] is None)) for n in range(tensor.ndim - 1, 1, -1))
+        found.append(torch.nn.functional.pad(tensor, [n for pair in more for n in pair]))
+    return tuple(found)
+
+
+def _converted(module, example: tuple, is_open: bool) -> ConvertedModel:
+    graph = reading.read(module, example, True, is_open)
+    inference = reading.read(module, example, False, is_open)
+    if not reading.has_free_lengths(graph) or not reading.has_free_lengths(inference):
+        raise ValueError("The lengths depend on each other.")
     outputs = _outputs(graph, inference)
     _check_modes(graph, inference, outputs[: len(inference.outputs)])
     try:
@@ -154,14 +180,23 @@ def _run(c: Conversion) -> list[str]:
                 failed.add(node)
                 continue
             result = reading.size(node.meta["val"]) if is_size else _call(c, is_constant)
+            c.known[node.name] = result
+            if reading.is_in_place(node):
+                _write(c, result, is_constant)
         except (UnsupportedError, TypeError, ValueError) as reason:  # also of a layer of Keras
             failed.add(node)
             problems.append(f"{reading.described(node)}: {reason}")
             continue
-        c.known[node.name] = result
-        if reading.is_in_place(node):
-            c.known[node.args[0].name] = result
     return problems
+
+
+def _write(c: Conversion, result, is_constant: bool) -> None:
+    """Writes a change in place into what the call was given a slice of."""
+    first, *wholes = c.graph.changed(c.node)
+    c.known[first.name] = result
+    for whole in wholes if not is_constant else ():  # PyTorch itself changes constants
+        result = written(c, c.known[whole.name], result, *first.args[1:])
+        first, c.known[whole.name] = whole, result
 
 
 def _check_change(c: Conversion, is_constant: bool) -> None:

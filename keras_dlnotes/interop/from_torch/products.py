@@ -25,8 +25,9 @@ def _is_weight(c: Conversion, matrix: Free) -> bool:
 
 def linear(c: Conversion, x, weight, bias=None) -> Value:
     """y = x Wᵀ + b along the last axis; its rows follow the order in which features are stored."""
-    free = all(isinstance(entry, Free | None) for entry in (weight, bias))
-    if not free or not _is_weight(c, weight):
+    if not isinstance(bias, Free | None):
+        return combined(ops.add, linear(c, x, weight), bias)
+    if not isinstance(weight, Free) or not _is_weight(c, weight):
         product = matmul(c, x, _transposed(weight))
         return product if bias is None else combined(ops.add, product, bias)
     features = x.axes[-1]
@@ -68,7 +69,7 @@ def _contracted(one: Value, two: Value, kept: int) -> Value:
 
     What is summed or shared keeps its place in each operand; nothing is transposed before.
     """
-    one, two = unified([one, two.fresh(*two.stored, *flat(two.axes))])
+    one, two = unified([one, two])
     axes = joined([one, two])
     gone = flat(axes[kept:])
     one, _ = one.parted(atom for atom in gone if atom not in two.stored)

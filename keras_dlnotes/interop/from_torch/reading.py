@@ -1,7 +1,9 @@
 """Reads a PyTorch module: its graph by `torch.export`, in training mode and in evaluation mode."""
 
 import linecache
+import math
 import re
+import time
 import warnings
 from typing import Any
 
@@ -10,6 +12,7 @@ import torch
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.interop.compare import in_mode
 
+SECONDS = 20  # for the tracer to find out whether the lengths of maps can be open
 _FRAME = re.compile(r'File "(.*)", line (\d+), in')
 # calls whose result may be a view of the first argument
 _VIEWS = (
@@ -27,6 +30,7 @@ class Graph:
         nodes, inputs, outputs, out_spec: of the exported program.
         names: the path of a parameter or buffer by its placeholder.
         constants: tensors that are neither, by their placeholders.
+        ranges: what each open length can be, as far as the module has asked for it.
         sources: the operands of each call, those changed in place by the last change.
     """
 
@@ -40,6 +44,7 @@ class Graph:
         self._all = list(program.graph.nodes)
         self.inputs = [node for node in self._all if node.name in signature.user_inputs]
         self.nodes = [node for node in self._all if node.op == "call_function"]
+        self.ranges = program.range_constraints
         self.outputs, self.out_spec = list(self._all[-1].args[0]), program.call_spec.out_spec
         self._memory: dict[Any, Any] = {}
         self._current: dict[Any, Any] = {}
@@ -51,7 +56,7 @@ class Graph:
             if is_alike and isinstance(first, torch.fx.Node):
                 self._memory[node] = self.memory(first)
             if is_in_place(node):
-                self._current[first] = node
+                self._current |= dict.fromkeys(self.changed(node), node)
 
     def memory(self, node) -> Any:
         """What made the memory of a tensor."""
@@ -68,18 +73,27 @@ class Graph:
                 waiting += self.sources.get(node, [])
         return found
 
+    def changed(self, node) -> list[Any]:
+        """What a change in place is written to: its first operand, and what that is a slice of."""
+        found = [node.args[0]]
+        while found[-1].op == "call_function" and operation(found[-1]) == "slice":
+            found.append(found[-1].args[0])
+        return found
+
     def changed_as_well(self, node) -> Any:
         """Another tensor that a change in place shows in, and that is used later, or None."""
         alike = (one for one in self._all if self.memory(one) is self.memory(node.args[0]))
         for other in alike:
             is_used = any(node < user for user in other.users)
-            if other is not node.args[0] and other < node and is_used:
+            if other not in self.changed(node) and other < node and is_used:
                 return other
         return None
 
 
-def read(module, example: tuple, training: bool) -> Graph:
+def read(module, example: tuple, training: bool, is_open: bool = False) -> Graph:
     """Returns the graph of a module in a mode, the number of examples open.
+
+    `is_open`: whether to leave the lengths of maps open, too, as long as that does not take long.
 
     Raises:
         ValueError: for control flow or sizes that depend on data, and other programs that PyTorch
@@ -88,7 +102,15 @@ def read(module, example: tuple, training: bool) -> Graph:
     tensors = tuple(tensor.detach().clone() for tensor in example)
     shapes = torch.export.ShapesCollection()
     for tensor in tensors:
-        shapes[tensor] = {0: torch.export.Dim.AUTO}
+        lengths = range(2, tensor.ndim) if is_open and tensor.ndim > 3 else ()
+        shapes[tensor] = dict.fromkeys((0, *lengths), torch.export.Dim.AUTO)
+    end = time.monotonic() + (SECONDS if is_open else math.inf)
+
+    def check_time(*_):
+        if time.monotonic() > end:
+            raise TimeoutError(f"open lengths took more than {SECONDS} seconds")
+
+    handles = [part.register_forward_pre_hook(check_time) for part in module.modules()]
     with in_mode(module, training), warnings.catch_warnings():
         # recurrent modules list their weights anew in each call
         warnings.filterwarnings(
@@ -98,6 +120,9 @@ def read(module, example: tuple, training: bool) -> Graph:
             program = torch.export.export(module, tensors, dynamic_shapes=shapes, strict=False)
         except Exception as error:
             raise _not_traced(error) from error
+        finally:
+            for handle in handles:
+                handle.remove()
     return Graph(program)
 
 
@@ -136,6 +161,14 @@ def sizes_of(node) -> tuple[Any, ...]:
     """The shape of a call's first result: ints, and symbols where a length is open."""
     value = node.meta["val"]
     return tuple(map(size, (value[0] if isinstance(value, list | tuple) else value).shape))
+
+
+def has_free_lengths(graph: Graph) -> bool:
+    """Whether no length of an input depends on another one, or has an end."""
+    lengths = [length for node in graph.inputs for length in sizes_of(node)[2:]]
+    opened = [length for length in lengths if not isinstance(length, int)]
+    free = (one.is_Symbol and not graph.ranges[one].upper.is_finite for one in opened)
+    return len({*opened}) == len(opened) and all(free)
 
 
 def type_of(tensor) -> str:

@@ -96,10 +96,6 @@ class Value:
 
         return Value(self.tensor, change(self.dims), change(self.axes))
 
-    def fresh(self, *atoms: Atom) -> "Value":
-        """The value with others in place of these atoms, so that no value shares them."""
-        return self.renamed({atom: replace(atom) for atom in atoms})
-
     def arranged(self, dims: Iterable[Atoms]) -> "Value":
         """The value with these dimensions, which hold all its atoms."""
         dims = tuple(map(tuple, dims))
@@ -153,21 +149,16 @@ class Value:
     def _reshaped(self, dims: Groups) -> "Value":
         tensor, before = self.tensor, self.dims
         if [dim for dim in before if dim] != [dim for dim in dims if dim]:
-            tensor = reshaped(tensor, [size_of(dim) for dim in dims])
+            lengths = [size if isinstance(size, int) else -1 for size in map(size_of, dims)]
+            if lengths.count(-1) > 1:
+                raise UnsupportedError(f"reshape to {tuple(str(size_of(dim)) for dim in dims)}")
+            tensor = ops.reshape(tensor, lengths)
         elif dims != before:  # ones come or go
             if ones := [n for n, dim in enumerate(before) if not dim]:
                 tensor = ops.squeeze(tensor, ones)
             for place in (n for n, dim in enumerate(dims) if not dim):
                 tensor = ops.expand_dims(tensor, place)
         return Value(tensor, dims, self.axes)
-
-
-def reshaped(tensor, sizes: Sequence[Size]):
-    """The tensor with dimensions of these sizes, of which one may be open."""
-    lengths = [size if isinstance(size, int) else -1 for size in sizes]
-    if lengths.count(-1) > 1:
-        raise UnsupportedError(f"reshape to {tuple(map(str, sizes))}")
-    return ops.reshape(tensor, lengths)
 
 
 def atoms_of(size: Size) -> Atoms:
@@ -229,8 +220,8 @@ def viewed(value: Value, shape: Sequence[Size]) -> Value:
 
 def _copied(value: Value, shape: Sequence[Size]) -> Value:
     """The same where an old and a new axis overlap in part: by the data in PyTorch's order."""
-    axes = [atoms_of(size) for size in shape]
-    return Value(reshaped(value.arranged(value.axes).tensor, shape), axes, axes)
+    axes = tuple(map(atoms_of, shape))
+    return value.arranged(value.axes)._reshaped(axes).with_axes(axes)
 
 
 def unified(values: Iterable[Value]) -> list[Value]:
@@ -238,30 +229,27 @@ def unified(values: Iterable[Value]) -> list[Value]:
     values = list(values)
     rank = max(value.rank for value in values)
     values = [value.with_rank(rank) for value in values]
-    for n in range(1, len(values)):
-        for axis in range(rank):
-            like, own = joined(values[:n])[axis], values[n].axes[axis]
-            if like and own and not _divided_alike(like, own):
-                values = _merged(values, axis, Atom(size_of(own)))
-        names: dict[Atom, Atom] = {}
-        for like, own in zip(joined(values[:n]), values[n].axes, strict=True):
-            if own:  # what lies along another axis of the others is another length here
-                names |= zip(own, like or map(replace, own), strict=True)
-        values[n] = values[n].renamed(names)
-    return values
-
-
-def _merged(values: list[Value], axis: int, atom: Atom) -> list[Value]:
-    """The values with one atom along an axis, unless it is of length 1."""
-    places = [value.one_dim(axis) for value in values]
-    pairs = zip(values, places, strict=True)
-    return [
-        one.with_axis(axis, n, (atom,)) if value.axes[axis] else value for value, (one, n) in pairs
-    ]
+    for axis in range(rank):
+        first, *others = [value for value in values if value.axes[axis]] or [values[0]]
+        # twice: the last of them may divide the first once more
+        alike = [_divided_alike(first.axes[axis], one.axes[axis]) for one in others * 2]
+        if not all(alike):  # they overlap in part: a dimension of its own for the axis in each
+            (whole,) = atoms_of(size_of(first.axes[axis]))
+            for n, value in enumerate(values):
+                if value.axes[axis]:
+                    value, place = value.one_dim(axis)
+                    values[n] = value.with_axis(axis, place, (whole,))
+    # new ones, as what lies along one axis of a value may lie along another of the next
+    common = [tuple(map(replace, atoms)) for atoms in joined(values)]
+    found = []
+    for value in values:
+        new = (atoms for own, atoms in zip(value.axes, common, strict=True) if own)
+        found.append(value.renamed(dict(zip(flat(value.axes), flat(new), strict=True))))
+    return found
 
 
 def _divided_alike(one: Atoms, two: Atoms) -> bool:
-    """Divides the atoms of two equally long axes alike, unless they overlap in part."""
+    """Divides the atoms of two equally long axes alike; whether that can be done."""
     while one and two:
         (left, *more), (right, *rest) = one, two
         if divide(left.size, right.size) != 1:
