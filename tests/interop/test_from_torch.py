@@ -100,7 +100,7 @@ def test_layers_are_named_after_modules():
     module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Sequential(torch.nn.ReLU()))
     model = interop.from_torch(module, torch.zeros(1, 3, 5, 5))
     assert [layer.name for layer in model.layers][1:] == ["0", "1_0"]
-    assert model.input_shape == (None, 5, 5, 3)
+    assert model.input_shape == (None, None, None, 3)
 
 
 def test_a_module_that_is_called_twice_is_one_layer():
@@ -129,6 +129,50 @@ def test_maps_are_moved_nowhere():
     kinds = {type(operation).__name__ for operation in model.operations}
     assert "Transpose" not in kinds
     assert "Permute" not in kinds
+
+
+@pytest.mark.parametrize("lengths", [(8, 8), (9, 21), (30, 5)])
+def test_heights_and_widths_are_open(lengths):
+    parts = torch.nn.Conv2d(3, 1, 3, 2, 1), torch.nn.BatchNorm2d(1), torch.nn.MaxPool2d(2)
+    module = shaken(torch.nn.Sequential(*parts))
+    model = interop.from_torch(module, torch.rand(2, 3, 16, 16))
+    assert model.input_shape == (None, None, None, 3)
+    x = torch.rand(1, 3, *lengths)
+    with torch.no_grad():
+        expected = module.eval()(x).numpy()
+    found = keras.ops.convert_to_numpy(model(np.moveaxis(x.numpy(), 1, -1)))
+    np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, atol=1e-6)
+    assert interop.compare(model, module, x).first is None
+
+
+class Branch(torch.nn.Module):
+    """Larger maps are cut."""
+
+    def forward(self, x):
+        return x[:, :, :16] if x.shape[2] > 20 else x * 2
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 2)),
+        torch.nn.Upsample(scale_factor=2.0, mode="bilinear"),
+        torch.nn.AdaptiveAvgPool2d(4),
+        Branch(),
+    ],
+    ids=["flattened", "resized", "adaptive", "a branch of larger maps"],
+)
+def test_lengths_that_the_module_needs_stay_fixed(module):
+    model = interop.from_torch(shaken(module), torch.rand(2, 3, 16, 16))
+    assert model.input_shape == (None, 16, 16, 3)
+
+
+def test_tracing_of_open_lengths_has_an_end(monkeypatch):
+    from keras_dlnotes.interop.from_torch import reading
+
+    monkeypatch.setattr(reading, "SECONDS", -1)
+    model = interop.from_torch(torch.nn.Sequential(torch.nn.ReLU()), torch.rand(2, 3, 4, 5))
+    assert model.input_shape == (None, 4, 5, 3)
 
 
 def test_outputs_in_a_dict_and_auxiliary_heads():

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="PyTorch's modules are converted her
 from torch import nn  # noqa: E402
 
 from keras_dlnotes import interop  # noqa: E402
-from tests.interop.torch_modules import Transformer, shaken  # noqa: E402
+from tests.interop.torch_modules import Standardized, Transformer, shaken  # noqa: E402
 
 
 class StochasticDepth(nn.Module):
@@ -46,7 +46,9 @@ def _network():
 
 
 @pytest.mark.parametrize(
-    ("make", "shape"), [(_network, (4, 3, 8, 8)), (Transformer, (4, 4, 8))], ids=["maps", "tokens"]
+    ("make", "shape"),
+    [(_network, (4, 3, 8, 8)), (Transformer, (4, 4, 8)), (Standardized, (3, 4, 7, 8))],
+    ids=["maps", "tokens", "computed kernels"],
 )
 def test_one_step_gives_the_same_weights(make, shape):
     module = shaken(make())

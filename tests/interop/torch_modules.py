@@ -77,6 +77,28 @@ class Normalizations(nn.Module):
         return self.channels(self.last(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+class Standardized(nn.Module):
+    """Kernels of mean 0 and variance 1, as in NFNets, and statistics of the batch alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.grouped = (
+            nn.Conv2d(4, 6, 3, 2, 1),
+            nn.Conv2d(6, 6, 2, groups=2, bias=False),
+        )
+        self.gain = nn.Parameter(torch.ones(6, 1, 1, 1))
+        self.plain = nn.BatchNorm2d(6, track_running_stats=False)
+
+    def forward(self, x):
+        for conv in (self.first, self.grouped):
+            rows = conv.weight.reshape(1, 6, -1)
+            gain = self.gain.view(-1)
+            kernel = F.batch_norm(rows, None, None, gain, training=True, momentum=0.0, eps=1e-4)
+            kernel = kernel.reshape_as(conv.weight)
+            x = F.conv2d(x, kernel, conv.bias, conv.stride, conv.padding, (1, 1), conv.groups)
+        return self.plain(x)
+
+
 class Activations(nn.Module):
     def __init__(self):
         super().__init__()
@@ -209,7 +231,7 @@ class Recurrences(nn.Module):
 
 
 class InPlace(nn.Module):
-    """Results of changes in place, read under the older name."""
+    """Results of changes in place, read under the older name, and changes of slices."""
 
     def __init__(self):
         super().__init__()
@@ -222,7 +244,10 @@ class InPlace(nn.Module):
         z = self.second(y)
         z += y
         z.mul_(2)
-        return z
+        z[:, 1:3].relu_()[:, :1].fill_(0.5)
+        bias = self.first.bias.clone()
+        bias[1:3].zero_()  # as the keys' in swin_v2
+        return z, F.linear(z, self.second.weight, bias)
 
 
 def _images(channels, *lengths):
@@ -234,6 +259,7 @@ FAMILIES = {
     "one and three axes": (Ranks, (_images(3, 17), _images(2, 5, 6, 7))),
     "pools": (Pools, (_images(3, 18, 17),)),
     "normalizations": (Normalizations, (_images(6, 4, 5),)),
+    "standardized": (Standardized, (_images(4, 7, 8),)),
     "activations": (Activations, (_images(4, 3, 2) * 4,)),
     "arithmetic": (Arithmetic, (_images(4, 6, 5),)),
     "shapes": (Shapes, (_images(4, 6, 3),)),

@@ -56,24 +56,24 @@ def convolution(c: Conversion, x, weight, bias=None, *rest) -> Value:
 
 
 def _convolved(c: Conversion, x, kernel: Value, bias, arguments) -> Value:
-    """A convolution whose kernel is computed; the groups follow from its shape."""
-    sides = arguments.get("padding", ())
+    """A convolution whose kernel is computed."""
+    rank, groups = int(c.operation[-2]), arguments.pop("groups", 1)
+    sides = arguments.pop("padding", (0,))
     if isinstance(sides, str):
         raise UnsupportedError(f"padding={sides!r} around a kernel that is computed")
-    pads = [(0, 0), *((n, n) for n in sides), (0, 0)] if any(sides) else None
-    more = {name: arguments[name] for name in ("strides", "dilation_rate") if name in arguments}
 
     def convolved(maps):
-        maps = maps if pads is None else ops.pad(maps, pads)
-        return ops.conv(maps, kernel.tensor, padding="valid", **more)
+        if any(sides):
+            maps = ops.pad(maps, [(0, 0), *((n, n) for n in sides), (0, 0)])
+        both = (ops.split(tensor, groups, -1) for tensor in (maps, kernel.tensor))
+        parts = [(maps, kernel.tensor)] if groups == 1 else zip(*both, strict=True)
+        found = [ops.conv(*part, padding="valid", **arguments) for part in parts]
+        return ops.concatenate(found, -1) if groups > 1 else found[0]
 
     result = _on_maps(c, x, convolved)
-    more_axes = ((),) * int(c.operation[-2])
-    return (
-        result
-        if bias is None
-        else combined(ops.add, result, bias.with_axes((*bias.axes, *more_axes)))
-    )
+    if bias is None:
+        return result
+    return combined(ops.add, result, bias.with_axes((*bias.axes, *((),) * rank)))
 
 
 def pooling(c: Conversion, x, *rest) -> Value:

@@ -50,7 +50,7 @@ def _converted(module, example: tuple, is_open: bool) -> ConvertedModel:
     graph = reading.read(module, example, True, is_open)
     inference = reading.read(module, example, False, is_open)
     if not reading.has_free_lengths(graph) or not reading.has_free_lengths(inference):
-        raise ValueError("The lengths depend on each other.")
+        raise ValueError("The lengths depend on each other, or are bounded.")
     outputs = _outputs(graph, inference)
     _check_modes(graph, inference, outputs[: len(inference.outputs)])
     try:

@@ -12,7 +12,8 @@ import torch
 from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.interop.compare import in_mode
 
-SECONDS = 20  # for the tracer to find out whether the lengths of maps can be open
+SECONDS = 10  # of the processor for the tracer to find out whether the lengths of maps can be open
+_LARGE = 2**31  # no length is bounded by as much
 _FRAME = re.compile(r'File "(.*)", line (\d+), in')
 # calls whose result may be a view of the first argument
 _VIEWS = (
@@ -104,10 +105,10 @@ def read(module, example: tuple, training: bool, is_open: bool = False) -> Graph
     for tensor in tensors:
         lengths = range(2, tensor.ndim) if is_open and tensor.ndim > 3 else ()
         shapes[tensor] = dict.fromkeys((0, *lengths), torch.export.Dim.AUTO)
-    end = time.monotonic() + (SECONDS if is_open else math.inf)
+    end = time.thread_time() + (SECONDS if is_open else math.inf)
 
     def check_time(*_):
-        if time.monotonic() > end:
+        if time.thread_time() > end:
             raise TimeoutError(f"open lengths took more than {SECONDS} seconds")
 
     handles = [part.register_forward_pre_hook(check_time) for part in module.modules()]
@@ -164,11 +165,12 @@ def sizes_of(node) -> tuple[Any, ...]:
 
 
 def has_free_lengths(graph: Graph) -> bool:
-    """Whether no length of an input depends on another one, or has an end."""
+    """Whether no length of an input depends on another one, or is bounded, as by a branch."""
     lengths = [length for node in graph.inputs for length in sizes_of(node)[2:]]
     opened = [length for length in lengths if not isinstance(length, int)]
-    free = (one.is_Symbol and not graph.ranges[one].upper.is_finite for one in opened)
-    return len({*opened}) == len(opened) and all(free)
+    if len({*opened}) < len(opened) or not all(length.is_Symbol for length in opened):
+        return False
+    return all(graph.ranges[one].lower <= 2 and graph.ranges[one].upper > _LARGE for one in opened)
 
 
 def type_of(tensor) -> str:
