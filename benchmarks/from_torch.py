@@ -1,12 +1,12 @@
 """Published networks of torchvision and timm through `interop.from_torch`, randomly initialised.
 
 For each: the largest difference of an output, relative to the largest number, at two numbers of
-examples; whether every weight comes back bit by bit; processor seconds of the conversion; and how
-many transpositions the Keras graph has. For ten of them, on small images: the largest difference of
-a weight, relative to the largest of its tensor, after one step of SGD in training mode, without
-dropout. Nothing is downloaded. Without names, all networks of the table are converted, and the exit
-status is that of the worst. With `--json`, the table is written after every network, and those that
-the file has are not converted again.
+examples; whether every weight comes back bit by bit; the height that the model takes, or that any
+is taken; processor seconds of the conversion; and how many transpositions the Keras graph has. For
+some, on small images: the largest difference of a weight, relative to the largest of its tensor,
+after one step of SGD in training mode, without dropout. Nothing is downloaded. Without names, all
+networks of the table are converted, and the exit status is that of the worst. With `--json`, the
+table is written after every network, and those that the file has are not converted again.
 
 `--speed` times the conversion of `resnet50` and, against `keras.applications.ResNet50`, inference.
 """
@@ -53,6 +53,7 @@ TRAINED = {
     "torchvision densenet121": 64,
     "torchvision convnext_tiny": 64,
     "timm vit_tiny_patch16_224": 224,
+    "timm nfnet_l0": 64,
 }
 NAMES = [*(f"torchvision {name}" for name in TORCHVISION), *(f"timm {name}" for name in TIMM)]
 
@@ -127,6 +128,7 @@ def measure(name: str) -> dict:
         "network": name,
         "relative difference": f"{worst:.0e}",
         "weights back": "bit by bit" if returned else "differ",
+        "size": "any" if None in model.input_shape[1:3] else model.input_shape[1],
         "seconds": round(seconds, 1),
         "transpositions": kinds.count("Transpose"),
     }

@@ -118,10 +118,9 @@ class Conversion:
     def name(self, path: str) -> str:
         """A name for a layer after a path, each once."""
         name = whole = re.sub(r"\W+", "_", path).strip("_") or "module"
-        for number in itertools.count(1):
-            if name not in self._taken:
-                break
-            name = f"{whole}_{number}"
+        numbers = itertools.count(1)
+        while name in self._taken:
+            name = f"{whole}_{next(numbers)}"
         self._taken.add(name)
         return name
 

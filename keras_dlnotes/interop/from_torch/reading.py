@@ -135,10 +135,8 @@ def _not_traced(error: Exception) -> ValueError:
         if depends
         else "a module that torch.export can trace"
     )
-    own = [frame for frame in _FRAME.findall(text) if "/torch/" not in frame[0]]
-    where = f' At "{own[-1][0]}", line {own[-1][1]}.' if own else ""
     message = next((line for line in text.splitlines() if line.strip()), kind)
-    return argument_error("module", expected, kind, f"{message.strip()}.{where}")
+    return argument_error("module", expected, kind, f"{message.strip()}. At {_user_line(text)}")
 
 
 def path_of(node) -> str:
@@ -149,13 +147,17 @@ def path_of(node) -> str:
 
 def described(node) -> str:
     """A call with the path of its module and the user's line that makes it."""
-    frames = _FRAME.findall(node.meta.get("stack_trace") or "")
-    own = [frame for frame in frames if "/torch/" not in frame[0]] or frames
-    where = "an unknown line"
-    if own:
-        file, line = own[-1]
-        where = f"{file}:{line}: {linecache.getline(file, int(line)).strip()}"
-    return f"{node.target} in {path_of(node) or '(the module itself)'}, {where}"
+    line = _user_line(node.meta.get("stack_trace") or "")
+    return f"{node.target} in {path_of(node) or '(the module itself)'}, {line}"
+
+
+def _user_line(trace: str) -> str:
+    """The last line of a trace that is not PyTorch's."""
+    frames = _FRAME.findall(trace)
+    if not frames:
+        return "an unknown line"
+    file, line = ([frame for frame in frames if "/torch/" not in frame[0]] or frames)[-1]
+    return f"{file}:{line}: {linecache.getline(file, int(line)).strip()}"
 
 
 def sizes_of(node) -> tuple[Any, ...]:
