@@ -146,10 +146,14 @@ def test_heights_and_widths_are_open(lengths):
 
 
 class Branch(torch.nn.Module):
-    """Larger maps are cut."""
+    """Maps that are larger or smaller than a length are kept."""
+
+    def __init__(self, least, most):
+        super().__init__()
+        self.least, self.most = least, most
 
     def forward(self, x):
-        return x[:, :, :16] if x.shape[2] > 20 else x * 2
+        return x * 2 if self.least <= x.shape[2] <= self.most else x
 
 
 @pytest.mark.parametrize(
@@ -158,9 +162,10 @@ class Branch(torch.nn.Module):
         torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 2)),
         torch.nn.Upsample(scale_factor=2.0, mode="bilinear"),
         torch.nn.AdaptiveAvgPool2d(4),
-        Branch(),
+        Branch(0, 20),
+        Branch(9, 10**9),
     ],
-    ids=["flattened", "resized", "adaptive", "a branch of larger maps"],
+    ids=["flattened", "resized", "adaptive", "a branch of larger maps", "and of smaller ones"],
 )
 def test_lengths_that_the_module_needs_stay_fixed(module):
     model = interop.from_torch(shaken(module), torch.rand(2, 3, 16, 16))

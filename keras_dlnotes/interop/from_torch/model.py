@@ -8,7 +8,7 @@ import keras
 import torch
 
 from keras_dlnotes.common.checks import argument_error
-from keras_dlnotes.interop.compare import check_outputs
+from keras_dlnotes.interop.compare import check_outputs, in_mode
 from keras_dlnotes.interop.converted import ConvertedModel
 
 # layers, products and recurrent enter what they convert, and so does what they import
@@ -21,6 +21,7 @@ _OF_CHANCE = {"bernoulli", "empty", "new_empty", "div", "mul"}
 # calls whose results are no constants, though their operands may be
 _RANDOM = ("empty", "new_empty", "rand", "bernoulli", "normal", "uniform", "multinomial", "dropout")
 
+_LARGE = 2**31  # no module has a branch for such lengths
 _SIZES = torch.SymInt | int
 
 
@@ -49,8 +50,8 @@ def _longer(model: ConvertedModel, example: tuple) -> tuple:
 def _converted(module, example: tuple, is_open: bool) -> ConvertedModel:
     graph = reading.read(module, example, True, is_open)
     inference = reading.read(module, example, False, is_open)
-    if not reading.has_free_lengths(graph) or not reading.has_free_lengths(inference):
-        raise ValueError("The lengths depend on each other, or are bounded.")
+    _check_lengths(graph, module, example)
+    _check_lengths(inference, module, example)
     outputs = _outputs(graph, inference)
     _check_modes(graph, inference, outputs[: len(inference.outputs)])
     try:
@@ -77,6 +78,27 @@ def _converted(module, example: tuple, is_open: bool) -> ConvertedModel:
     keys = list(structure) if isinstance(structure, dict) else []
     model.torch_record = {**conversion.record, "keys": keys}
     return model
+
+
+def _check_lengths(graph: reading.Graph, module, example: tuple) -> None:
+    """Raises where an open length depends on another one, or the module has a branch for some."""
+    opened = reading.open_lengths(graph)
+    if len({length for *_, length in opened}) < len(opened):
+        raise ValueError("The lengths are not open each on its own.")
+    for number, axis, length in opened:
+        if not length.is_Symbol or graph.ranges[length].upper < _LARGE:
+            raise ValueError(f"The length {length} is bounded.")
+        least = int(graph.ranges[length].lower)
+        if least <= 2:  # the tracer takes no length for 1
+            continue
+        shorter = [tensor.clone() for tensor in example]
+        shorter[number] = shorter[number].narrow(axis, 0, least - 1)
+        try:
+            with in_mode(module, training=False), torch.no_grad():
+                module(*shorter)
+        except Exception:  # too short for a window, say, which is no branch
+            continue
+        raise ValueError(f"The module has a branch for lengths below {least}.")
 
 
 def _outputs(graph: reading.Graph, inference: reading.Graph) -> list[Any]:

@@ -13,7 +13,6 @@ from keras_dlnotes.common.checks import argument_error
 from keras_dlnotes.interop.compare import in_mode
 
 SECONDS = 10  # of the processor for the tracer to find out whether the lengths of maps can be open
-_LARGE = 2**31  # no length is bounded by as much
 _FRAME = re.compile(r'File "(.*)", line (\d+), in')
 # calls whose result may be a view of the first argument
 _VIEWS = (
@@ -166,13 +165,14 @@ def sizes_of(node) -> tuple[Any, ...]:
     return tuple(map(size, (value[0] if isinstance(value, list | tuple) else value).shape))
 
 
-def has_free_lengths(graph: Graph) -> bool:
-    """Whether no length of an input depends on another one, or is bounded, as by a branch."""
-    lengths = [length for node in graph.inputs for length in sizes_of(node)[2:]]
-    opened = [length for length in lengths if not isinstance(length, int)]
-    if len({*opened}) < len(opened) or not all(length.is_Symbol for length in opened):
-        return False
-    return all(graph.ranges[one].lower <= 2 and graph.ranges[one].upper > _LARGE for one in opened)
+def open_lengths(graph: Graph) -> list[tuple[int, int, Any]]:
+    """The input, the axis and the symbol of every length that is open, but for the batch."""
+    return [
+        (number, axis, length)
+        for number, node in enumerate(graph.inputs)
+        for axis, length in enumerate(sizes_of(node))
+        if axis > 1 and not isinstance(length, int)
+    ]
 
 
 def type_of(tensor) -> str:
