@@ -52,7 +52,7 @@ def from_torch(module, example, check=True):
     >>> network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
     >>> model = from_torch(network, torch.zeros(2, 3, 16, 16))
     >>> model.output_shape
-    (None, 14, 14, 8)
+    (None, None, None, 8)
     """
     import torch
 
