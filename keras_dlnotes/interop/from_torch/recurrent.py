@@ -15,6 +15,9 @@ from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value
 class Zeros:
     """A tensor of zeros of an open number of examples: what recurrent networks begin with."""
 
+    def __getattr__(self, name):
+        raise UnsupportedError("zeros of an open shape that no recurrent network begins with")
+
 
 def filled(c: Conversion, *arguments, **_):
     number = arguments[2] if "full" in c.operation else int("ones" in c.operation)
