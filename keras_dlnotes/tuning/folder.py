@@ -193,6 +193,8 @@ def read_outcome(
             return f"it is {outcome.status}, but has no `message`"
         if outcome.status == COMPLETED and objective not in outcome.metrics:
             return f"it is COMPLETED, but `metrics` lacks {objective}"
+        if outcome.pruned and (outcome.status != COMPLETED or not outcome.message):
+            return f"it is pruned, but {outcome.status} or without a `message`"
         return fault_in_space(outcome.hyperparameters)
 
     return read(trial_path(folder, trial_id) / OUTCOME, TrialOutcome, fault)

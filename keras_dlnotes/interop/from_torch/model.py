@@ -217,7 +217,8 @@ def _write(c: Conversion, result, is_constant: bool) -> None:
     first, *wholes = c.graph.changed(c.node)
     c.known[first.name] = result
     for whole in wholes if not is_constant else ():  # PyTorch itself changes constants
-        result = written(c, c.known[whole.name], result, *first.args[1:])
+        if reading.is_slice(first):
+            result = written(c, c.known[whole.name], result, *first.args[1:])
         first, c.known[whole.name] = whole, result
 
 

@@ -74,9 +74,12 @@ class Graph:
         return found
 
     def changed(self, node) -> list[Any]:
-        """What a change in place is written to: its first operand, and what that is a slice of."""
+        """What a change in place is written to: its first operand, and what that is a slice of.
+
+        An operand that is itself a change in place is the tensor that this one had changed.
+        """
         found = [node.args[0]]
-        while found[-1].op == "call_function" and operation(found[-1]) == "slice":
+        while is_slice(found[-1]) or is_in_place(found[-1]):
             found.append(found[-1].args[0])
         return found
 
@@ -189,6 +192,10 @@ def operation(node) -> str:
     """The name of an operation without its overload, such as `conv2d`; `relu_` counts as `relu`."""
     name = _name(node)
     return name[:-1] if is_in_place(node) else name
+
+
+def is_slice(node) -> bool:
+    return node.op == "call_function" and operation(node) == "slice"
 
 
 def is_in_place(node) -> bool:
