@@ -76,7 +76,7 @@ class SearchDisplay:
         for trial in ended:
             score = trial.metrics.get(progress.objective)
             if trial.name not in self._shown and score is not None:
-                mark = " (pruned)" if trial.label == "PRUNED" else ""
+                mark = " (pruned)" if trial.is_pruned else ""
                 console.print(f"trial {trial.name}: {progress.objective} {score:.4f}{mark}")
             self._shown.add(trial.name)
 

@@ -21,6 +21,7 @@ HIGHER = (
     "f_?measure|io_?u|precision|psnr|r2|recall|sensitivity|specificity|ssim|"
     "true_(negatives|positives)"
 )
+SIGNS = {"min": 1, "max": -1}  # the better of two values is the lower one times its sign
 BETTER = {"min": "lower is better", "max": "higher is better"}
 CAPITALS = {name: name.upper() for name in ("auc", "mae", "mape", "mse", "msle", "psnr", "rmse")}
 CAPITALS["iou"] = "IoU"

@@ -11,7 +11,6 @@ from keras_dlnotes.tuning.folder import COMPLETED, OUT_OF_MEMORY, RESULTS, logge
 from keras_dlnotes.tuning.job import Job
 from keras_dlnotes.tuning.loggers import TrialLogger
 from keras_dlnotes.tuning.records import (
-    PRUNED,
     Records,
     TrialRecord,
     best_first,
@@ -97,7 +96,7 @@ class ProgressMonitor:
             self._reported.add(trial.name)
             if trial.status == COMPLETED:
                 outcomes.info("Trial %s: %s", trial.name, trial.metrics)
-                if trial.label == PRUNED:
+                if trial.is_pruned:
                     outcomes.info("Trial %s: %s", trial.name, trial.message)
             else:
                 outcomes.warning("Trial %s: %s\n%s", trial.name, trial.status, trial.message)

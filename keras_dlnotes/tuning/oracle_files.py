@@ -74,7 +74,7 @@ class OracleFiles(keras_tuner.Oracle):
             trial.hyperparameters.get_config(),
             {name: float(value) for name, value in values.items() if completed},
             trial.best_step or 0,
-            trial.message if completed else trial.message or "The reason is lost.",
+            trial.message or (None if completed else "The reason is lost."),
             pruned=completed and trial.message is not None,
         )
         write_outcome(self.folder, trial.trial_id, outcome)

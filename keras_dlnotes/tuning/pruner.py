@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import keras_tuner
 
+from keras_dlnotes.common.metrics import SIGNS
 from keras_dlnotes.runs.records import read_or_quarantine, write_record
 from keras_dlnotes.runs.schema import Positive, Text
 from keras_dlnotes.tuning.folder import COMPLETED, logger
@@ -150,7 +151,7 @@ class Pruner:
 
     @property
     def _sign(self) -> int:
-        return 1 if self._objective.direction == "min" else -1
+        return SIGNS[self._objective.direction]
 
 
 class Prune(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import keras_tuner
 
+from keras_dlnotes.common.metrics import SIGNS
 from keras_dlnotes.runs.callback_states import CallbackStates
 from keras_dlnotes.runs.callbacks import RestoreRandomState
 from keras_dlnotes.runs.checkpoints import Checkpoints, RunState
@@ -49,7 +50,7 @@ class Training:
         """Lower is better."""
         if self.best is None or math.isnan(self.best):
             return math.inf
-        return self.best if objective.direction == "min" else -self.best
+        return SIGNS[objective.direction] * self.best
 
 
 class Recorder(keras.callbacks.Callback):

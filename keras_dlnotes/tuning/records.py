@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_dlnotes.common.files import write_text
+from keras_dlnotes.common.metrics import SIGNS
 from keras_dlnotes.common.printable import in_utf8
 from keras_dlnotes.runs.checkpoints import read_state
 from keras_dlnotes.runs.folder import CHECKPOINTS, RunFolder
@@ -55,10 +56,14 @@ class TrialRecord:
         return "RUNNING" if self.outcome is None else self.outcome.status
 
     @property
+    def is_pruned(self) -> bool:
+        """Whether it is complete, but was pruned."""
+        return self.outcome is not None and self.outcome.pruned
+
+    @property
     def label(self) -> str:
-        """The status for a reader: PRUNED for a trial that is complete, but was pruned."""
-        is_pruned = self.outcome is not None and self.outcome.pruned
-        return PRUNED if is_pruned else self.status
+        """The status for a reader: PRUNED for a trial that was."""
+        return PRUNED if self.is_pruned else self.status
 
     @property
     def epochs(self) -> int:
@@ -220,12 +225,11 @@ def best_first(
     records: Iterable[TrialRecord], objective: str, direction: str, executions: int
 ) -> list[TrialRecord]:
     """Returns the completed trials; those pruned before their last execution come last."""
-    sign = 1 if direction == "min" else -1
     return sorted(
         (record for record in records if record.status == COMPLETED),
         key=lambda record: (
-            record.label == PRUNED and len(record.histories) < executions,
-            sign * record.metrics[objective],
+            record.is_pruned and len(record.histories) < executions,
+            SIGNS[direction] * record.metrics[objective],
         ),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 from keras_dlnotes.tuning.configurations import configurations
 from keras_dlnotes.tuning.consistency import is_tuner_own
 from keras_dlnotes.tuning.folder import COMPLETED, hyperparameters_of
-from keras_dlnotes.tuning.records import PRUNED, TrialRecord
+from keras_dlnotes.tuning.records import TrialRecord
 
 
 def remarks_on(
@@ -17,7 +17,7 @@ def remarks_on(
     `is_exhausted` says that the tuner has no further trial.
     """
     remarks = [*_on_epochs(settings, trials), *_on_configurations(settings, trials)]
-    pruned = sum(trial.label == PRUNED for trial in trials)
+    pruned = sum(trial.is_pruned for trial in trials)
     if pruned:
         remarks.append(f"{pruned} of {len(trials)} trials were pruned.")
     asked = settings["max_trials"]

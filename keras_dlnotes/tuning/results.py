@@ -12,6 +12,7 @@ from keras_dlnotes import reports
 from keras_dlnotes.common import checks
 from keras_dlnotes.common.checks import argument_error, integer
 from keras_dlnotes.common.files import write_text
+from keras_dlnotes.common.metrics import SIGNS
 from keras_dlnotes.runs.folder import CHECKPOINTS
 from keras_dlnotes.runs.page import add_outcome, add_scores
 from keras_dlnotes.runs.records import RunFolderError, read_record
@@ -30,7 +31,7 @@ from keras_dlnotes.tuning.folder import (
 )
 from keras_dlnotes.tuning.formats import SearchRecord
 from keras_dlnotes.tuning.recipes import Recipe
-from keras_dlnotes.tuning.records import PRUNED, Records, TrialRecord
+from keras_dlnotes.tuning.records import Records, TrialRecord
 from keras_dlnotes.tuning.remarks import remarks_on
 from keras_dlnotes.tuning.score import ScoreRecipe
 from keras_dlnotes.tuning.supervisor import is_exhausted
@@ -127,7 +128,7 @@ class Results:
     @property
     def pruned(self) -> dict[str, str]:
         """Trial → why it was pruned; such trials are complete, with the epochs that they had."""
-        return {trial.name: trial.message for trial in self._trials if trial.label == PRUNED}
+        return {trial.name: trial.message for trial in self._trials if trial.is_pruned}
 
     @property
     def best_trial(self) -> str:
@@ -271,10 +272,8 @@ class Results:
             path = execution_path(self.directory, trial.name, 0) / CHECKPOINTS
             raise RunFolderError(f"The epochs of the best trial are not in {path}.")
 
-        sign = 1 if self.direction == "min" else -1
-
         def best_value(execution: int) -> float:
-            return min(sign * row[self.objective] for row in histories[execution])
+            return min(SIGNS[self.direction] * row[self.objective] for row in histories[execution])
 
         return min(histories, key=best_value)
 

@@ -15,8 +15,9 @@ def from_torch(module, example, check=True):
     The model takes any number of examples. Heights and widths, and depths of volumes, are open,
     None in `model.input_shape`, if the tracer finds within 10 seconds of the processor for each
     mode that the module takes any, if every operation can be converted so, and if the model agrees
-    with the module on a longer example. Otherwise all are the example's. One thing the tracer does
-    not tell: whether the module has a branch for a single length, as in `if height == 224`.
+    with the module on a longer example. Otherwise all are the example's. The tracer does not tell
+    whether the module has a branch for a single length, as in `if height == 224`, or for a length
+    of 1.
 
     Maps are channels last: the model takes images as (batch, height, width, channels), and returns
     maps so. Where the module permutes or reshapes, the model moves data only if an operation needs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_dlnotes.common.checks import text
-from keras_dlnotes.common.metrics import BETTER, direction_of
+from keras_dlnotes.common.metrics import BETTER, SIGNS, direction_of
 from keras_dlnotes.reports.importance import FEWEST_TRIALS, hyperparameter_importance
 from keras_dlnotes.reports.pages.page import Page
 from keras_dlnotes.reports.pages.search_trials import PRUNED, Trial, read_trials
@@ -113,11 +113,10 @@ def search_page(
 def _best_first(trials: Sequence[Trial], direction: str) -> list[Trial]:
     """Returns the complete trials; those pruned before their last execution come last."""
     executions = max(len(trial.epochs) for trial in trials)
-    sign = 1 if direction == "min" else -1
 
     def key(trial: Trial) -> tuple[bool, float]:
         is_short = trial.status.upper() == PRUNED and len(trial.epochs) < executions
-        return is_short, sign * trial.best
+        return is_short, SIGNS[direction] * trial.best
 
     return sorted((trial for trial in trials if trial.is_complete), key=key)
 

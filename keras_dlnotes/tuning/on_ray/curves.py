@@ -1,7 +1,7 @@
 """The curves of a search's trials on the storage, which attempts compare theirs with."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 
 from keras_dlnotes.tuning.folder import logger
@@ -16,18 +16,23 @@ class PublishedCurves:
 
     Args:
         url: of the storage.
+        curves: returns them.
     """
 
-    def __init__(self, url: str):
+    def __init__(self, url: str, curves: Callable[[], list[Curve]]):
         self._files = Files(url)
+        self._curves = curves
         self._published = b""
 
-    def publish(self, curves: Sequence[Curve]) -> None:
-        """Replaces the published curves, unless they are the same."""
-        content = json.dumps([asdict(curve) for curve in curves]).encode()
-        if content != self._published:
-            self._files.write(CURVES, content)
-            self._published = content
+    def publish(self) -> None:
+        """Replaces what is published, unless it is the same or the storage is out of reach."""
+        try:
+            content = json.dumps([asdict(curve) for curve in self._curves()]).encode()
+            if content != self._published:
+                self._files.write(CURVES, content)
+                self._published = content
+        except OSError:
+            logger.warning("The trials' curves can't be published.", exc_info=True)
 
     def remove(self) -> None:
         """Removes them."""

@@ -88,8 +88,7 @@ class RayEngine:
             self._url = f"{cluster.storage.rstrip('/')}/{name_on_storage(job.folder)}"
         self._curves = None
         if job.trial_settings.pruning is not None:
-            self._read_curves = curves_in(job.folder, job.objective.name)
-            self._curves = PublishedCurves(self._url)
+            self._curves = PublishedCurves(self._url, curves_in(job.folder, job.objective.name))
         self._running: dict[Any, Running] = {}  # by Ray's reference to the task's result
         self._mirrored = 0.0
 
@@ -191,10 +190,7 @@ class RayEngine:
     def _publish_curves(self) -> None:
         """Tells the attempts how far all trials are, if that decides which of them end early."""
         if self._curves is not None:
-            try:
-                self._curves.publish(self._read_curves())
-            except OSError:
-                logger.warning("The trials' curves can't be published.", exc_info=True)
+            self._curves.publish()
 
     def _copy(self, running: Running) -> None:
         try:
