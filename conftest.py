@@ -29,7 +29,13 @@ collect_ignore = ["docs/_hooks"] + [  # which MkDocs imports in a way of its own
 
 
 # Pages with examples of many seconds, whose code is tested elsewhere, too.
-THOROUGH = {"convert-a-pytorch-network.md", "export-a-model.md", "tune-over-many-machines.md"}
+THOROUGH = {
+    "convert-a-pytorch-network.md",
+    "export-a-model.md",
+    "tour.md",
+    "tune-over-many-machines.md",
+    "tuning.md",
+}
 
 
 def _work_in_a_scratch_folder(namespace):

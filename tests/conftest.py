@@ -11,17 +11,13 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
 
-import keras
 import pytest
 
-from keras_dlnotes import config
-from keras_dlnotes.ops import norm
-from keras_dlnotes.ops.backends.current import framework
-from keras_dlnotes.ops.vjp import Op
+# Keras and the package are imported where they are used: of several processes, the one that hands
+# out the tests needs neither, and the others wait for it.
 
 COMPILE_ALL = bool(os.environ.get("DLNOTES_TESTS_COMPILED"))
 OPS: list = []  # those of the package
-WAYS = ["own kernels", "hand-written"] if framework().prefers_own_kernels else ["hand-written"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest reads the marks
@@ -29,13 +25,15 @@ def pytest_collection_modifyitems(items):
     """Of a test marked `sampled(every)`, leaves all but one case in `every` to the thorough run.
 
     The cases that stay are drawn by their names, so that they are the same in every run and no
-    parameter is left out by the order of the others; the first case always stays.
+    parameter is left out by the order of the others; the first case always stays, and stays alone
+    where no number is given.
     """
     begun = set()
     for item in items:
         mark = item.get_closest_marker("sampled")
         function = item.nodeid.partition("[")[0]
-        if mark and function in begun and zlib.crc32(item.name.encode()) % mark.args[0]:
+        every = mark.args[0] if mark and mark.args else 2**32
+        if mark and function in begun and zlib.crc32(item.name.encode()) % every:
             item.add_marker(pytest.mark.thorough)
         begun.add(function)
 
@@ -51,6 +49,8 @@ def pytest_collection_finish(session):
 
 
 def _ops():
+    from keras_dlnotes.ops.vjp import Op
+
     # isinstance asks each object, and some of PyTorch's warn
     return [found for found in gc.get_objects() if type(found) is Op]
 
@@ -62,6 +62,10 @@ def compilation(request):
     An op computes the same either way, and compiling it for each shape and setting takes time and
     memory that is never freed. `tox run -e compiled` sets DLNOTES_TESTS_COMPILED and compiles all.
     """
+    import keras
+
+    from keras_dlnotes import config
+
     is_marked = request.node.get_closest_marker("compiled") is not None
     before = config.is_compilation_enabled()
     if keras.backend.backend() == "tensorflow":
@@ -75,32 +79,55 @@ def compilation(request):
 
 @pytest.fixture(autouse=True)
 def same_seeds():
+    import keras
+
     keras.utils.set_random_seed(0)
 
 
-@pytest.fixture(params=WAYS)
+def pytest_generate_tests(metafunc):
+    """Runs a test once for each variant that the backend has, where it asks for these fixtures."""
+    from keras_dlnotes.ops.backends.current import framework
+
+    has = framework()
+    variants = {
+        "way": ["own kernels", "hand-written"] if has.prefers_own_kernels else ["hand-written"],
+        "small_or_large": ["small", "large"] if has.compiles_each_op else ["any"],
+        "averages": [True, False] if has.averages_natively else [False],
+    }
+    for name, values in variants.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, values, indirect=True)
+
+
+@pytest.fixture
 def way(request, monkeypatch):
     """Runs a test by the framework's own kernels, where ops take them, and by what is written out.
 
     For `pytest.mark.usefixtures("way")`.
     """
+    from keras_dlnotes.ops.backends.current import framework
+
     monkeypatch.setattr(framework(), "prefers_own_kernels", request.param == "own kernels")
     return request.param
 
 
-@pytest.fixture(params=["small", "large"] if framework().compiles_each_op else ["any"])
+@pytest.fixture
 def small_or_large(request, monkeypatch):
     """Lets batch normalization take every tensor for a small one, or for one worth compiling.
 
     Where XLA is off, both are computed alike.
     """
+    from keras_dlnotes.ops import norm
+
     if request.param != "any":
         monkeypatch.setattr(norm, "_COMPILED_FROM", 0 if request.param == "large" else math.inf)
 
 
-@pytest.fixture(params=[True, False] if framework().averages_natively else [False])
+@pytest.fixture
 def averages(request, monkeypatch):
     """Averages by the framework's kernel, where there is one, and by what is written out."""
+    from keras_dlnotes.ops.backends.current import framework
+
     monkeypatch.setattr(framework(), "averages_natively", request.param)
 
 

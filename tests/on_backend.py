@@ -27,11 +27,11 @@ QUICK = (
     "tests/cli/test_starting.py::test_the_backend_option_runs_on_that_backend",
     "tests/interop/test_backends.py",
 )
-# All tests, in parts of about the same growth of memory; the third is what is left of them.
-FIRST, SECOND = ("tests/layers",), ("tests/models", "tests/ops", "tests/training")
-REST = ("tests", "keras_dlnotes", *(f"--ignore={folder}" for folder in (*FIRST, *SECOND)))
+# All tests, in parts of about the same growth of memory; the last is what is left of them.
 PAGES = ("docs", "README.md")
-PARTS = (FIRST, SECOND, REST, PAGES)
+LAYERS, MATHS = "tests/layers", ("tests/models", "tests/ops", "tests/training")
+REST = ("tests", "keras_dlnotes", *(f"--ignore={folder}" for folder in (LAYERS, *MATHS)))
+PARTS = ((LAYERS, *PAGES), MATHS, REST)
 NOTHING_RAN = 5  # pytest's exit status
 MOST_PROCESSES = 4
 

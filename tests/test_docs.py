@@ -201,6 +201,7 @@ def test_the_drawings_have_the_numbers_of_the_notes():
     assert {"0.21", "0.56", "0.3"} <= set(texts)
 
 
+@pytest.mark.thorough
 def test_each_plot_function_has_a_picture():
     assert list(plots.PLOTS) == [name for name in reports.__all__ if name.startswith("plot_")]
     for draw in plots.PLOTS.values():

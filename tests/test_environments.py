@@ -1,10 +1,13 @@
 """Every test runs somewhere: those marked slow in an environment of tox that asks for them."""
 
 import configparser
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
-from tests.on_backend import FIRST, PARTS, QUICK, SECOND
+from tests.on_backend import LAYERS, MATHS, PARTS, QUICK
 
 ROOT = Path(__file__).parents[1]
 
@@ -79,5 +82,11 @@ def test_the_parts_are_all_tests():
     words = {word for part in PARTS for word in part}
     assert everything <= words
     ignored = {word.removeprefix("--ignore=") for word in words if word.startswith("--")}
-    assert ignored == {*FIRST, *SECOND} == words - everything - {f"--ignore={w}" for w in ignored}
+    assert ignored == {LAYERS, *MATHS} == words - everything - {f"--ignore={w}" for w in ignored}
     assert all((ROOT / word).exists() for word in words if not word.startswith("--"))
+
+
+def test_the_process_that_hands_out_the_tests_waits_for_no_framework():
+    program = "import conftest, sys, tests.conftest; sys.exit('keras' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True)

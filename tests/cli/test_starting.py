@@ -97,7 +97,7 @@ def test_tasks_and_data_list_all_names(dlnotes):
     assert code == 0 and all(name in stdout for name in data.names())
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "program",
     [

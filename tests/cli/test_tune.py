@@ -10,6 +10,7 @@ from tests.cli.processes import assert_one_line
 from tests.tuning import finished
 
 
+@pytest.mark.thorough
 def test_tune_prints_the_trials_and_the_best(dlnotes, monkeypatch, small_digits):
     def small_space(hp):
         return small_digits | {"learning_rate": hp.Choice("learning_rate", [0.003, 0.01])}

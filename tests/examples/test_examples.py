@@ -97,7 +97,7 @@ def in_short():
         process.stdin.close()
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each example")
 @pytest.mark.parametrize("name", list(named(QUICK)))
 def test_example_in_short(name, in_short, tmp_path):

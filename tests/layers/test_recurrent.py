@@ -29,7 +29,7 @@ pytestmark = pytest.mark.compiled
 on_tensorflow = only_on("tensorflow", reason="is about TensorFlow")
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(12)
 @every_kind
 @pytest.mark.parametrize("zeros", [False, True])
 @pytest.mark.parametrize("settings", [{"return_sequences": True}, {"go_backwards": True}])

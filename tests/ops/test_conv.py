@@ -195,7 +195,7 @@ def test_types_are_promoted_as_keras_promotes_them():
     )
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(
     ("rank", "strides", "padding"), [(1, 2, "same"), (2, 2, "same"), (2, 1, 1), (3, 2, "same")]

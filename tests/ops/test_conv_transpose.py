@@ -209,6 +209,7 @@ def test_words_give_what_keras_gives(padding, size, stride, output_padding):
     assert_close(outputs(as_exported(ours), arrays), outputs(theirs, arrays))
 
 
+@pytest.mark.thorough
 @only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(("strides", "padding"), [(2, "same"), (2, "valid"), (2, 1), (1, 1)])
 def test_sizes_unknown_until_the_call(strides, padding):

@@ -15,7 +15,7 @@ pytestmark = [
 STEPS, FEATURES, ROWS = 5, 3, 33
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["simple", "lstm", "lstm coupled delayed", "gru reset after"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_size_of_batch_gets_its_own_values(name, masked, monkeypatch):

@@ -9,7 +9,7 @@ from tests.gradcheck import gradients
 from tests.ops.recurrent_forms import BATCH, FORMS, MASK, TIME, UNITS, every_form
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @every_form
 @pytest.mark.parametrize("last_alone", [False, True])
 def test_it_is_the_gradient_at_each_hidden_state(form, last_alone):

@@ -121,7 +121,7 @@ def test_words_pad_as_they_do_with_zeros(mode):
         assert_close(outputs(_ours(mode, 1, word), [image, kernel]), [expected])
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @only_on("tensorflow", reason="is about unknown sizes")
 @every_mode
 def test_sizes_unknown_until_the_call(mode):

@@ -259,7 +259,7 @@ def test_other_types_give_what_float32_gives(lengths, dtype):
         assert_close([keras.ops.convert_to_numpy(found)], expected, 0.02)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @pytest.mark.usefixtures("averages")
 @only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (0, 1))])

@@ -169,7 +169,7 @@ def test_gradients_equal_finite_differences(lengths, size, strides, padding):
         )
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @only_on("tensorflow", reason="is about unknown sizes")
 @pytest.mark.parametrize(("size", "stride", "padding"), [(3, 2, 0), (2, 3, 0), (2, 2, 1)])
 def test_sizes_unknown_until_the_call(size, stride, padding):

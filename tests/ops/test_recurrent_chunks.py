@@ -49,7 +49,7 @@ def test_equals_the_literal_loop(form, chunks):
         assert_close(found, form.loop(arrays), 1e-6)
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(40)
 @pytest.mark.parametrize("name", ["simple", "lstm coupled delayed", "gru", "gru reset after"])
 @all_settings
 def test_gradient_equals_autodiff_of_the_plain_forward(name, settings, chunks, monkeypatch):
@@ -100,7 +100,7 @@ def test_infinite_weights_leave_the_gradient_of_steps_that_are_there(chunks):
     assert_close(found[1:], [0 * u, 0 * u], 0)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @pytest.mark.parametrize("time", [1, TIME])
 def test_whole_graphs_that_xla_compiles(time, chunks):
     import tensorflow as tf

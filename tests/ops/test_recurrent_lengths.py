@@ -35,7 +35,7 @@ def test_sizes_unknown_until_the_call():
         assert_close([gradient], [expected])
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @pytest.mark.parametrize("sequences", [True, False])
 @pytest.mark.parametrize("masked", [True, False])
 def test_padding_an_open_length_changes_no_number(masked, sequences):

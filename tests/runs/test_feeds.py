@@ -49,7 +49,7 @@ def train(path, kind, callbacks=(), **arguments):
     return model, state
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_interrupted_run_ends_like_a_whole_one(kind, tmp_path):
     for package in (

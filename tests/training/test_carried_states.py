@@ -175,7 +175,7 @@ def assert_as_it_was(model, before):
     assert model.evaluate(inputs, targets, verbose=0)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @pytest.mark.parametrize("case", CASES)
 def test_a_callback_sees_the_model_as_it_is_and_changes_nothing(case, tmp_path):
     make, settings = CASES[case]

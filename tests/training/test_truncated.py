@@ -62,7 +62,7 @@ def test_a_window_of_the_whole_length_is_fit(name):
         np.testing.assert_allclose(found.history[key], values, rtol=1e-5)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @pytest.mark.parametrize("module", [layers, keras.layers], ids=["ours", "keras"])
 def test_states_are_carried_and_gradients_stop(module):
     """Against steps by hand: initial states given, and taken from the layer, window by window."""

@@ -5,6 +5,7 @@ import json
 from keras_tuner.engine.trial import TrialStatus
 
 from keras_dlnotes.tuning.folder import hyperparameters_of, write_outcome
+from keras_dlnotes.tuning.hparams import log_trial
 from keras_dlnotes.tuning.job import read_job, write_job
 from keras_dlnotes.tuning.preflight import dry_run
 from keras_dlnotes.tuning.trials import run_trial
@@ -24,6 +25,7 @@ class Trials:
         while (trial := oracle.create_trial("worker0")).status != TrialStatus.STOPPED:
             hp = hyperparameters_of(trial.hyperparameters.get_config())
             outcome = run_trial(job.recipe, hp, job.trial_settings, job.folder, trial.trial_id)
+            log_trial(job.folder, trial.trial_id, job.trial_settings.executions, outcome)
             write_outcome(job.folder, trial.trial_id, outcome)
             oracle.end_trial(trial)
             tick()

@@ -30,6 +30,7 @@ def history_of(folder, number, execution=0):
     return Checkpoints(path).read().history
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", [Line, ReturnsHistory])
 def test_the_worse_trial_ends_and_the_better_one_does_not(kind, tmp_path):
     first = train(kind, SLOW, tmp_path, 0)
@@ -42,6 +43,7 @@ def test_the_worse_trial_ends_and_the_better_one_does_not(kind, tmp_path):
     assert third.message.startswith("Pruned after epoch 2: its best val_loss, ")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", [Line, ReturnsHistory])
 @pytest.mark.parametrize("moment", ["before the epoch is saved", "after it"])
 def test_what_was_pruned_stays_so(kind, moment, tmp_path, monkeypatch):

@@ -109,7 +109,7 @@ RULES = [
 ]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @pytest.mark.parametrize("direction", ["min", "max"])
 @pytest.mark.parametrize(("pruning", "rule", "arguments"), RULES)
 def test_trials_have_the_epochs_of_the_literal_rule(

@@ -11,13 +11,16 @@ from tensorboard.plugins.hparams import metadata
 
 from keras_dlnotes import tasks, tuning
 from keras_dlnotes.tuning.records import TrialRecord, write_table
+from tests.tuning.in_process import stay_in_process
 
 
 @pytest.fixture(scope="module")
 def twice(search_table, tmp_path_factory):
-    """A search with two executions of each trial."""
+    """A search with two executions of each trial, in this process."""
     directory = tmp_path_factory.mktemp("twice") / "search"
-    return search_table(directory, max_trials=2, executions_per_trial=2), directory
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        stay_in_process(monkeypatch)
+        return search_table(directory, max_trials=2, executions_per_trial=2), directory
 
 
 def test_each_execution_has_rows_and_their_mean_is_the_score(twice):

@@ -24,7 +24,7 @@ from tests.tuning.on_ray.stand_in import (
 )
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @pytest.mark.parametrize("tuner", ["random", "hyperband"])
 def test_the_table_is_that_of_processes(tuner, on, table, tmp_path):
     on(Ray())
@@ -36,6 +36,7 @@ def test_the_table_is_that_of_processes(tuner, on, table, tmp_path):
     assert not list((tmp_path / "ray" / "storage").iterdir())
 
 
+@pytest.mark.thorough
 def test_searches_share_a_storage(on, table, tmp_path, monkeypatch):
     on(Ray())
     urls = []

@@ -17,7 +17,7 @@ def by_rate(hp):
     return model
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.thorough
 @pytest.mark.parametrize("pruning", ["halving", tuning.MedianPruning(2)])
 def test_trials_are_pruned_as_those_of_processes(pruning, on, table, tmp_path):
     on(Ray())
