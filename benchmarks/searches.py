@@ -2,6 +2,7 @@
 
     python benchmarks/searches.py workers      # 12 trials of the task digits, twice
     python benchmarks/searches.py memory       # 50 trials of a small network
+    python benchmarks/searches.py engine --engine ray    # or local: a search of three trials
 
 The memory is that of all processes of the search together, at the end of a trial; it is read from
 /proc, so this runs on Linux only.
@@ -84,6 +85,35 @@ def resident() -> float:
     return found
 
 
+def measure_engine(folder: Path, engine: str) -> None:
+    rows = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
+    data = rows, rows.sum(axis=1, keepdims=True)
+    seen: dict[int, float] = {}
+    memory: list[float] = []
+    started = time.perf_counter()
+
+    def look(progress):
+        seen.setdefault(progress.done, time.perf_counter() - started)
+        memory.append(resident())
+
+    tuning.search(
+        build,
+        "random",
+        3,
+        epochs=2,
+        training=data,
+        validation=data,
+        directory=folder / "engine",
+        engine=engine,
+        on_progress=look,
+    )
+    print(
+        f"{engine}: the first trial has ended after {seen[1]:.1f} s, the third after {seen[3]:.1f} "
+        f"s, closed after {time.perf_counter() - started:.1f} s; at most {max(memory):.0f} MB",
+        flush=True,
+    )
+
+
 def measure_memory(folder: Path, trials: int) -> None:
     rows = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
     data = rows, rows.sum(axis=1, keepdims=True)
@@ -109,12 +139,15 @@ def measure_memory(folder: Path, trials: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["workers", "memory"])
+    parser.add_argument("what", choices=["workers", "memory", "engine"])
+    parser.add_argument("--engine", default="local", choices=["local", "ray"])
     parser.add_argument("--trials", type=int, default=50)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if options.what == "workers":
             compare_workers(Path(folder))
+        elif options.what == "engine":
+            measure_engine(Path(folder), options.engine)
         else:
             measure_memory(Path(folder), options.trials)
 
