@@ -146,7 +146,7 @@ def _figures():
                 yield pytest.param(name, call.args, id=f"{path.stem}:{call.lineno}")
 
 
-@pytest.mark.parametrize(("name", "arguments"), _figures())
+@pytest.mark.parametrize(("name", "arguments"), list(_figures()))
 def test_a_figure_of_a_report_says_what_to_look_for_and_where_it_is_explained(name, arguments):
     has_title = name == "Picture"
     assert len(arguments) >= 4 + has_title

@@ -58,13 +58,13 @@ def command():
     return {"script": [name], "module": ["-m", "keras_dlnotes"]}
 
 
-@pytest.mark.parametrize("way", ["script", "module"])
+@pytest.mark.parametrize("start", ["script", "module"])
 @pytest.mark.parametrize("option", ["--help", "--version"])
-def test_help_and_version_take_less_than_a_second_since_they_need_no_keras(command, way, option):
+def test_help_and_version_take_less_than_a_second_since_they_need_no_keras(command, start, option):
     seconds = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = run([sys.executable, "-X", "importtime", *command[way], option])
+        done = run([sys.executable, "-X", "importtime", *command[start], option])
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     assert done.returncode == 0 and "dlnotes" in done.stdout
@@ -118,20 +118,20 @@ def test_any_program_that_imports_the_package_loads_saved_models(program):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("way", ["script", "module"])
-def test_the_command_loads_the_models_of_the_package(command, way):
+@pytest.mark.parametrize("start", ["script", "module"])
+def test_the_command_loads_the_models_of_the_package(command, start):
     model = models.unet((20, 20, 1), filters=2, depth=1, padding=0)
     model.save("unet.keras")
-    done = run([sys.executable, *command[way], "report", "unet.keras", "--json"])
+    done = run([sys.executable, *command[start], "report", "unet.keras", "--json"])
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["total"]["parameters"] == model.count_params()
 
 
 @only_on("jax", "torch", reason="TensorFlow is the default")
-@pytest.mark.parametrize("way", ["script", "module"])
-def test_the_backend_option_runs_on_that_backend(command, way):
+@pytest.mark.parametrize("start", ["script", "module"])
+def test_the_backend_option_runs_on_that_backend(command, start):
     options = ["--backend", BACKEND, "--epochs", "1", "--quiet", "--data", "digits"]
-    words = [sys.executable, *command[way], "fit", "digits", *options]
+    words = [sys.executable, *command[start], "fit", "digits", *options]
     done = run(words, KERAS_BACKEND="tensorflow")
     assert done.returncode == 0, done.stderr
     assert json.loads(Path("runs/digits/metrics.json").read_text())["backend"] == BACKEND

@@ -37,7 +37,7 @@ def _as_keras(model, tensors):
     return arrays[0] if len(arrays) == 1 else arrays
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @every_family
 def test_values_are_the_modules(name):
     """Beside the check of `from_torch` itself, which is tested below: against the plain arrays."""
@@ -55,7 +55,7 @@ def test_values_are_the_modules(name):
         assert min(errors) < 1e-5
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @every_family
 def test_its_config_makes_the_same_model(name):
     _, model, example = converted(name)
@@ -69,7 +69,7 @@ def test_its_config_makes_the_same_model(name):
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @every_family
 def test_weights_come_back_bit_by_bit(name):
     module, model, _ = converted(name)

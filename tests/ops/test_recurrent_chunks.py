@@ -40,7 +40,7 @@ SETTINGS = {
 all_settings = pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @every_form
 def test_equals_the_literal_loop(form, chunks):
     arrays = form.arrays()
@@ -56,13 +56,13 @@ def test_gradient_equals_autodiff_of_the_plain_forward(name, settings, chunks, m
     compare_with_plain(FORMS[name], settings, monkeypatch)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", ["lstm coupled", "gru", "gru reset after"])
 def test_gradient_under_dropout(name, chunks, monkeypatch):
     compare_with_plain(FORMS[name], {**noise(FORMS[name]), "mask": MASK}, monkeypatch)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_truncation_stops_the_gradient_at_its_borders(chunks):
     form = FORMS["lstm delayed"]
 
@@ -77,7 +77,7 @@ def test_truncation_stops_the_gradient_at_its_borders(chunks):
     compare_gradients(lambda *t: form(*t, truncate=3), in_blocks, form.arrays(), tolerance=2e-6)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_second_gradient(chunks, monkeypatch):
     from keras_dlnotes.ops.recurrent import functions
 

@@ -16,7 +16,7 @@ on_tensorflow = only_on("tensorflow", reason="needs float64")
 ACTIVATIONS = ["tanh", "sigmoid", "hard_sigmoid", "linear", "relu", "softsign"]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.usefixtures("way")
 @every_form
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_hand_written_gradient_under_dropout(name, monkeypatch):
     compare_with_plain(FORMS[name], noise(FORMS[name]), monkeypatch)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @on_tensorflow
 @every_form
 def test_gradient_equals_finite_differences(form):
@@ -46,7 +46,7 @@ def test_gradient_equals_finite_differences_under_dropout_and_from_the_last_outp
     check_gradients(lambda *t: form(*t, **noise(form), return_sequences=False), form.arrays())
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("name", ["simple", "lstm coupled delayed", "gru"])
 def test_truncation_stops_the_gradient_at_the_borders_of_blocks(name):
@@ -77,7 +77,7 @@ def test_every_known_activation(activation, monkeypatch):
     compare_with_plain(form, {}, monkeypatch)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("name", "settings"),

@@ -103,7 +103,7 @@ def test_a_small_candidate_keeps_all_digits(size):
     np.testing.assert_allclose(found, [[0.5 * np.tanh(size)]], rtol=1e-6)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize(
     ("op", "step", "blocks"),
     [
@@ -175,7 +175,7 @@ def test_gradients_that_are_sums_over_time_equal_those_in_double_precision(dtype
         np.testing.assert_allclose(gradient.ravel(), [expected], rtol=rounding)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("op", ["simple_rnn", "lstm", "gru"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_sequence_of_no_steps_leaves_the_states_alone(op, masked):
@@ -195,7 +195,7 @@ def test_a_sequence_of_no_steps_leaves_the_states_alone(op, masked):
     assert_close(found[1:4], [0 * arrays[1], 0 * arrays[2], np.ones((2, 2))], 0)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("shape", [(0, 4, 3), (2, 4, 0), (2, 1, 3)])
 @pytest.mark.parametrize("dropped", [False, True])
 def test_no_rows_no_features_and_one_step(shape, dropped):

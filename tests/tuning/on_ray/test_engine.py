@@ -76,6 +76,7 @@ def test_a_lost_trial_is_given_to_another_attempt(on, table, tmp_path, caplog):
     assert caplog.text.count("was lost: The machine is gone.") == 2
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("error", "status"), [(RayError, "FAILED"), (OutOfMemoryError, "OUT_OF_MEMORY")]
 )
