@@ -43,7 +43,13 @@ def results(name):
         return f"Not measured yet; `python benchmarks/{name}.py --json FILE` does it."
     content = json.loads(path.read_text(encoding="utf-8"))
     machine = ", ".join(f"{name} {value}" for name, value in content["machine"].items())
-    return f"{machine}\n\n{table(content['rows'])}"
+    rows = [{name: row[name] for name in row if name != "remark"} for row in content["rows"]]
+    remarks = [
+        f"- {next(iter(row.values()))}: `{row['remark']}`"
+        for row in content["rows"]
+        if "remark" in row
+    ]
+    return "\n\n".join([machine, table(rows), "\n".join(remarks)]).strip()
 
 
 def headings():
