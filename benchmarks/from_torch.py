@@ -17,6 +17,7 @@ import copy
 import functools
 import inspect
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -218,7 +219,8 @@ def converted(name: str) -> dict:
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
         print(f"{name}: {error}", file=sys.stderr, flush=True)
-        return {"network": name, "remark": " ".join(lines[1:2] or lines)[:200].strip()}
+        reason = re.sub(r"\S*site-packages/", "", " ".join(lines[1:2] or lines))
+        return {"network": name, "remark": reason[:200].strip()}
 
 
 def main() -> int:

@@ -93,7 +93,8 @@ def take_picture(browser: Browser, folder: Path, title: str, path: Path) -> dict
         "file": path.relative_to(DOCS).as_posix(),
         "width": round(box["width"]),
         "height": round(box["height"]),
-        "caption": figure.locator("figcaption").inner_text(),
+        # without what to look for, which comes behind it
+        "caption": figure.locator("figcaption").evaluate("one => one.firstChild.data.trim()"),
         "alt": image.get_attribute("alt"),
     }
     page.close()

@@ -58,7 +58,8 @@ def _paths(arguments):
 
 def _processes(arguments):
     """As many as there are cores; one more where tests wait for searches and commands to end."""
-    return min((os.cpu_count() or 1) + (arguments[: len(REST)] == REST), MOST_PROCESSES)
+    waits = arguments[: len(REST)] == REST or _has_pages(arguments)
+    return min((os.cpu_count() or 1) + waits, MOST_PROCESSES)
 
 
 def _distribution(arguments):
@@ -66,8 +67,11 @@ def _distribution(arguments):
 
     But the examples of a page follow from each other, and stay together.
     """
-    has_pages = any(word.startswith(PAGES) for word in _paths(arguments))
-    return "loadfile" if has_pages else "worksteal"
+    return "loadfile" if _has_pages(arguments) else "worksteal"
+
+
+def _has_pages(arguments):
+    return any(word.startswith(PAGES) for word in _paths(arguments))
 
 
 def _status(backend, arguments):

@@ -87,7 +87,7 @@ def worked_once(name):
     return worked(CASES[name])
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

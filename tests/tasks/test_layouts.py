@@ -23,7 +23,7 @@ def _built(task, splits):
     return task.build(splits, **task.arguments)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     "name",
     [

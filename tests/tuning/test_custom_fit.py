@@ -34,7 +34,7 @@ KILLED = {ReturnsHistory, SetsItsEpochs, ReturnsBest, TrainsTwice}
 SOME_SLOW = [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in KINDS]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", SOME_SLOW)
 def test_the_score_is_that_of_keras_tuner(kind, tmp_path):
     objective = OBJECTIVES.get(kind, LOSS)

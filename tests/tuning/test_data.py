@@ -46,7 +46,7 @@ def needs(kind):
             pytest.importorskip(package)
 
 
-@pytest.mark.sampled(12)
+@pytest.mark.sampled
 @pytest.mark.parametrize("is_made", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_trial_ends_as_if_left_alone(kind, is_made, tmp_path):
@@ -73,7 +73,7 @@ def test_a_killed_trial_ends_as_if_left_alone(kind, is_made, tmp_path):
     assert again.metrics == alone.metrics
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_dry_run_reads_two_batches(kind):
     needs(kind)
