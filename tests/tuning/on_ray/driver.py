@@ -36,7 +36,7 @@ def build(hp):
     return model
 
 
-def main(address, folder, diary, trials, epochs, seconds, workers, engine):
+def main(address, folder, diary, trials, epochs, seconds, workers, engine, pruning):
     x = np.random.default_rng(0).normal(size=(64, 3)).astype("float32")
     y = x.sum(1, keepdims=True)
     cluster = tuning.RayCluster(address or None)
@@ -51,6 +51,7 @@ def main(address, folder, diary, trials, epochs, seconds, workers, engine):
         workers=int(workers),
         directory=Path(folder),
         engine=cluster if engine == "ray" else "local",
+        pruning=pruning or None,
     )
 
 

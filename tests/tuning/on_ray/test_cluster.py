@@ -48,7 +48,9 @@ def add_node(cluster):
 class Search:
     """A search of another process."""
 
-    def __init__(self, folder, address="", *, trials=3, workers=2, seconds=1.0, engine="ray"):
+    def __init__(
+        self, folder, address="", *, trials=3, workers=2, seconds=1.0, engine="ray", pruning=""
+    ):
         self.folder, self.diary = folder / "search", folder / "diary"
         self.arguments = [
             address,
@@ -59,6 +61,7 @@ class Search:
             seconds,
             workers,
             engine,
+            pruning,
         ]
         self.start()
 
@@ -174,6 +177,37 @@ def test_a_node_that_is_added_takes_a_trial(cluster, tmp_path):
     check(search.wait(), search)
     pids = {json.loads(line)["pid"] for line in search.diary.read_text().splitlines()}
     assert len(pids) == 3
+
+
+def lengths(trials):
+    return {name: (trial.is_pruned, len(trial.histories[0])) for name, trial in trials.items()}
+
+
+def test_a_killed_node_changes_nothing_of_what_is_pruned(cluster, tmp_path):
+    nodes = add_node(cluster), add_node(cluster)
+    (tmp_path / "local").mkdir(), (tmp_path / "ray").mkdir()
+    settings = {"trials": 6, "workers": 1, "pruning": "halving"}  # in turn, so alike
+    search = Search(tmp_path / "ray", cluster.address, **settings)
+    search.wait_for_epochs(EPOCHS + 2)
+    last = json.loads(search.diary.read_text().splitlines()[-1])["pid"]
+    (node,) = (one for one in nodes if last in {process.pid for process in processes(one)})
+    send(signal.SIGKILL, processes(node))
+    found = search.wait()
+    local = Search(tmp_path / "local", seconds=0, engine="local", **settings).wait()
+    assert lengths(found) == lengths(local)
+    assert {pruned for pruned, _ in lengths(found).values()} == {True, False}
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_trials_beside_each_other_are_pruned(engine, cluster, tmp_path):
+    add_node(cluster), add_node(cluster)
+    address = cluster.address if engine == "ray" else ""
+    settings = {"trials": 8, "seconds": 0.2, "pruning": "halving", "engine": engine}
+    found = lengths(Search(tmp_path, address, **settings).wait())
+    assert len(found) == 8
+    assert all(1 <= length < EPOCHS for is_pruned, length in found.values() if is_pruned)
+    assert {length for is_pruned, length in found.values() if not is_pruned} == {EPOCHS}
+    assert any(is_pruned for is_pruned, _ in found.values())
 
 
 def test_ray_of_this_machine_alone_is_closed(tmp_path):
