@@ -103,6 +103,12 @@ def test_every_link_and_anchor_is_there(site):
     assert missing == []
 
 
+def test_no_page_shows_the_address_of_an_object(site):
+    address = re.compile(r"\bat 0x[0-9a-f]{6,}")
+    found = [path.name for path in site.rglob("*.html") if address.search(path.read_text("utf-8"))]
+    assert found == []
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_no_code_is_cut(opened, path):
     code = "pre > code:not(.highlighttable *)"  # beside line numbers, folded sources scroll

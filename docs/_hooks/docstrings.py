@@ -16,6 +16,11 @@ SECTION = re.compile(
 ENTRY = re.compile(r"^([\w\s,*`]+(?:\.\w+)*):\s(.*)$")
 SPLIT_NAMES = re.compile(r"^(\w[\w ,]*,)\n *(?=\w)", re.MULTILINE)
 LISTS = ("Args", "Attributes", "Raises")
+CONSTANTS = {
+    "STRATEGIES": "The names that `strategy` takes.",
+    "TASKS": "All tasks by name, as `dlnotes tasks` lists them.",
+}
+LONGEST = 78  # characters of a value that is shown
 
 
 class Docstrings(griffe.Extension):
@@ -25,13 +30,22 @@ class Docstrings(griffe.Extension):
         """Rewrites the docstring, if there is one; a value has only that of its type."""
         if obj.is_attribute and inspect.getdoc(node.obj) == inspect.getdoc(type(node.obj)):
             obj.docstring = None
+        if obj.is_attribute and obj.name in CONSTANTS:
+            obj.docstring = griffe.Docstring(CONSTANTS[obj.name], parent=obj)
+        if obj.is_attribute and len(str(obj.value)) > LONGEST:
+            obj.value = None
         if obj.docstring:
             obj.docstring.value = markdown(obj.docstring.value)
             if obj.path.startswith("keras_dlnotes.reports.plots.") and obj.name.startswith("plot_"):
                 obj.docstring.value = with_picture(obj.name, obj.docstring.value)
 
     def on_class_members(self, *, node, cls, agent, **kwargs):
-        """Gives a class that says itself how it is called a constructor with those parameters."""
+        """Gives a class that says itself how it is called a constructor with those parameters.
+
+        The fields of a named tuple are in its docstring.
+        """
+        for field in getattr(node.obj, "_fields", ()):
+            cls.del_member(field)
         signature = getattr(node.obj, "__signature__", None)
         if signature is not None:
             parameters = griffe.Parameters(*map(shown, signature.parameters.values()))

@@ -60,8 +60,7 @@ def headings():
             "heading of the notes": row["heading"],
             "drawings": ", ".join(map(link, row.get("drawings", []))),
             "section": f"[{row['page'].partition('#')[2].replace('-', ' ')}]({row['page']})",
-            "code": f"`{row['code']}`",
-            "tests": f"`{row['tests']}`",
+            "code and tests": f"`{row['code']}`<br>`{row['tests']}`",
         }
         for row in rows
     ]
