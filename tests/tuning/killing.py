@@ -24,6 +24,7 @@ from collections import Counter
 from pathlib import Path
 
 import keras_dlnotes
+from keras_dlnotes.tuning.entrypoints import MAX_DEATHS
 
 TUNERS = ("random", "grid", "hyperband", "bayesian")
 MAX_TRIALS = {"random": 8, "grid": 8, "hyperband": 10, "bayesian": 8}
@@ -120,6 +121,8 @@ class Killer:
             # The search itself is killed once it has something to lose.
             if target in found and (target not in self.end_the_search or "worker" in found):
                 time.sleep(self._generator.uniform(0.0, 1.0))
+                if self._is_a_trial_at_its_last_try():
+                    continue
                 pid = self._generator.choice(found[target])
                 try:
                     os.kill(pid, signal.SIGKILL)
@@ -132,6 +135,17 @@ class Killer:
                 return True
             time.sleep(0.05)
         self.failures.append(f"there was no {target} for a minute")
+        return False
+
+    def _is_a_trial_at_its_last_try(self) -> bool:
+        """Whether one more kill before its next epoch would make a trial count as failed."""
+        for path in self.directory.glob("trial_*/deaths.json"):
+            state = path.parent / "execution_0/checkpoints/state.json"
+            goes_on = state.exists() and state.stat().st_mtime_ns > path.stat().st_mtime_ns
+            has_ended = (path.parent / "ending.json").exists()
+            deaths = json.loads(path.read_text())["deaths"]
+            if deaths >= MAX_DEATHS - 1 and not goes_on and not has_ended:
+                return True
         return False
 
     def _processes(self) -> dict[str, list[int]]:
@@ -170,10 +184,8 @@ class Killer:
         for name in trials:
             outcome = json.loads((self.directory / name / "ending.json").read_text())
             values = outcome["hyperparameters"]["values"]
-            run = json.loads(
-                (self.directory / name / "execution_0/checkpoints/state.json").read_text()
-            )
-            epochs = len(run["history"])
+            state = self.directory / name / "execution_0/checkpoints/state.json"
+            epochs = len(json.loads(state.read_text())["history"]) if state.exists() else 0
             if outcome["status"] != "COMPLETED" or epochs != values.get("tuner/epochs", EPOCHS):
                 self.failures.append(f"{name}: {outcome['status']} after {epochs} epochs")
 

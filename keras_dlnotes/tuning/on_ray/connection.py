@@ -44,6 +44,7 @@ def connected(address: str | None, num_cpus: int) -> Iterator[Any]:
             raise SearchError(f"Ray cannot be reached at {address}: {error}") from error
     else:
         ray.init(
+            "local",  # also beside a cluster that runs on this machine
             num_cpus=num_cpus,
             num_gpus=len(visible_gpus()),
             include_dashboard=False,

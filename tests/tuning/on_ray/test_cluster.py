@@ -210,6 +210,11 @@ def test_trials_beside_each_other_are_pruned(engine, cluster, tmp_path):
     assert any(is_pruned for is_pruned, _ in found.values())
 
 
+def test_a_search_without_an_address_leaves_a_cluster_of_this_machine_alone(cluster, tmp_path):
+    search = Search(tmp_path, trials=1, seconds=0)
+    check(search.wait(), search, count=1)  # the cluster has no processor for it
+
+
 def test_ray_of_this_machine_alone_is_closed(tmp_path):
     search = Search(tmp_path, trials=1)
     search.wait_for_epochs(2)
