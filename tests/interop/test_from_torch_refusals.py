@@ -63,20 +63,6 @@ def test_control_flow_and_sizes_that_depend_on_data():
     _refused(lambda self, x: x * x.var(), "the unbiased variance of an open axis")
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda self, x: x + torch.zeros(x.shape[0], 4),
-        lambda self, x: torch.cat([x, torch.zeros(x.shape[0], 1)], dim=1),
-        lambda self, x: torch.where(torch.zeros(x.shape[0], 4).to(torch.bool), x, -x),
-        lambda self, x: x + torch.zeros(x.shape[0], 4).reshape(-1, 2, 2).flatten(1),
-        lambda self, x: torch.zeros(x.shape[0], 4) - x,
-    ],
-)
-def test_zeros_of_an_open_shape(function):
-    _refused(function, "zeros of an open shape|arithmetic with an open length")
-
-
 def test_parameters_that_nothing_uses():
     match = (
         r"`module` must be one that uses all its parameters. Received: .*spare.weight, spare.bias"

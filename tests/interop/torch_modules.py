@@ -141,6 +141,21 @@ class Arithmetic(nn.Module):
         )
 
 
+class Filled(nn.Module):
+    """Tensors of one number for an open number of examples, and positions counted from a mask."""
+
+    def forward(self, x):
+        count, length = x.shape[0], 4
+        zeros, ones = torch.zeros(count, length), x.new_ones(count, 1)
+        rows = (~torch.zeros(count, 3, length, dtype=torch.bool)).cumsum(1, dtype=torch.float32)
+        return (
+            torch.cat([x, ones, torch.full((count, 2), 0.5)], dim=1),
+            zeros - x.softmax(1),
+            torch.where(zeros.to(torch.bool), x, -x) + (zeros + 2).reshape(-1, 2, 2).flatten(1),
+            (rows / (rows[:, -1:] + 1e-6)).transpose(1, 2) + x[:, :, None],
+        )
+
+
 class Shapes(nn.Module):
     """Axes that are moved, joined and cut: a channel shuffle, windows, patches, rolls."""
 
@@ -262,6 +277,7 @@ FAMILIES = {
     "standardized": (Standardized, (_images(4, 7, 8),)),
     "activations": (Activations, (_images(4, 3, 2) * 4,)),
     "arithmetic": (Arithmetic, (_images(4, 6, 5),)),
+    "filled": (Filled, (_images(4),)),
     "shapes": (Shapes, (_images(4, 6, 3),)),
     "products": (Products, (torch.tensor([[0, 3, 6], [5, 5, 1]]), _images(3, 4, 2))),
     "transformer": (Transformer, (_images(4, 8),)),

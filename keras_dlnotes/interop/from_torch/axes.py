@@ -7,7 +7,7 @@ import torch
 from keras import ops
 
 from keras_dlnotes.interop.from_torch.conversion import Conversion, Free, enter
-from keras_dlnotes.interop.from_torch.elementwise import combined
+from keras_dlnotes.interop.from_torch.elementwise import cast, combined
 from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value, joined, unified, viewed
 from keras_dlnotes.ops.shapes import part_along
 
@@ -53,7 +53,8 @@ def repeat(c: Conversion, x, counts) -> Value:
 
 
 def along(c: Conversion, x, axes, *_, **__) -> Value:
-    """One axis after the other."""
+    """One axis after the other, in the type of the result."""
+    x = cast(c, x)
     for axis in _list(axes):
         x = c.along(x, axis, c.function)
     return x

@@ -12,21 +12,21 @@ from keras_dlnotes.interop.from_torch.conversion import Conversion, Free, enter
 from keras_dlnotes.interop.from_torch.values import UnsupportedError, Value
 
 
-class Zeros:
-    """A tensor of zeros of an open number of examples: what recurrent networks begin with."""
+class Filled(Value):
+    """A tensor of one number and of an open number of examples; recurrent networks begin with 0."""
 
-    def __getattr__(self, name):
-        raise UnsupportedError("zeros of an open shape that no recurrent network begins with")
+    def __init__(self, c: Conversion, number, dtype):
+        self.number = number
+        super().__init__(Free(c, torch.tensor(number, dtype=dtype)).tensor, (), c.atoms(c.sizes()))
 
 
 def filled(c: Conversion, *arguments, **_):
-    number = arguments[2] if "full" in c.operation else int("ones" in c.operation)
+    place = {"new_full": 2, "full": 1, "full_like": 1}.get(c.operation)
+    number = int("ones" in c.operation) if place is None else arguments[place]
     sizes, dtype = c.sizes(), c.node.meta["val"].dtype
     if all(isinstance(size, int) for size in sizes):
         return Free(c, torch.full(sizes, number, dtype=dtype))
-    if number:
-        raise UnsupportedError("numbers other than 0 of an open shape")
-    return Zeros()
+    return Filled(c, number, dtype)
 
 
 _KINDS: dict[str, tuple] = {
@@ -42,7 +42,7 @@ def recurrence(
 ) -> list[Value]:
     """(output, h) or (output, h, c), as `aten.lstm` and its like return them."""
     initial = initial if isinstance(initial, list | tuple) else [initial]
-    if not all(isinstance(state, Zeros) for state in initial):
+    if not all(isinstance(state, Filled) and not state.number for state in initial):
         raise UnsupportedError("a recurrent network that does not begin with zeros")
     each = len(tensors) // levels
     is_free = all(isinstance(tensor, Free) for tensor in tensors)
@@ -84,5 +84,5 @@ def _place(c: Conversion, layer, path: str, level: int, tensors: list[Free]) -> 
     c.record["recurrent"].append(entry)
 
 
-enter({"zeros zeros_like new_zeros ones ones_like new_ones new_full": filled})
+enter({"zeros zeros_like new_zeros ones ones_like new_ones full full_like new_full": filled})
 enter({"lstm gru rnn_tanh rnn_relu": recurrence})
