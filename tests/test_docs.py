@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 ROWS = json.loads((ROOT / "docs" / "headings.json").read_text(encoding="utf-8"))
 RUNS = json.loads((ROOT / "docs" / "tasks.json").read_text(encoding="utf-8"))
 GENERATED = {"headings.md", "tasks.md", "examples.md", "benchmarks.md", "changelog.md"}
+WIDEST_CODE = 78  # columns of a page in a window of 1280 pixels
 LARGEST_PICTURE = 60_000  # bytes
 
 
@@ -235,3 +236,10 @@ def test_the_tables_of_the_readme_are_what_was_measured():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     written = run_path(str(ROOT / "docs" / "readme_tables.py"))["written"]
     assert written(text) == text, "run docs/readme_tables.py"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.stem)
+def test_code_is_no_wider_than_a_page(path):
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert [line for line in lines if len(line) > WIDEST_CODE] == []
