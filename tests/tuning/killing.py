@@ -78,6 +78,7 @@ class Killer:
         self.failures: list[str] = []
         self._generator = generator
         self._records: dict[Path, bytes] = {}
+        self._epochs_at_kills: list[dict[str, int]] = []
         self._search: subprocess.Popen | None = None
 
     def run(self, targets: list[str]) -> None:
@@ -94,7 +95,8 @@ class Killer:
             self._search.kill()
             code = "nothing, for two minutes"
         if code != 0:
-            self.failures.append(f"the search ended with {code}: {self._log()}")
+            log = self.directory.with_suffix(".log").read_text()[-2000:]
+            self.failures.append(f"the search ended with {code}: {log}")
             return
         self._check_records()
         self._check_trials()
@@ -129,6 +131,7 @@ class Killer:
                 except ProcessLookupError:
                     continue
                 self.kills[target] += 1
+                self._epochs_at_kills.append(self._epochs())
                 if target in self.end_the_search:
                     self._search.wait()
                     self._start()
@@ -137,16 +140,21 @@ class Killer:
         self.failures.append(f"there was no {target} for a minute")
         return False
 
+    def _epochs(self) -> dict[str, int]:
+        """The epochs of each trial that has begun and not ended, as far as they are on the disk."""
+        found = {}
+        for path in self.directory.glob("trial_*"):
+            state = path / "execution_0/checkpoints/state.json"
+            if not (path / "ending.json").exists():
+                found[path.name] = json.loads(state.read_text())["epoch"] if state.exists() else 0
+        return found
+
     def _is_a_trial_at_its_last_try(self) -> bool:
-        """Whether one more kill before its next epoch would make a trial count as failed."""
-        for path in self.directory.glob("trial_*/deaths.json"):
-            state = path.parent / "execution_0/checkpoints/state.json"
-            goes_on = state.exists() and state.stat().st_mtime_ns > path.stat().st_mtime_ns
-            has_ended = (path.parent / "ending.json").exists()
-            deaths = json.loads(path.read_text())["deaths"]
-            if deaths >= MAX_DEATHS - 1 and not goes_on and not has_ended:
-                return True
-        return False
+        """Whether one more kill before its next epoch could make a trial count as failed."""
+        last = [*self._epochs_at_kills[1 - MAX_DEATHS :], self._epochs()]
+        return len(last) == MAX_DEATHS and any(
+            all(one.get(name) == epochs for one in last) for name, epochs in last[-1].items()
+        )
 
     def _processes(self) -> dict[str, list[int]]:
         found = {"search": [self._search.pid]}
@@ -197,9 +205,6 @@ class Killer:
 
     def _logs(self) -> str:
         return "".join(path.read_text() for path in self.directory.glob("worker*.log"))
-
-    def _log(self) -> str:
-        return self.directory.with_suffix(".log").read_text()[-2000:]
 
     @property
     def resumed(self) -> int:
