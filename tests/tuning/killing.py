@@ -116,7 +116,7 @@ class Killer:
     def _kill(self, target: str) -> bool:
         """Kills the target once it is there; False where the search has ended before."""
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline:  # or later, while a trial could not be lost once more
             if self._search.poll() is not None:
                 return False
             found = self._processes()
@@ -124,6 +124,7 @@ class Killer:
             if target in found and (target not in self.end_the_search or "worker" in found):
                 time.sleep(self._generator.uniform(0.0, 1.0))
                 if self._is_a_trial_at_its_last_try():
+                    deadline = time.monotonic() + 60
                     continue
                 pid = self._generator.choice(found[target])
                 try:
@@ -142,12 +143,12 @@ class Killer:
 
     def _epochs(self) -> dict[str, int]:
         """The epochs of each trial that has begun and not ended, as far as they are on the disk."""
-        found = {}
-        for path in self.directory.glob("trial_*"):
-            state = path / "execution_0/checkpoints/state.json"
-            if not (path / "ending.json").exists():
-                found[path.name] = json.loads(state.read_text())["epoch"] if state.exists() else 0
-        return found
+        begun = (p for p in self.directory.glob("trial_*") if not (p / "ending.json").exists())
+        states = {p.name: p / "execution_0/checkpoints/state.json" for p in begun}
+        return {
+            name: json.loads(state.read_text())["epoch"] if state.exists() else 0
+            for name, state in states.items()
+        }
 
     def _is_a_trial_at_its_last_try(self) -> bool:
         """Whether one more kill before its next epoch could make a trial count as failed."""
