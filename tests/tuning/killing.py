@@ -116,19 +116,18 @@ class Killer:
     def _kill(self, target: str) -> bool:
         """Kills the target once it is there; False where the search has ended before."""
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:  # or later, while a trial could not be lost once more
+        while time.monotonic() < deadline:
             if self._search.poll() is not None:
                 return False
             found = self._processes()
-            # The search itself is killed once it has something to lose.
+            # the search itself, once it has something to lose
             if target in found and (target not in self.end_the_search or "worker" in found):
                 time.sleep(self._generator.uniform(0.0, 1.0))
                 if self._is_a_trial_at_its_last_try():
                     deadline = time.monotonic() + 60
                     continue
-                pid = self._generator.choice(found[target])
                 try:
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(self._generator.choice(found[target]), signal.SIGKILL)
                 except ProcessLookupError:
                     continue
                 self.kills[target] += 1
@@ -151,7 +150,7 @@ class Killer:
         }
 
     def _is_a_trial_at_its_last_try(self) -> bool:
-        """Whether one more kill before its next epoch could make a trial count as failed."""
+        """Whether one more kill before its next epoch could be a trial's end."""
         last = [*self._epochs_at_kills[1 - MAX_DEATHS :], self._epochs()]
         return len(last) == MAX_DEATHS and any(
             all(one.get(name) == epochs for one in last) for name, epochs in last[-1].items()
