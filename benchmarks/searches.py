@@ -85,9 +85,13 @@ def resident() -> float:
     return found
 
 
-def measure_engine(folder: Path, engine: str) -> None:
+def table() -> tuple[np.ndarray, np.ndarray]:
     rows = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
-    data = rows, rows.sum(axis=1, keepdims=True)
+    return rows, rows.sum(axis=1, keepdims=True)
+
+
+def measure_engine(folder: Path, engine: str) -> None:
+    data = table()
     seen: dict[int, float] = {}
     memory: list[float] = []
     started = time.perf_counter()
@@ -115,8 +119,7 @@ def measure_engine(folder: Path, engine: str) -> None:
 
 
 def measure_memory(folder: Path, trials: int) -> None:
-    rows = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
-    data = rows, rows.sum(axis=1, keepdims=True)
+    data = table()
     seen: dict[int, list[float]] = {}
 
     def look(progress):

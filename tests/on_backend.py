@@ -27,10 +27,10 @@ QUICK = (
     "tests/cli/test_starting.py::test_the_backend_option_runs_on_that_backend",
     "tests/interop/test_backends.py",
 )
-# All tests, in parts of about the same growth of memory; the last is what is left of them.
 PAGES = ("docs", "README.md")
 LAYERS, MATHS = "tests/layers", ("tests/models", "tests/ops", "tests/training")
 REST = ("tests", "keras_dlnotes", *(f"--ignore={folder}" for folder in (LAYERS, *MATHS)))
+# All tests, in parts of about the same growth of memory; the last is what is left of them.
 PARTS = ((LAYERS, *PAGES), MATHS, REST)
 NOTHING_RAN = 5  # pytest's exit status
 MOST_PROCESSES = 4
