@@ -5,6 +5,7 @@ The site is built for these tests, unless DLNOTES_SITE names the folder of one t
 
 import functools
 import re
+import runpy
 import threading
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -102,6 +103,12 @@ def test_every_link_and_anchor_is_there(site):
             if not found.is_file() or not is_there:
                 missing.append((path.relative_to(site).as_posix(), target))
     assert missing == []
+
+
+def test_a_further_line_of_an_entry_is_no_entry_of_its_own():
+    markdown = runpy.run_path(str(ROOT / "docs" / "_hooks" / "docstrings.py"))["markdown"]
+    shown = markdown("A sentence.\n\nArgs:\n    one: a text that goes on\n        here: so.\n")
+    assert re.findall("- `(.*?)`", shown) == ["one"] and "here: so." in shown
 
 
 def test_no_page_shows_the_address_of_an_object(site):

@@ -13,7 +13,7 @@ import griffe
 SECTION = re.compile(
     r"^(Args|Attributes|Returns|Yields|Raises|Input shape|Output shape|Reference|Example)s?:(.*)$"
 )
-ENTRY = re.compile(r"^([\w\s,*`]+(?:\.\w+)*):\s(.*)$")
+ENTRY = re.compile(r"^(?! )([\w\s,*`]+(?:\.\w+)*):\s(.*)$")
 SPLIT_NAMES = re.compile(r"^(\w[\w ,]*,)\n *(?=\w)", re.MULTILINE)
 LISTS = ("Args", "Attributes", "Raises")
 CONSTANTS = {
